@@ -1,0 +1,122 @@
+// kernel.h - what a kernel is: letters, work model, operands, reference and the bodies compiled per ISA.
+#ifndef ROOFLINE_KERNEL_H
+#define ROOFLINE_KERNEL_H
+
+#include "isa.h"
+#include "shape.h"
+#include "team.h"
+
+enum { KERNEL_OPERANDS_MAX = 6 };
+
+enum role { ROLE_INPUT, ROLE_OUTPUT, ROLE_UPDATE /* read and written */ };
+
+/* A dense array of the kernel's dtype. */
+struct operand {
+    const char *name;
+    enum role role;
+    double elements;
+};
+
+/* Sizes that blocking depends on, of the machine that runs it. */
+struct cache_sizes {
+    double l1_bytes, l2_bytes; /* per core */
+    double l3_bytes;           /* share of one working thread */
+    double last_level_bytes;   /* all of the outermost cache: beyond it non-temporal stores pay */
+};
+
+/* One call, as every member of the team sees it. Members may meet by team_barrier(). */
+struct call {
+    const struct shape *shape;
+    void *operand[KERNEL_OPERANDS_MAX];
+    void *workspace; /* shared by the members; kernel->workspace() bytes, 64-byte aligned; NULL when 0 */
+    struct cache_sizes caches;
+    struct member member;
+};
+
+typedef void body(const struct call *call);
+
+/* An implementation. bodies[isa][dtype]; NULL where there is none. */
+struct variant {
+    const char *name;
+    const char *summary;
+    body *bodies[ISA_COUNT][DTYPE_COUNT];
+    double (*workspace)(const struct shape *shape, enum dtype dtype, int threads,
+                        const struct cache_sizes *caches); /* bytes; NULL: none */
+    /* SKIPPED with a reason when the variant cannot do this shape; NULL: does all. */
+    int (*supports)(const struct shape *shape, struct error *error);
+};
+
+struct kernel {
+    const char *name;
+    const char *summary; /* the formula of what it computes */
+    const struct letter *letters;
+    int letter_count;
+    const char *const *shapes; /* NULL-ended: what `make bench` runs, in cache and in DRAM */
+    double (*flops)(const struct shape *shape);
+    const char *flops_formula;
+    double (*bytes)(const struct shape *shape, double w); /* w = bytes of an element */
+    const char *bytes_formula;
+    const char *model_note; /* what the model counts: FMA, padding, in-place traffic */
+    /* Constraints between letters (c divisible by groups, output not empty): FAULT_USAGE. NULL: none. */
+    int (*check)(const struct shape *shape, struct error *error);
+    int (*operands)(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX]);
+    /* Largest allowed max|out - reference| / max|reference|, with `unit` = 2^-24 or 2^-53. */
+    double (*tolerance)(const struct shape *shape, double unit);
+    /* Plain loops, accumulated in double; runs on one thread. */
+    body *reference[DTYPE_COUNT];
+    const struct variant *variants; /* ends with a NULL name; the first is the default */
+};
+
+/* A formula and its text from the same tokens. Inside the expression the letters are doubles, `w` is the
+ * bytes of an element. LETTERS_AS_DOUBLES is what the kernel file defines to declare them:
+ *   #define LETTERS(X) X(m, 1024, 1, "rows of C") X(n, ...)
+ *   MODEL(flops, 2*m*n*k)     MODEL(bytes, (m*k + k*n + m*n)*w) */
+#define KERNEL_LETTER_INDEX(name, fallback, minimum, meaning) LETTER_##name,
+#define KERNEL_LETTER_ROW(name, fallback, minimum, meaning) {#name, fallback, minimum, meaning},
+#define KERNEL_LETTER_DOUBLE(name, fallback, minimum, meaning)                                     \
+    const double name = (double)shape->value[LETTER_##name];                                       \
+    (void)name;
+#define KERNEL_LETTER_LONG(name, fallback, minimum, meaning)                                       \
+    const long name = shape->value[LETTER_##name];                                                 \
+    (void)name;
+
+#define MODEL_flops_PARAMETERS const struct shape *shape
+#define MODEL_bytes_PARAMETERS const struct shape *shape, const double w
+#define MODEL(what, ...)                                                                           \
+    static const char what##_formula[] = #__VA_ARGS__;                                             \
+    static double what##_model(MODEL_##what##_PARAMETERS)                                          \
+    {                                                                                              \
+        LETTERS(KERNEL_LETTER_DOUBLE)                                                              \
+        return __VA_ARGS__;                                                                        \
+    }
+
+/* The bodies of one implementation, over all ISAs and formats: symbol_f32_avx2 and so on. */
+#define BODY_SYMBOL(symbol, isa, dtype) symbol##_##dtype##_##isa
+#define BODY_DECLARE(symbol, isa) body symbol##_f32_##isa, symbol##_f64_##isa;
+#define BODY_ROW(symbol, isa)                                                                      \
+    [ISA_##isa] = {[DTYPE_f32] = symbol##_f32_##isa, [DTYPE_f64] = symbol##_f64_##isa},
+#if defined(__x86_64__)
+#define BODIES_DECLARE(symbol)                                                                     \
+    BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, sse2) BODY_DECLARE(symbol, avx)              \
+    BODY_DECLARE(symbol, avx2) BODY_DECLARE(symbol, avx512)
+#define BODIES(symbol)                                                                             \
+    {                                                                                              \
+        BODY_ROW(symbol, scalar) BODY_ROW(symbol, sse2) BODY_ROW(symbol, avx)                      \
+        BODY_ROW(symbol, avx2) BODY_ROW(symbol, avx512)                                            \
+    }
+#elif defined(__aarch64__)
+#define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, neon)
+#define BODIES(symbol) {BODY_ROW(symbol, scalar) BODY_ROW(symbol, neon)}
+#else
+#define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar)
+#define BODIES(symbol) {BODY_ROW(symbol, scalar)}
+#endif
+
+/* All kernels, NULL-ended, in the order of kernels/kernels.def. */
+extern const struct kernel *const kernels[];
+const struct kernel *kernel_find(const char *name);
+
+/* Relative rounding unit of a format: 2^-24, 2^-53. */
+double dtype_rounding(enum dtype dtype);
+
+#endif

@@ -1,0 +1,38 @@
+// measure.h - one sample: a function run by all members at once, its duration and the clock during it.
+#ifndef ROOFLINE_MEASURE_H
+#define ROOFLINE_MEASURE_H
+
+#include "team.h"
+
+/* What is timed. `prepare` (may be NULL) runs before every sample, untimed: warming caches or vector units.
+ * `run` is the sample; both are called by every member. */
+struct work {
+    team_function *prepare;
+    team_function *run;
+    void *context;
+    int threads;
+};
+
+struct sample {
+    double seconds;       /* first start to last end */
+    double skew_seconds;  /* first start to last start */
+    double clock_hertz;   /* mean over the members; each by an add chain before and after, the larger one */
+};
+
+/* Takes one sample. All members start at an agreed time a few microseconds after the last one is ready,
+ * so a late wake-up does not count as work. */
+struct sample measure_sample(const struct work *work);
+
+/* Monotonic time in seconds. */
+double seconds_now(void);
+
+/* Core clock of the calling thread by a chain of dependent register-register adds, one per cycle.
+ * Register operands, because Golden Cove's renamer executes adds of small immediates ahead of time:
+ * a chain of `add $1` reads four times the clock there. */
+double clock_hertz_now(void);
+
+/* The number of repeats, at least 1, for which `work` with *repeats = that number lasts `seconds`. The context's
+ * repeat count is what `repeats` points to. */
+long measure_calibrate(const struct work *work, long *repeats, double seconds);
+
+#endif

@@ -1,0 +1,31 @@
+// shape.h - the sizes of one kernel call: names and values, "m=64,n=64,k=64" as text.
+#ifndef ROOFLINE_SHAPE_H
+#define ROOFLINE_SHAPE_H
+
+#include <stddef.h>
+
+#include "error.h"
+
+enum { SHAPE_LETTERS_MAX = 16 };
+
+/* A letter of a kernel's shape. A negative fallback means: must be given. */
+struct letter {
+    const char *name;
+    long fallback, minimum;
+    const char *meaning;
+};
+
+struct shape {
+    long value[SHAPE_LETTERS_MAX]; /* in the order of the kernel's letters */
+};
+
+/* "k=v,k=v": unknown, repeated, missing or non-numeric letters and values below the minimum are FAULT_USAGE and
+ * name the letter, the kernel and the letters it has. */
+int shape_parse(struct shape *shape, const char *text, const struct letter *letters, int count,
+                const char *kernel, struct error *error);
+
+/* All letters, in order, so that equal shapes are equal texts. */
+void shape_format(const struct shape *shape, const struct letter *letters, int count, char *text,
+                  size_t capacity);
+
+#endif

@@ -1,0 +1,34 @@
+// team.h - pinned threads that run one function together (OpenMP threads, bound through hwloc).
+#ifndef ROOFLINE_TEAM_H
+#define ROOFLINE_TEAM_H
+
+#include "error.h"
+
+struct host;
+
+/* Who a thread is among those that work together. */
+struct member {
+    int index, count;
+};
+
+/* Part [begin, end) of `total` items that belongs to a member; boundaries are multiples of `grain`. */
+struct part {
+    long begin, end;
+};
+struct part member_part(struct member member, long total, long grain);
+
+typedef void team_function(void *context, struct member member);
+
+/* Pins thread i of the OpenMP pool to unit i of the host, for all i < count. Call again to pin otherwise. */
+int team_pin(const struct host *host, int count, struct error *error);
+
+/* Pins the pool so that thread i sits on the i-th of the given units. */
+int team_pin_units(const struct host *host, const int *units, int count, struct error *error);
+
+/* Runs function(context, {i, count}) on thread i of the pool and waits for all. */
+void team_run(team_function *function, void *context, int count);
+
+/* Waits for the other members; for use inside a team_function when every member calls it. */
+void team_barrier(void);
+
+#endif

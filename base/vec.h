@@ -1,0 +1,131 @@
+// vec.h - the vocabulary of code that is compiled once per ISA and format: vectors of VLEN reals.
+//
+// Included only by ISA bodies, which the Makefile compiles with -DISA=avx2 -DDTYPE=f32 and the flags of that ISA.
+#ifndef ROOFLINE_VEC_H
+#define ROOFLINE_VEC_H
+
+#include <stdint.h>
+
+#if !defined(ISA) || !defined(DTYPE)
+#error "vec.h is for ISA bodies: compile with -DISA=... -DDTYPE=..."
+#endif
+
+#define VEC_PASTE_(a, b, c) a##_##b##_##c
+#define VEC_PASTE(a, b, c) VEC_PASTE_(a, b, c)
+/* The symbol of this compilation: NAME(gemm) is gemm_f32_avx2. */
+#define NAME(symbol) VEC_PASTE(symbol, DTYPE, ISA)
+
+/* Numbers for #if: DTYPE and ISA are words. */
+#define VEC_DTYPE_f32 1
+#define VEC_DTYPE_f64 2
+#define VEC_CAT_(a, b) a##b
+#define VEC_CAT(a, b) VEC_CAT_(a, b)
+#define VEC_IS_F32 (VEC_CAT(VEC_DTYPE_, DTYPE) == 1)
+#define VEC_BYTES_scalar 0
+#define VEC_BYTES_sse2 16
+#define VEC_BYTES_avx 32
+#define VEC_BYTES_avx2 32
+#define VEC_BYTES_avx512 64
+#define VEC_BYTES_neon 16
+#define VEC_BYTES VEC_CAT(VEC_BYTES_, ISA)
+/* Architectural vector registers: decides tile sizes. */
+#define VEC_REGISTERS_scalar 16
+#define VEC_REGISTERS_sse2 16
+#define VEC_REGISTERS_avx 16
+#define VEC_REGISTERS_avx2 16
+#define VEC_REGISTERS_avx512 32
+#define VEC_REGISTERS_neon 32
+#define VEC_REGISTERS VEC_CAT(VEC_REGISTERS_, ISA)
+
+#if VEC_IS_F32
+typedef float real;
+typedef int32_t real_bits;
+#define REAL_BYTES 4
+#else
+typedef double real;
+typedef int64_t real_bits;
+#define REAL_BYTES 8
+#endif
+
+#if VEC_BYTES == 0
+#define VLEN 1
+typedef real vec;
+typedef real uvec;
+#else
+#define VLEN (VEC_BYTES / REAL_BYTES)
+typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
+/* The same at any address. */
+typedef real uvec __attribute__((vector_size(VEC_BYTES), aligned(REAL_BYTES), may_alias));
+typedef real_bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
+#endif
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE vec vec_load(const real *p)
+{
+    return *(const uvec *)p;
+}
+
+ALWAYS_INLINE void vec_store(real *p, vec v)
+{
+    *(uvec *)p = v;
+}
+
+/* All lanes x. An initialiser list, because `(vec){} + x` costs an add without -ffast-math. */
+ALWAYS_INLINE vec vec_all(real x)
+{
+#if VLEN == 1
+    return x;
+#elif VLEN == 2
+    return (vec){x, x};
+#elif VLEN == 4
+    return (vec){x, x, x, x};
+#elif VLEN == 8
+    return (vec){x, x, x, x, x, x, x, x};
+#elif VLEN == 16
+    return (vec){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+#endif
+}
+
+/* max(v, 0), NaN -> 0 as x > 0 ? x : 0 has it. */
+ALWAYS_INLINE vec vec_relu(vec v)
+{
+#if VLEN == 1
+    return v > 0 ? v : 0;
+#else
+    return (vec)((vec_bits)v & (vec_bits)(v > vec_all(0)));
+#endif
+}
+
+/* Stores past the caches to an address that is a multiple of VEC_BYTES; a plain store where the ISA has none. */
+ALWAYS_INLINE void vec_stream(real *p, vec v)
+{
+#if defined(__clang__) && VLEN > 1
+    __builtin_nontemporal_store(v, (vec *)p);
+#elif VEC_BYTES == 16 && defined(__SSE2__)
+    __asm__ volatile("movntps %1, %0" : "=m"(*(vec *)p) : "x"(v));
+#elif VEC_BYTES >= 32
+    __asm__ volatile("vmovntps %1, %0" : "=m"(*(vec *)p) : "v"(v));
+#else
+    *(vec *)p = v;
+#endif
+}
+
+/* Orders streamed stores before what follows. */
+ALWAYS_INLINE void vec_stream_fence(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("sfence" ::: "memory");
+#endif
+}
+
+/* Makes a value opaque: the compiler may neither fold nor hoist what feeds it, and keeps it in a register. */
+#if defined(__aarch64__)
+#define PIN(v) __asm__ volatile("" : "+w"(v))
+#elif defined(__x86_64__)
+#define PIN(v) __asm__ volatile("" : "+v"(v))
+#else
+#define PIN(v) __asm__ volatile("" : "+m"(v))
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+// probe.h - probes fill a machine with ceilings: by formula at once, by gauges that are sampled in turn.
+#ifndef ROOFLINE_PROBE_H
+#define ROOFLINE_PROBE_H
+
+#include "host.h"
+#include "isa.h"
+#include "measure.h"
+#include "memory.h"
+#include "table.h"
+
+/* A ceiling that can be sampled: one sample does `amount` FLOP or bytes (or loads, for latency) over all workers. */
+struct gauge {
+    struct ceiling row; /* its key and source; value, samples, spread and clock are filled from the samples */
+    struct work work;
+    double amount;
+    void *state;                       /* owned by the gauge; what work.context points into */
+    void (*close)(struct gauge *gauge); /* frees state; may be NULL */
+    const int *units; /* borrowed: the units of the host that the threads are pinned to; NULL: units 0, 1, ... */
+    double *rate, *clock_hertz; /* owned by the runner: one entry per sample */
+    int sample_count;
+};
+
+/* What the user asked for. */
+enum budget { BUDGET_QUICK, BUDGET_STANDARD, BUDGET_FULL };
+struct request {
+    enum budget budget;
+    int threads;   /* upper bound of workers; 0: all that may be used */
+    int isa;       /* enum isa, or -1: all */
+    int dtype;     /* enum dtype, or -1: all */
+};
+
+/* What a probe works on. */
+struct probe_run {
+    const struct host *host;
+    const struct request *request;
+    struct table *machine; /* ceilings; a probe may append rows that need no samples */
+    struct gauge *gauges;  /* owned by the run */
+    int gauge_count, gauge_capacity;
+    struct memory arena;   /* shared by the bandwidth and latency gauges; bytes 0 until a probe reserves it */
+};
+
+struct probe {
+    const char *name;
+    const char *summary;
+    /* Appends ceilings and gauges. SKIPPED is for a whole probe that cannot run here. */
+    int (*collect)(struct probe_run *run, struct error *error);
+};
+
+/* All probes, NULL-ended, in the order of probes/probes.def. */
+extern const struct probe *const probes[];
+
+/* Appends an empty gauge with device cpu, basis measured and unknown numbers; NULL when memory is out. */
+struct gauge *probe_add_gauge(struct probe_run *run);
+
+/* Appends a skipped ceiling of that key with the reason. */
+int probe_skip(struct probe_run *run, const struct ceiling *key, const char *why, struct error *error);
+
+/* Collects from all probes (or only those named; NULL: all). */
+int probe_collect(struct probe_run *run, const char *const *names, struct error *error);
+
+/* Takes one sample of a gauge and stores it in the gauge's arrays. */
+int gauge_sample(struct gauge *gauge, const struct host *host, struct error *error);
+
+/* Samples every gauge once per round for `rounds` rounds, stops early on an interrupt, then appends one measured row each
+ * to run->machine. `progress` (may be NULL) is told the round. Estimators: docs/estimators.md. */
+int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
+                  struct error *error);
+
+/* The gauge of a key, NULL where there is none: level "fma" or "DRAM:read". */
+struct gauge *probe_find_gauge(struct probe_run *run, const char *level, const char *dtype,
+                               const char *isa, int workers);
+
+void probe_free(struct probe_run *run);
+
+#endif
