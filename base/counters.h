@@ -6,8 +6,8 @@
 
 struct counters;
 
-/* Core cycles and instructions of the calling thread; NAN for what could not be counted. A counter whose time
- * running was less than its time enabled is dropped (NAN), not scaled. */
+/* Core cycles and instructions of the calling thread; NAN for what could not be counted. A counter
+ * whose time running was less than its time enabled is dropped (NAN), not scaled. */
 struct counts {
     double cycles, instructions;
 };

@@ -8,15 +8,16 @@
 
 /* A file being written beside its final name. */
 struct atomic_file {
-    FILE *stream;        /* write here; owned by this struct */
-    char path[1024];     /* the final name */
+    FILE *stream;         /* write here; owned by this struct */
+    char path[1024];      /* the final name */
     char temporary[1056]; /* the name until then */
 };
 
 /* Opens a temporary file in the folder of `path`. */
 int atomic_open(struct atomic_file *file, const char *path, struct error *error);
 
-/* Flushes, fsyncs, renames and fsyncs the folder; on any failure the temporary is removed and the old file stays. */
+/* Flushes, fsyncs, renames and fsyncs the folder; on any failure the temporary is removed and the
+ * old file stays. */
 int atomic_commit(struct atomic_file *file, struct error *error);
 
 /* Removes the temporary; the old file stays. */

@@ -20,24 +20,26 @@ struct cache {
 /* One processing unit (hardware thread) that this process may use. */
 struct processing_unit {
     int os_index;
-    int core; /* dense, 0 .. cores - 1 */
+    int core;      /* dense, 0 .. cores - 1 */
     int numa_node; /* OS index of the node */
-    int socket; /* dense */
+    int socket;    /* dense */
 };
 
 struct host {
     char hostname[128];
-    char cpu_model[128];   /* "" when unknown */
-    char cpu_vendor[32];   /* "GenuineIntel", "AuthenticAMD", "" when unknown (Arm: implementer) */
-    char hypervisor[32];   /* "" on bare metal */
+    char cpu_model[128]; /* "" when unknown */
+    char cpu_vendor[32]; /* "GenuineIntel", "AuthenticAMD", "" when unknown (Arm: implementer) */
+    char hypervisor[32]; /* "" on bare metal */
     int cpu_family, cpu_model_number, cpu_stepping; /* -1 when unknown */
 
     /* What this process may use: affinity mask, cpuset and cgroup quota. */
     int sockets, cores, threads; /* threads = processing units */
-    int quota_threads;  /* cgroup cpu.max rounded up, no more than threads; = threads without a quota */
-    double cpu_quota;   /* CPUs' worth of time that the cgroup grants; NAN without a quota */
-    struct processing_unit *unit; /* owned; one per core first, then the siblings, nodes in turn kept together */
-    int numa_nodes;     /* that the allowed units touch */
+    int quota_threads; /* cgroup cpu.max rounded up, no more than threads; = threads without a quota
+                        */
+    double cpu_quota;  /* CPUs' worth of time that the cgroup grants; NAN without a quota */
+    struct processing_unit
+        *unit;      /* owned; one per core first, then the siblings, nodes in turn kept together */
+    int numa_nodes; /* that the allowed units touch */
 
     /* What the machine has in all. */
     int machine_sockets, machine_cores, machine_threads, machine_numa_nodes;
@@ -46,7 +48,8 @@ struct host {
     int cache_count;
 
     double memory_bytes;           /* installed, as the operating system sees it */
-    double memory_available_bytes; /* what may still be taken: MemAvailable and the cgroup's limit; NAN for a captured machine */
+    double memory_available_bytes; /* what may still be taken: MemAvailable and the cgroup's limit;
+                                      NAN for a captured machine */
 
     /* Memory modules by SMBIOS where readable, else NAN. Never guessed. */
     double memory_channels, memory_transfers_per_second, memory_bus_bytes;
@@ -62,11 +65,13 @@ void host_free(struct host *host);
 /* Cache of that level or NULL. */
 const struct cache *host_cache(const struct host *host, int level);
 
-/* "L1" ... "DRAM": the innermost level that holds `bytes_per_core` when `cores` cores work side by side,
- * each cache counted by the share of its cores that work and filled to three quarters at most. */
+/* "L1" ... "DRAM": the innermost level that holds `bytes_per_core` when `cores` cores work side by
+ * side, each cache counted by the share of its cores that work and filled to three quarters at
+ * most. */
 const char *host_level(const struct host *host, double bytes_total, int threads);
 
-/* Whether this CPU reports a feature by the kernel's name ("amx_tile", "avx512_fp16"); false on a captured machine. */
+/* Whether this CPU reports a feature by the kernel's name ("amx_tile", "avx512_fp16"); false on a
+ * captured machine. */
 bool host_has_feature(const struct host *host, const char *feature);
 
 /* Pins the calling thread to a unit of the host and to the memory of its node. */

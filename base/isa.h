@@ -6,14 +6,15 @@
 
 #include "error.h"
 
-/* Ascending: a later one is preferred where the CPU has it. The Makefile holds the compiler flags of each
- * (ISA_FLAGS_name), isa.c the CPU features. X(name, vector_bytes, registers) */
+/* Ascending: a later one is preferred where the CPU has it. The Makefile holds the compiler flags
+ * of each (ISA_FLAGS_name), isa.c the CPU features. X(name, vector_bytes, registers) */
 #if defined(__x86_64__)
-#define ISA_LIST(X) X(scalar, 0, 16) X(sse2, 16, 16) X(avx, 32, 16) X(avx2, 32, 16) X(avx512, 64, 32)
+#    define ISA_LIST(X)                                                                            \
+        X(scalar, 0, 16) X(sse2, 16, 16) X(avx, 32, 16) X(avx2, 32, 16) X(avx512, 64, 32)
 #elif defined(__aarch64__)
-#define ISA_LIST(X) X(scalar, 0, 32) X(neon, 16, 32)
+#    define ISA_LIST(X) X(scalar, 0, 32) X(neon, 16, 32)
 #else
-#define ISA_LIST(X) X(scalar, 0, 16)
+#    define ISA_LIST(X) X(scalar, 0, 16)
 #endif
 
 /* X(name, bytes, C type) : the formats that CPU kernels are compiled for. */
@@ -51,8 +52,8 @@ bool isa_has_fma(void);
 /* The last supported one. */
 enum isa isa_best(void);
 
-/* Parse one word; an unknown one is FAULT_USAGE and the message lists the known ones. An ISA that is known
- * but that this CPU lacks parses: whether it runs is isa_supported()'s question. */
+/* Parse one word; an unknown one is FAULT_USAGE and the message lists the known ones. An ISA that
+ * is known but that this CPU lacks parses: whether it runs is isa_supported()'s question. */
 int isa_parse(const char *word, enum isa *isa, struct error *error);
 int dtype_parse(const char *word, enum dtype *dtype, struct error *error);
 

@@ -1,4 +1,5 @@
-// kernel.h - what a kernel is: letters, work model, operands, reference and the bodies compiled per ISA.
+// kernel.h - what a kernel is: letters, work model, operands, reference and the bodies compiled per
+// ISA.
 #ifndef ROOFLINE_KERNEL_H
 #define ROOFLINE_KERNEL_H
 
@@ -28,7 +29,8 @@ struct cache_sizes {
 struct call {
     const struct shape *shape;
     void *operand[KERNEL_OPERANDS_MAX];
-    void *workspace; /* shared by the members; kernel->workspace() bytes, 64-byte aligned; NULL when 0 */
+    void *workspace; /* shared by the members; kernel->workspace() bytes, 64-byte aligned; NULL when
+                        0 */
     struct cache_sizes caches;
     struct member member;
 };
@@ -57,7 +59,8 @@ struct kernel {
     double (*bytes)(const struct shape *shape, double w); /* w = bytes of an element */
     const char *bytes_formula;
     const char *model_note; /* what the model counts: FMA, padding, in-place traffic */
-    /* Constraints between letters (c divisible by groups, output not empty): FAULT_USAGE. NULL: none. */
+    /* Constraints between letters (c divisible by groups, output not empty): FAULT_USAGE. NULL:
+     * none. */
     int (*check)(const struct shape *shape, struct error *error);
     int (*operands)(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX]);
     /* Largest allowed max|out - reference| / max|reference|, with `unit` = 2^-24 or 2^-53. */
@@ -67,8 +70,8 @@ struct kernel {
     const struct variant *variants; /* ends with a NULL name; the first is the default */
 };
 
-/* A formula and its text from the same tokens. Inside the expression the letters are doubles, `w` is the
- * bytes of an element. LETTERS_AS_DOUBLES is what the kernel file defines to declare them:
+/* A formula and its text from the same tokens. Inside the expression the letters are doubles, `w`
+ * is the bytes of an element. LETTERS_AS_DOUBLES is what the kernel file defines to declare them:
  *   #define LETTERS(X) X(m, 1024, 1, "rows of C") X(n, ...)
  *   MODEL(flops, 2*m*n*k)     MODEL(bytes, (m*k + k*n + m*n)*w) */
 #define KERNEL_LETTER_INDEX(name, fallback, minimum, meaning) LETTER_##name,
@@ -96,20 +99,28 @@ struct kernel {
 #define BODY_ROW(symbol, isa)                                                                      \
     [ISA_##isa] = {[DTYPE_f32] = symbol##_f32_##isa, [DTYPE_f64] = symbol##_f64_##isa},
 #if defined(__x86_64__)
-#define BODIES_DECLARE(symbol)                                                                     \
-    BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, sse2) BODY_DECLARE(symbol, avx)              \
-    BODY_DECLARE(symbol, avx2) BODY_DECLARE(symbol, avx512)
-#define BODIES(symbol)                                                                             \
-    {                                                                                              \
-        BODY_ROW(symbol, scalar) BODY_ROW(symbol, sse2) BODY_ROW(symbol, avx)                      \
-        BODY_ROW(symbol, avx2) BODY_ROW(symbol, avx512)                                            \
-    }
+#    define BODIES_DECLARE(symbol)                                                                 \
+        BODY_DECLARE(symbol, scalar)                                                               \
+        BODY_DECLARE(symbol, sse2) BODY_DECLARE(symbol, avx) BODY_DECLARE(symbol, avx2)            \
+            BODY_DECLARE(symbol, avx512)
+#    define BODIES(symbol)                                                                         \
+        {                                                                                          \
+            BODY_ROW(symbol, scalar)                                                               \
+            BODY_ROW(symbol, sse2) BODY_ROW(symbol, avx) BODY_ROW(symbol, avx2)                    \
+                BODY_ROW(symbol, avx512)                                                           \
+        }
 #elif defined(__aarch64__)
-#define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, neon)
-#define BODIES(symbol) {BODY_ROW(symbol, scalar) BODY_ROW(symbol, neon)}
+#    define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, neon)
+#    define BODIES(symbol)                                                                         \
+        {                                                                                          \
+            BODY_ROW(symbol, scalar) BODY_ROW(symbol, neon)                                        \
+        }
 #else
-#define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar)
-#define BODIES(symbol) {BODY_ROW(symbol, scalar)}
+#    define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar)
+#    define BODIES(symbol)                                                                         \
+        {                                                                                          \
+            BODY_ROW(symbol, scalar)                                                               \
+        }
 #endif
 
 /* All kernels, NULL-ended, in the order of kernels/kernels.def. */

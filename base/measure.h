@@ -1,11 +1,12 @@
-// measure.h - one sample: a function run by all members at once, its duration and the clock during it.
+// measure.h - one sample: a function run by all members at once, its duration and the clock during
+// it.
 #ifndef ROOFLINE_MEASURE_H
 #define ROOFLINE_MEASURE_H
 
 #include "team.h"
 
-/* What is timed. `prepare` (may be NULL) runs before every sample, untimed: warming caches or vector units.
- * `run` is the sample; both are called by every member. */
+/* What is timed. `prepare` (may be NULL) runs before every sample, untimed: warming caches or
+ * vector units. `run` is the sample; both are called by every member. */
 struct work {
     team_function *prepare;
     team_function *run;
@@ -14,13 +15,14 @@ struct work {
 };
 
 struct sample {
-    double seconds;       /* first start to last end */
-    double skew_seconds;  /* first start to last start */
-    double clock_hertz;   /* mean over the members; each by an add chain before and after, the larger one */
+    double seconds;      /* first start to last end */
+    double skew_seconds; /* first start to last start */
+    double clock_hertz;  /* mean over the members; each by an add chain before and after, the larger
+                            one */
 };
 
-/* Takes one sample. All members start at an agreed time a few microseconds after the last one is ready,
- * so a late wake-up does not count as work. */
+/* Takes one sample. All members start at an agreed time a few microseconds after the last one is
+ * ready, so a late wake-up does not count as work. */
 struct sample measure_sample(const struct work *work);
 
 /* Monotonic time in seconds. */
@@ -31,8 +33,8 @@ double seconds_now(void);
  * a chain of `add $1` reads four times the clock there. */
 double clock_hertz_now(void);
 
-/* The number of repeats, at least 1, for which `work` with *repeats = that number lasts `seconds`. The context's
- * repeat count is what `repeats` points to. */
+/* The number of repeats, at least 1, for which `work` with *repeats = that number lasts `seconds`.
+ * The context's repeat count is what `repeats` points to. */
 long measure_calibrate(const struct work *work, long *repeats, double seconds);
 
 #endif

@@ -16,8 +16,9 @@ struct memory {
     size_t mapping_bytes;
 };
 
-/* Reserves `bytes`; nothing is touched. More than what is available on the host (MemAvailable, cgroup) is
- * FAULT_ENVIRONMENT with both numbers in the message. Transparent huge pages are asked for. */
+/* Reserves `bytes`; nothing is touched. More than what is available on the host (MemAvailable,
+ * cgroup) is FAULT_ENVIRONMENT with both numbers in the message. Transparent huge pages are asked
+ * for. */
 int memory_reserve(struct memory *memory, double bytes, const char *purpose,
                    const struct host *host, struct error *error);
 void memory_release(struct memory *memory);

@@ -19,8 +19,8 @@ struct shape {
     long value[SHAPE_LETTERS_MAX]; /* in the order of the kernel's letters */
 };
 
-/* "k=v,k=v": unknown, repeated, missing or non-numeric letters and values below the minimum are FAULT_USAGE and
- * name the letter, the kernel and the letters it has. */
+/* "k=v,k=v": unknown, repeated, missing or non-numeric letters and values below the minimum are
+ * FAULT_USAGE and name the letter, the kernel and the letters it has. */
 int shape_parse(struct shape *shape, const char *text, const struct letter *letters, int count,
                 const char *kernel, struct error *error);
 

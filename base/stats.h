@@ -9,8 +9,9 @@ struct quartiles {
     size_t count;
 };
 
-/* Sorts `samples` in place. Quantiles interpolate linearly between order statistics (Hyndman and Fan 1996,
- * type 7, doi:10.1080/00031305.1996.10473566), so min <= q1 <= median <= q3 <= max always holds. */
+/* Sorts `samples` in place. Quantiles interpolate linearly between order statistics (Hyndman and
+ * Fan 1996, type 7, doi:10.1080/00031305.1996.10473566), so min <= q1 <= median <= q3 <= max always
+ * holds. */
 struct quartiles quartiles_of(double *samples, size_t count);
 
 /* Quantile p in [0, 1] of ascending samples. */

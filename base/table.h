@@ -1,4 +1,5 @@
-// table.h - the two row types of the project and their files: CSV with provenance lines, written atomically.
+// table.h - the two row types of the project and their files: CSV with provenance lines, written
+// atomically.
 #ifndef ROOFLINE_TABLE_H
 #define ROOFLINE_TABLE_H
 
@@ -14,7 +15,8 @@
 struct ceiling {
 #include "ceiling.def"
 };
-/* A row of bench.csv: what one kernel took. Raw numbers only; rates are roofline/columns.def's work. */
+/* A row of bench.csv: what one kernel took. Raw numbers only; rates are roofline/columns.def's
+ * work. */
 struct measurement {
 #include "measurement.def"
 };
@@ -53,7 +55,8 @@ struct table {
 void table_init(struct table *table, const struct schema *schema);
 void table_free(struct table *table);
 
-/* Appends a row of empty texts and NANs and returns it, borrowed until the next append; NULL when memory is out. */
+/* Appends a row of empty texts and NANs and returns it, borrowed until the next append; NULL when
+ * memory is out. */
 void *table_append(struct table *table);
 
 /* Row i, borrowed. The two typed views check the schema by assertion. */
@@ -72,11 +75,13 @@ int table_note(struct table *table, const char *key, const char *value, struct e
 /* Writes header lines, column names and rows as CSV (RFC 4180 quoting). */
 int table_print(const struct table *table, FILE *file, struct error *error);
 
-/* directory/name.csv, through a temporary file, fsync and rename: the old file or the new one, never a torn one. */
+/* directory/name.csv, through a temporary file, fsync and rename: the old file or the new one,
+ * never a torn one. */
 int table_write(const struct table *table, const char *directory, struct error *error);
 
-/* Reads directory/name.csv. Unknown columns are ignored, a missing one, a broken row or a newer schema
- * version is FAULT_IO with file and line named. The table must be initialised; on failure it is empty. */
+/* Reads directory/name.csv. Unknown columns are ignored, a missing one, a broken row or a newer
+ * schema version is FAULT_IO with file and line named. The table must be initialised; on failure it
+ * is empty. */
 int table_read(struct table *table, const char *directory, struct error *error);
 int table_parse(struct table *table, FILE *file, const char *name, struct error *error);
 

@@ -11,7 +11,8 @@ struct member {
     int index, count;
 };
 
-/* Part [begin, end) of `total` items that belongs to a member; boundaries are multiples of `grain`. */
+/* Part [begin, end) of `total` items that belongs to a member; boundaries are multiples of `grain`.
+ */
 struct part {
     long begin, end;
 };
@@ -19,7 +20,8 @@ struct part member_part(struct member member, long total, long grain);
 
 typedef void team_function(void *context, struct member member);
 
-/* Pins thread i of the OpenMP pool to unit i of the host, for all i < count. Call again to pin otherwise. */
+/* Pins thread i of the OpenMP pool to unit i of the host, for all i < count. Call again to pin
+ * otherwise. */
 int team_pin(const struct host *host, int count, struct error *error);
 
 /* Pins the pool so that thread i sits on the i-th of the given units. */

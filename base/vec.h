@@ -1,13 +1,14 @@
 // vec.h - the vocabulary of code that is compiled once per ISA and format: vectors of VLEN reals.
 //
-// Included only by ISA bodies, which the Makefile compiles with -DISA=avx2 -DDTYPE=f32 and the flags of that ISA.
+// Included only by ISA bodies, which the Makefile compiles with -DISA=avx2 -DDTYPE=f32 and the
+// flags of that ISA.
 #ifndef ROOFLINE_VEC_H
 #define ROOFLINE_VEC_H
 
 #include <stdint.h>
 
 #if !defined(ISA) || !defined(DTYPE)
-#error "vec.h is for ISA bodies: compile with -DISA=... -DDTYPE=..."
+#    error "vec.h is for ISA bodies: compile with -DISA=... -DDTYPE=..."
 #endif
 
 #define VEC_PASTE_(a, b, c) a##_##b##_##c
@@ -40,19 +41,19 @@
 #if VEC_IS_F32
 typedef float real;
 typedef int32_t real_bits;
-#define REAL_BYTES 4
+#    define REAL_BYTES 4
 #else
 typedef double real;
 typedef int64_t real_bits;
-#define REAL_BYTES 8
+#    define REAL_BYTES 8
 #endif
 
 #if VEC_BYTES == 0
-#define VLEN 1
+#    define VLEN 1
 typedef real vec;
 typedef real uvec;
 #else
-#define VLEN (VEC_BYTES / REAL_BYTES)
+#    define VLEN (VEC_BYTES / REAL_BYTES)
 typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
 /* The same at any address. */
 typedef real uvec __attribute__((vector_size(VEC_BYTES), aligned(REAL_BYTES), may_alias));
@@ -97,7 +98,8 @@ ALWAYS_INLINE vec vec_relu(vec v)
 #endif
 }
 
-/* Stores past the caches to an address that is a multiple of VEC_BYTES; a plain store where the ISA has none. */
+/* Stores past the caches to an address that is a multiple of VEC_BYTES; a plain store where the ISA
+ * has none. */
 ALWAYS_INLINE void vec_stream(real *p, vec v)
 {
 #if defined(__clang__) && VLEN > 1
@@ -119,13 +121,14 @@ ALWAYS_INLINE void vec_stream_fence(void)
 #endif
 }
 
-/* Makes a value opaque: the compiler may neither fold nor hoist what feeds it, and keeps it in a register. */
+/* Makes a value opaque: the compiler may neither fold nor hoist what feeds it, and keeps it in a
+ * register. */
 #if defined(__aarch64__)
-#define PIN(v) __asm__ volatile("" : "+w"(v))
+#    define PIN(v) __asm__ volatile("" : "+w"(v))
 #elif defined(__x86_64__)
-#define PIN(v) __asm__ volatile("" : "+v"(v))
+#    define PIN(v) __asm__ volatile("" : "+v"(v))
 #else
-#define PIN(v) __asm__ volatile("" : "+m"(v))
+#    define PIN(v) __asm__ volatile("" : "+m"(v))
 #endif
 
 #endif
