@@ -1,4 +1,5 @@
-// cli.h - what the subcommands share: their table, the common options, printing. Only cli/ prints or exits.
+// cli.h - what the subcommands share: their table, the common options, printing. Only cli/ prints
+// or exits.
 #ifndef ROOFLINE_CLI_H
 #define ROOFLINE_CLI_H
 
@@ -25,18 +26,29 @@ enum output { OUTPUT_TEXT, OUTPUT_CSV, OUTPUT_JSON };
 
 /* Options that several commands have; each command names those it takes. */
 struct options {
-    const char *out;      /* --out DIR, or NULL */
-    const char *device;   /* --device cpu|gpu0|all */
-    const char *topology; /* --topology FILE.xml, or NULL: this machine */
+    const char *out;        /* --out DIR, or NULL */
+    const char *device;     /* --device cpu|gpu0|all */
+    const char *topology;   /* --topology FILE.xml, or NULL: this machine */
     struct request request; /* --budget, --threads, --isa, --dtype */
-    enum output output;   /* --csv, --json */
+    enum output output;     /* --csv, --json */
     bool help;
 };
 
 /* Long options that options_take() understands, for a command's own array:
- *   static const struct option longs[] = {OPTIONS_RUN, {"shape", required_argument, 0, 's'}, {0}}; */
-enum { OPTION_OUT = 256, OPTION_DEVICE, OPTION_BUDGET, OPTION_THREADS, OPTION_ISA, OPTION_DTYPE,
-       OPTION_CSV, OPTION_JSON, OPTION_HELP, OPTION_TOPOLOGY };
+ *   static const struct option longs[] = {OPTIONS_RUN, {"shape", required_argument, 0, 's'}, {0}};
+ */
+enum {
+    OPTION_OUT = 256,
+    OPTION_DEVICE,
+    OPTION_BUDGET,
+    OPTION_THREADS,
+    OPTION_ISA,
+    OPTION_DTYPE,
+    OPTION_CSV,
+    OPTION_JSON,
+    OPTION_HELP,
+    OPTION_TOPOLOGY
+};
 #define OPTIONS_PRINT                                                                              \
     {"csv", no_argument, NULL, OPTION_CSV}, {"json", no_argument, NULL, OPTION_JSON},              \
     {                                                                                              \
@@ -54,8 +66,9 @@ enum { OPTION_OUT = 256, OPTION_DEVICE, OPTION_BUDGET, OPTION_THREADS, OPTION_IS
 
 void options_init(struct options *options);
 
-/* Stores one option that getopt_long returned with its optarg; FAULT_USAGE for a bad value. An option that getopt
- * did not know ('?') is FAULT_USAGE too: call it with the argv that getopt saw. */
+/* Stores one option that getopt_long returned with its optarg; FAULT_USAGE for a bad value. An
+ * option that getopt did not know ('?') is FAULT_USAGE too: call it with the argv that getopt saw.
+ */
 int options_take(struct options *options, int option, char **argv, struct error *error);
 
 /* "roofline: ..." on stderr; returns the exit code of the fault. */
@@ -70,7 +83,8 @@ int print_table(const struct table *table, enum output output, struct error *err
 /* Progress on stderr when it is a terminal, nothing otherwise; done == total ends the line. */
 void progress(const char *what, int done, int total);
 
-/* The device of this build: "cpu" and "all" are OK (all: what the machine has), a GPU is SKIPPED with the reason. */
+/* The device of this build: "cpu" and "all" are OK (all: what the machine has), a GPU is SKIPPED
+ * with the reason. */
 int device_check(const char *device, struct error *error);
 
 /* Whether stdout takes colour: a terminal, NO_COLOR unset, TERM not dumb. */
