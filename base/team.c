@@ -6,12 +6,30 @@
 
 #include "host.h"
 
+/* The OpenMP pool belongs to the process, and so does where its threads sit. A runtime may end
+ * threads of the pool and start new ones when the count changes (libgomp does), so each thread
+ * looks on entry whether it sits where it should. */
+static struct {
+    const struct host *host; /* NULL: not pinned */
+    const int *units;        /* NULL: thread i on unit i */
+    int generation;
+} pinning;
+static _Thread_local int pinned_generation;
+
 struct part member_part(struct member member, long total, long grain)
 {
     long grains = (total + grain - 1) / grain;
     long begin = grains * member.index / member.count * grain;
     long end = grains * (member.index + 1) / member.count * grain;
     return (struct part){begin < total ? begin : total, end < total ? end : total};
+}
+
+static int take_seat(int thread, struct error *error)
+{
+    if (!pinning.host || pinned_generation == pinning.generation)
+        return OK;
+    pinned_generation = pinning.generation;
+    return host_pin(pinning.host, pinning.units ? pinning.units[thread] : thread, error);
 }
 
 int team_pin_units(const struct host *host, const int *units, int count, struct error *error)
@@ -22,23 +40,21 @@ int team_pin_units(const struct host *host, const int *units, int count, struct 
                          "use --threads %d or fewer",
                          count, host->threads, host->threads);
     omp_set_dynamic(0);
+    pinning.host = host;
+    pinning.units = units;
+    pinning.generation++;
     int result = OK;
-    struct error first = {0};
 #pragma omp parallel num_threads(count)
     {
-        struct error own = {0};
-        int thread = omp_get_thread_num();
-        int unit = units ? units[thread] : thread;
-        if (host_pin(host, unit, &own) != OK) {
+        struct error own;
+        if (take_seat(omp_get_thread_num(), &own) != OK) {
 #pragma omp critical
             {
                 result = FAILED;
-                first = own;
+                *error = own;
             }
         }
     }
-    if (result != OK)
-        *error = first;
     return result;
 }
 
@@ -50,7 +66,11 @@ int team_pin(const struct host *host, int count, struct error *error)
 void team_run(team_function *function, void *context, int count)
 {
 #pragma omp parallel num_threads(count)
-    function(context, (struct member){omp_get_thread_num(), count});
+    {
+        struct error ignored; /* the same seat was taken without fault in team_pin_units() */
+        take_seat(omp_get_thread_num(), &ignored);
+        function(context, (struct member){omp_get_thread_num(), count});
+    }
 }
 
 void team_barrier(void)

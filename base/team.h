@@ -20,11 +20,11 @@ struct part member_part(struct member member, long total, long grain);
 
 typedef void team_function(void *context, struct member member);
 
-/* Pins thread i of the OpenMP pool to unit i of the host, for all i < count. Call again to pin
- * otherwise. */
+/* Thread i of the pool sits on unit i of the host from now on; `host` is borrowed until the next
+ * call. FAULT_ENVIRONMENT when the process may not use so many or may not pin. */
 int team_pin(const struct host *host, int count, struct error *error);
 
-/* Pins the pool so that thread i sits on the i-th of the given units. */
+/* The same on the given units; `units` is borrowed until the next call. */
 int team_pin_units(const struct host *host, const int *units, int count, struct error *error);
 
 /* Runs function(context, {i, count}) on thread i of the pool and waits for all. */

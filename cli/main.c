@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "file.h"
 #include "interrupt.h"
 
 #ifndef ROOFLINE_VERSION
