@@ -2,6 +2,8 @@
 #
 #   build/$(CONFIG)/              objects of one compiler and one set of flags
 #   build/$(CONFIG)/avx2-f32/     ISA bodies: the same sources once per instruction set and format
+#
+# Nothing that `make deps` installs is looked at while make parses: `make deps bench` is one run of make.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -15,6 +17,9 @@ SANITIZE ?=
 CONFIG ?= $(notdir $(CC))$(if $(SANITIZE),-sanitize)
 BUILD := build/$(CONFIG)
 BUDGET ?= quick
+# Commands are shown in short; V=1 shows them whole.
+Q := $(if $(V),,@)
+SAY = @$(if $(V),:,echo "  $(@:build/%=%)")
 PREFIX ?= /usr/local
 DESTDIR ?=
 
@@ -22,30 +27,34 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
             -Wno-gnu-zero-variadic-macro-arguments -Wno-unknown-pragmas
 CPPFLAGS := -D_GNU_SOURCE -Ibase
 CFLAGS ?= -g
-ALL_CFLAGS = -std=gnu11 $(OPT) $(CFLAGS) $(WARNINGS) $(SANITIZE) -fopenmp
-LDLIBS = -lhwloc -lm -ldl $(if $(PAPI),-lpapi)
-# Asked for when a recipe runs, not when make parses: `make deps bench` installs it in between.
-PAPI = $(wildcard /usr/include/papi.h /usr/local/include/papi.h)
+# a * b + c may become one FMA in both compilers, also across statements (the default of gcc -std=gnu11, but not
+# of clang). Probes that need the product rounded on its own pass it through PIN() of vec.h.
+FLOATS := -ffp-contract=fast
+ALL_CFLAGS = -std=gnu11 $(OPT) $(CFLAGS) $(FLOATS) $(WARNINGS) $(SANITIZE) -fopenmp
+# Asked when a recipe runs.
+PAPI = $(shell $(CC) -E -include papi.h -x c /dev/null >/dev/null 2>&1 && echo -lpapi)
+LDLIBS = -lhwloc -lm -ldl $(PAPI)
 
 # ---- instruction sets: one line each ----
 ISAS_x86_64 := scalar sse2 avx avx2 avx512
 ISAS_aarch64 := scalar neon
-ARCH := $(shell uname -m)
+ARCH ?= $(shell uname -m)
 ISAS := $(or $(ISAS_$(ARCH)),scalar)
 DTYPES := f32 f64
-ISA_FLAGS_scalar := -fno-tree-vectorize
+ISA_FLAGS_scalar := -fno-tree-vectorize -fno-tree-slp-vectorize
 ISA_FLAGS_sse2 :=
 ISA_FLAGS_avx := -mavx
 ISA_FLAGS_avx2 := -mavx2 -mfma
 ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_FLAGS_neon :=
 
-# ---- sources: every .c file of a folder; those that include vec.h have ISA bodies ----
+# ---- sources: every .c file of a folder; those with vec.h have ISA bodies ----
 SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
-BODY_SOURCES := $(shell grep -l '^\# *include "vec.h"' probes/*.c kernels/*.c kernels/*.h 2>/dev/null | grep '\.c$$')
-BODY_SOURCES += $(shell grep -l '^\# *include "elementwise.h"' kernels/*.c 2>/dev/null)
+BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise)\.h"' probes/*.c kernels/*.c 2>/dev/null)
 SPECS := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv)
+TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
+FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch])
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 BODY_OBJECTS := $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),\
@@ -53,36 +62,141 @@ BODY_OBJECTS := $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),\
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libroofline.a
 PROGRAM := $(BUILD)/roofline
+TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+PEERS := $(BUILD)/tests/perf/peers
+TEST_SCRIPTS := $(sort $(wildcard tests/cli/*.sh tests/lint/*.sh))
 
-.PHONY: all
+.PHONY: help
+help: ## print this
+	@echo "usage: make [TARGET] [CC=clang] [BUDGET=quick|standard|full] [ONLY=pattern] [V=1]"
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.* ## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# ---- what the project stands on ----
+.PHONY: deps deps-ci deps-peers check-deps
+deps: ## install what build, bench and test need (apt, dnf, zypper or pacman)
+	@scripts/deps.sh install build bench test
+deps-ci: ## install what .ci/run needs besides: clang, qemu-user, a compiler for Arm
+	@scripts/deps.sh install build bench test ci
+deps-peers: ## install the tools that `make perf-peers` compares with
+	@scripts/deps.sh install peers
+
+# After deps where both are asked for, before the first compilation.
+check-deps: | $(filter deps deps-ci deps-peers,$(MAKECMDGOALS))
+	@CC=$(CC) scripts/deps.sh check build $(if $(filter test%,$(MAKECMDGOALS)),test)
+
+# ---- build ----
+.DEFAULT_GOAL := all
+.PHONY: all build/roofline
 all: build/roofline ## build the program: build/roofline
 
 build/roofline: $(PROGRAM)
-	@ln -sf $(CONFIG)/roofline $@
+	@ln -sfn $(CONFIG)/roofline $@
 
 $(PROGRAM): $(CLI_OBJECTS) $(LIBRARY)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(SAY)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS) $(BODY_OBJECTS) $(BUILD)/embedded.o
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(SAY)
+	$(Q)$(AR) rcs $@ $^
 
 # Includes follow the arrows of docs/design.md; each folder sees only what it may.
 INCLUDES_probes := -Iprobes
 INCLUDES_kernels := -Ikernels
 INCLUDES_roofline := -Iroofline
 INCLUDES_cli := -Icli -Iprobes -Ikernels -Iroofline
+INCLUDES_tests := $(INCLUDES_cli) -DTEST_SOURCE_DIR='"$(CURDIR)/tests"'
+INCLUDES = $(INCLUDES_$(firstword $(subst /, ,$*)))
 
-$(BUILD)/%.o: %.c Makefile | check-deps
+$(BUILD)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(INCLUDES_$(firstword $(subst /, ,$*))) $(ALL_CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+	$(SAY)
+	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES) $(ALL_CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
 
 define ISA_RULE
-$(BUILD)/$(1)-$(2)/%.o: %.c Makefile | check-deps
+$(BUILD)/$(1)-$(2)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(INCLUDES_$$(firstword $$(subst /, ,$$*))) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) \
+	$$(SAY)
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(INCLUDES) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) \
 	    -DISA=$(1) -DDTYPE=$(2) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),$(eval $(call ISA_RULE,$(isa),$(dtype)))))
+
+# The published machines travel inside the program.
+$(BUILD)/embedded.c: scripts/embed.sh $(SPECS)
+	@mkdir -p $(@D)
+	$(SAY)
+	$(Q)scripts/embed.sh $(SPECS) >$@
+
+$(BUILD)/embedded.o: $(BUILD)/embedded.c Makefile $(BUILD)/flags | check-deps
+	$(SAY)
+	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES_probes) $(ALL_CFLAGS) -c -o $@ $<
+
+# Two files that change only when what they say changes; what depends on them is then built anew.
+.PHONY: FORCE
+$(BUILD)/flags $(BUILD)/commit: FORCE | check-deps
+	@mkdir -p $(@D)
+	@echo "$(STAMP_$(@F))" | cmp -s - $@ || echo "$(STAMP_$(@F))" >$@
+STAMP_flags = $(CC) $(shell $(CC) -dumpfullversion) $(ALL_CFLAGS) $(LDFLAGS) $(PAPI)
+STAMP_commit = $(or $(shell git --no-optional-locks describe --always --dirty 2>/dev/null),unknown)
+
+$(BUILD)/base/provenance.o: $(BUILD)/commit
+FLAGS_cli/main = -DROOFLINE_VERSION='"$(VERSION)"'
+FLAGS_base/provenance = $(FLAGS_cli/main) -DROOFLINE_COMMIT='"$(shell cat $(BUILD)/commit)"' \
+                        -DROOFLINE_FLAGS='"$(ALL_CFLAGS)"'
+
+# ---- measure ----
+.PHONY: bench baseline perf-peers
+bench: build/roofline ## measure this machine: results/<host>/latest with plot and report (BUDGET=)
+	@scripts/bench.sh $(PROGRAM) $(BUDGET)
+
+baseline: ## keep the latest results as results/<host>/baseline
+	@scripts/baseline.sh
+
+perf-peers: $(PEERS) ## ours against likwid-bench, interleaved, with ratios (ONLY=ceilings)
+	@scripts/perf-peers $(PEERS) $(ONLY)
+
+# ---- test ----
+.PHONY: test test-sanitize fuzz
+test: $(PROGRAM) $(TEST_PROGRAMS) ## run the tests (ONLY=pattern: those whose path contains it)
+	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+
+# Test programs see the subcommands too, all but main().
+$(TEST_PROGRAMS) $(PEERS): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
+	$(SAY)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
+
+test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
+	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" test
+
+# ---- keep in shape ----
+.PHONY: lint format check-format
+lint: $(PROGRAM) ## run the lints alone: include arrows, vector code, peak loops, sizes, globals
+	@BUILD=$(BUILD) CC=$(CC) tests/run $(sort $(wildcard tests/lint/*.sh))
+
+format: ## let clang-format rewrite the sources
+	clang-format -i $(FORMATTED)
+
+check-format: ## fail where clang-format would change something
+	clang-format --dry-run -Werror $(FORMATTED)
+
+# ---- install ----
+BIN := $(DESTDIR)$(PREFIX)/bin
+DOC := $(DESTDIR)$(PREFIX)/share/doc/roofline
+COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+.PHONY: install uninstall clean
+install: $(PROGRAM) ## install the program, its docs and its bash completion (PREFIX, DESTDIR)
+	install -d $(BIN) $(DOC) $(COMPLETION)
+	install -m 755 $(PROGRAM) $(BIN)/roofline
+	install -m 644 $(wildcard README.md CHANGELOG.md LICENSE docs/*.md) $(DOC)
+	install -m 644 scripts/completion.bash $(COMPLETION)/roofline
+
+uninstall: ## remove what install put there
+	rm -f $(BIN)/roofline $(COMPLETION)/roofline
+	rm -rf $(DOC)
+
+clean: ## remove build/
+	rm -rf build
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

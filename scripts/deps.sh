@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Installs what the project needs and what is not there yet, or says what is missing.
+#
+#   scripts/deps.sh install GROUP...   groups: build bench test ci peers
+#   scripts/deps.sh check GROUP...     names what is missing of GROUP (exit 1), and notes what is optional
+#
+# CC names the compiler to look for in `check` (default gcc).
+set -euo pipefail
+
+# group|what it is for|there when|apt|dnf|zypper|pacman
+# A dash: this distribution has no package of it.
+packages() {
+    cat <<-'TABLE'
+	build|C compiler|command gcc|gcc|gcc|gcc|gcc
+	build|C library headers|header stdio.h|libc6-dev|glibc-devel|glibc-devel|glibc
+	build|make|command make|make|make|make|make
+	build|hwloc (topology)|header hwloc.h|libhwloc-dev|hwloc-devel|hwloc-devel|hwloc
+	bench|PAPI (hardware counters)|header papi.h|libpapi-dev|papi-devel|papi-devel|-
+	bench|gnuplot (SVG and PNG plots)|command gnuplot|gnuplot-nox|gnuplot-minimal|gnuplot|gnuplot
+	bench|font of the plots|package -|fonts-dejavu-core|dejavu-sans-fonts|dejavu-fonts|ttf-dejavu
+	test|cmocka (unit tests)|header cmocka.h|libcmocka-dev|libcmocka-devel|libcmocka-devel|cmocka
+	ci|clang|command clang|clang|clang|clang|clang
+	ci|OpenMP of clang|package -|libomp-dev|libomp-devel|libomp-devel|openmp
+	ci|sanitizers and fuzzer of clang|package -|libclang-rt-dev|compiler-rt|-|compiler-rt
+	ci|clang-format|command clang-format|clang-format|clang-tools-extra|clang-tools|clang
+	ci|xmllint (checks the SVG files)|command xmllint|libxml2-utils|libxml2|libxml2-tools|libxml2
+	ci|emulated CPUs|command qemu-x86_64|qemu-user|qemu-user|qemu-linux-user|qemu-user
+	ci|compiler for Arm|command aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|gcc-aarch64-linux-gnu|cross-aarch64-gcc12|aarch64-linux-gnu-gcc
+	ci|C library for Arm|package -|libc6-dev-arm64-cross|-|-|aarch64-linux-gnu-glibc
+	peers|likwid-bench|command likwid-bench|likwid|likwid|likwid|likwid
+	TABLE
+}
+
+# The package managers this script knows, in the order of the columns above.
+manager() {
+    local name
+    for name in apt-get dnf zypper pacman; do
+        command -v "$name" && return
+    done
+    return 0
+}
+
+install_command() {
+    case "$1" in
+    apt-get) echo "apt-get install -y --no-install-recommends" ;;
+    dnf) echo "dnf install -y" ;;
+    zypper) echo "zypper --non-interactive install" ;;
+    pacman) echo "pacman -S --needed --noconfirm" ;;
+    esac
+}
+
+package_installed() {
+    case "$1" in
+    apt-get) dpkg-query -W -f '${Status}' "$2" 2>/dev/null | grep -q 'ok installed' ;;
+    dnf | zypper) rpm -q "$2" >/dev/null 2>&1 ;;
+    pacman) pacman -Qi "$2" >/dev/null 2>&1 ;;
+    *) return 0 ;; # an unknown system: only commands and headers can be looked for
+    esac
+}
+
+# there command|header|package NAME PACKAGE: whether it is on this machine, whoever put it there
+there() {
+    case "$1" in
+    command) command -v "$2" >/dev/null ;;
+    header) [ -e "/usr/include/$2" ] || [ -e "/usr/local/include/$2" ] ;;
+    package) package_installed "$manager" "$3" ;;
+    esac
+}
+
+# missing GROUP...: lines "group|what|package" of what is not there
+missing() {
+    packages | while IFS='|' read -r group what presence apt dnf zypper pacman; do
+        case " $* " in *" $group "*) ;; *) continue ;; esac
+        case "$manager" in
+        dnf) package=$dnf ;;
+        zypper) package=$zypper ;;
+        pacman) package=$pacman ;;
+        *) package=$apt ;;
+        esac
+        read -r kind name <<<"$presence"
+        there "$kind" "$name" "$package" || echo "$group|$what|$package"
+    done
+}
+
+say_missing() {
+    while IFS='|' read -r group what package; do
+        echo "  $what: package '$package'"
+    done <<<"$1"
+}
+
+known_packages() {
+    cut -d'|' -f3 <<<"$1" | grep -vx -e - | tr '\n' ' '
+}
+
+do_install() {
+    local wanted names run=()
+    wanted=$(missing "$@")
+    if [ -z "$wanted" ]; then
+        echo "deps: everything is there ($*)"
+        return
+    fi
+    echo "deps: not here yet:"
+    say_missing "$wanted"
+    names=$(known_packages "$wanted")
+    if [ -z "$manager" ]; then
+        echo "deps: no package manager that this script knows (apt-get dnf zypper pacman);" \
+             "install the above by hand (names as in Debian)" >&2
+        exit 4
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "deps: neither root nor sudo; as root: $(install_command "$manager") $names" >&2
+            exit 4
+        fi
+        run=(sudo)
+    fi
+    if [ "$manager" = apt-get ]; then
+        run+=(env DEBIAN_FRONTEND=noninteractive)
+        "${run[@]}" apt-get update -q
+    fi
+    echo "deps: $(install_command "$manager") $names"
+    # shellcheck disable=SC2046,SC2086 # words on purpose
+    "${run[@]}" $(install_command "$manager") $names
+}
+
+do_check() {
+    local wanted optional names
+    wanted=$(missing "$@")
+    # A compiler of another name or in another place is as good.
+    command -v "${CC:-gcc}" >/dev/null && wanted=$(sed '/|C compiler|/d' <<<"$wanted")
+    if [ -n "$wanted" ]; then
+        names=$(known_packages "$wanted")
+        {
+            echo "missing, needed for: $*"
+            say_missing "$wanted"
+            echo "remedy: make deps"
+            [ -z "$manager" ] || echo "    or: $(install_command "$manager") $names"
+        } >&2
+        exit 4
+    fi
+    if ! command -v "${CC:-gcc}" >/dev/null; then
+        echo "missing: the compiler '${CC:-gcc}' is not in PATH; remedy: make deps, or make CC=..." >&2
+        exit 4
+    fi
+    optional=$(missing bench)
+    if [ -n "$optional" ]; then
+        {
+            echo "note: optional, the rest works without (remedy: make deps):"
+            say_missing "$optional"
+        } >&2
+    fi
+}
+
+manager=$(basename "$(manager)" 2>/dev/null || true)
+action=${1:-}
+[ $# -gt 0 ] && shift
+case "$action" in
+install | check) "do_$action" "$@" ;;
+*)
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
