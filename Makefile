@@ -64,7 +64,7 @@ LIBRARY := $(BUILD)/libroofline.a
 PROGRAM := $(BUILD)/roofline
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 PEERS := $(BUILD)/tests/perf/peers
-TEST_SCRIPTS := $(sort $(wildcard tests/cli/*.sh tests/lint/*.sh))
+TEST_SCRIPTS := $(sort $(wildcard tests/cli/test_*.sh tests/lint/*.sh))
 
 .PHONY: help
 help: ## print this

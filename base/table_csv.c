@@ -31,7 +31,7 @@ void real_format(double value, char text[32])
 
 static void print_text(FILE *file, const char *text)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
+    if (*text != '#' && !strpbrk(text, ",\"\r\n")) { /* a line with # in front is a comment */
         fputs(text, file);
         return;
     }

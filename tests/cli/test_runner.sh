@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The test runner itself: what ends badly is a failure, and the closing line counts what there was.
+# shellcheck source=../tap.sh
+. "$(dirname "$0")/../tap.sh"
+
+# program NAME LINE... : a script in $scratch that runs the lines
+program() {
+    local name=$1
+    shift
+    { echo '#!/bin/bash'; printf '%s\n' "$@"; } >"$name"
+    chmod +x "$name"
+}
+
+# closes NAME CODE LINE PROGRAM: the runner's exit code and last line
+closes() {
+    local code=0 name=$1 wanted=$2 line=$3
+    shift 3
+    "$root/tests/run" "${@/#/$scratch/}" >out 2>err || code=$?
+    if [ $code -eq "$wanted" ] && [ "$(tail -n 1 out)" = "$line" ]; then
+        pass "$name"
+    else
+        fail "$name (code $code)" out err
+    fi
+}
+
+program good 'echo 1..2; echo "ok 1 - a"; echo "ok 2 - b"'
+program bad 'echo "ok 1 - a"; echo "not ok 2 - b"; echo 1..2; exit 1'
+program crash 'echo 1..2; echo "ok 1 - a"; kill -SEGV $$'
+program short 'echo 1..3; echo "ok 1 - a"'
+program silent 'true'
+program late 'echo "ok 1 - a"; exit 7'
+program skips 'echo "ok 1 - a # SKIP no GPU"; echo "# skip: no PMU"; echo "not ok 2 # SKIP b"; echo 1..2'
+program none 'echo "1..0 # SKIP no compiler"'
+
+unset ONLY
+closes "good tests pass" 0 "2 passed, 0 failed, 0 skipped" good
+closes "a failed test fails the run" 1 "1 passed, 1 failed, 0 skipped" bad
+closes "a crash is a failure" 1 "1 passed, 1 failed, 0 skipped" crash
+closes "tests that never ran are a failure" 1 "1 passed, 1 failed, 0 skipped" short
+closes "a program without tests is a failure" 1 "0 passed, 1 failed, 0 skipped" silent
+closes "a bad exit code is a failure" 1 "1 passed, 1 failed, 0 skipped" late
+closes "skipped tests are counted apart" 0 "0 passed, 0 failed, 2 skipped" skips
+check "the reason of a skip is shown" grep -q "no PMU" out
+closes "a program may skip itself" 0 "0 passed, 0 failed, 1 skipped" none
+closes "sums are over all programs" 1 "3 passed, 1 failed, 2 skipped" good bad skips
+ONLY=nothing-matches closes "a run without tests is no success" 4 "0 passed, 0 failed, 0 skipped" good
+
+done_testing
