@@ -23,7 +23,7 @@ int memory_reserve(struct memory *memory, double bytes, const char *purpose,
                    const struct host *host, struct error *error);
 void memory_release(struct memory *memory);
 
-/* MiB of a mapping of this process that huge pages back, NAN where the kernel does not say. */
+/* Bytes of it that transparent huge pages back now, NAN where the kernel does not say. */
 double memory_huge_bytes(const struct memory *memory);
 
 #endif
