@@ -3,7 +3,7 @@
 #   build/$(CONFIG)/              objects of one compiler and one set of flags
 #   build/$(CONFIG)/avx2-f32/     ISA bodies: the same sources once per instruction set and format
 #
-# Nothing that `make deps` installs is looked at while make parses: `make deps bench` is one run of make.
+# Nothing that `make deps` installs is looked at while make parses: `make deps bench` is one run.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -27,8 +27,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
             -Wno-gnu-zero-variadic-macro-arguments -Wno-unknown-pragmas
 CPPFLAGS := -D_GNU_SOURCE -Ibase
 CFLAGS ?= -g
-# a * b + c may become one FMA in both compilers, also across statements (the default of gcc -std=gnu11, but not
-# of clang). Probes that need the product rounded on its own pass it through PIN() of vec.h.
+# a * b + c may become one FMA with both compilers, also across statements (the default of gcc
+# -std=gnu11, not of clang). Probes that need the product rounded pass it through PIN() of vec.h.
 FLOATS := -ffp-contract=fast
 ALL_CFLAGS = -std=gnu11 $(OPT) $(CFLAGS) $(FLOATS) $(WARNINGS) $(SANITIZE) -fopenmp
 # Asked when a recipe runs.
@@ -45,13 +45,14 @@ ISA_FLAGS_scalar := -fno-tree-vectorize -fno-tree-slp-vectorize
 ISA_FLAGS_sse2 :=
 ISA_FLAGS_avx := -mavx
 ISA_FLAGS_avx2 := -mavx2 -mfma
-ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
+                    -mprefer-vector-width=512
 ISA_FLAGS_neon :=
 
 # ---- sources: every .c file of a folder; those with vec.h have ISA bodies ----
 SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
-BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise)\.h"' probes/*.c kernels/*.c 2>/dev/null)
+BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise)\.h"' probes/*.c kernels/*.c)
 SPECS := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv)
 TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
 FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch])
@@ -61,7 +62,7 @@ BODY_OBJECTS := $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),\
                 $(BODY_SOURCES:%.c=$(BUILD)/$(isa)-$(dtype)/%.o)))
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libroofline.a
-PROGRAM := $(BUILD)/roofline
+PROGRAM := $(BUILD)/bin/roofline
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 PEERS := $(BUILD)/tests/perf/peers
 TEST_SCRIPTS := $(sort $(wildcard tests/cli/test_*.sh tests/lint/*.sh))
@@ -69,7 +70,7 @@ TEST_SCRIPTS := $(sort $(wildcard tests/cli/test_*.sh tests/lint/*.sh))
 .PHONY: help
 help: ## print this
 	@echo "usage: make [TARGET] [CC=clang] [BUDGET=quick|standard|full] [ONLY=pattern] [V=1]"
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.* ## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.* ## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 # ---- what the project stands on ----
 .PHONY: deps deps-ci deps-peers check-deps
@@ -90,9 +91,10 @@ check-deps: | $(filter deps deps-ci deps-peers,$(MAKECMDGOALS))
 all: build/roofline ## build the program: build/roofline
 
 build/roofline: $(PROGRAM)
-	@ln -sfn $(CONFIG)/roofline $@
+	@ln -sfn $(PROGRAM:build/%=%) $@
 
 $(PROGRAM): $(CLI_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
 	$(SAY)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -154,7 +156,7 @@ bench: build/roofline ## measure this machine: results/<host>/latest with plot a
 baseline: ## keep the latest results as results/<host>/baseline
 	@scripts/baseline.sh
 
-perf-peers: $(PEERS) ## ours against likwid-bench, interleaved, with ratios (ONLY=ceilings)
+perf-peers: $(PEERS) ## ours against likwid-bench, interleaved, with ratios
 	@scripts/perf-peers $(PEERS) $(ONLY)
 
 # ---- test ----
@@ -168,7 +170,7 @@ $(TEST_PROGRAMS) $(PEERS): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRAR
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
 
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
-	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" test
+	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
 
 # ---- keep in shape ----
 .PHONY: lint format check-format

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copies results/<host>/latest to results/<host>/baseline, the results that are kept with the project.
+# Copies results/<host>/latest to results/<host>/baseline, which is kept with the project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

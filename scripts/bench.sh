@@ -3,9 +3,9 @@
 #
 #   scripts/bench.sh PROGRAM quick|standard|full
 #
-# A step that lacks something optional (code 4), was too noisy (3) or found a wrong result (6) does not keep the next
-# from running; anything else, an interrupt above all, stops here. Finished rows stay in either case. The exit
-# code is the first bad one, but a plot that could not be drawn for want of gnuplot is only said.
+# A step that lacks something (code 4), was too noisy (3) or found a wrong result (6) does not keep
+# the next from running; anything else, an interrupt above all, stops here. Finished rows stay in
+# either case. The exit code is the first bad one; want of gnuplot is said, but is no failure.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 5
 
@@ -37,7 +37,7 @@ step() {
 }
 
 # The tables are in the folder as CSV, and the report sums them up: stdout is left to it.
-# An interrupt is the program's to handle: it keeps its rows and ends with 130, which stops the steps.
+# An interrupt is the program's to handle: it keeps its rows and ends with 130, which stops here.
 trap : INT TERM
 
 step probe --budget "$budget" --out "$directory" >/dev/null

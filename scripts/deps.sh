@@ -1,35 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the project needs and what is not there yet, or says what is missing.
 #
-#   scripts/deps.sh install GROUP...   groups: build bench test ci peers
-#   scripts/deps.sh check GROUP...     names what is missing of GROUP (exit 1), and notes what is optional
+#   scripts/deps.sh install GROUP...
+#   scripts/deps.sh check GROUP...     names what is missing (code 4), and notes what is optional
 #
-# CC names the compiler to look for in `check` (default gcc).
+# The groups are those of scripts/packages.txt. CC: the compiler that `check` looks for.
 set -euo pipefail
-
-# group|what it is for|there when|apt|dnf|zypper|pacman
-# A dash: this distribution has no package of it.
-packages() {
-    cat <<-'TABLE'
-	build|C compiler|command gcc|gcc|gcc|gcc|gcc
-	build|C library headers|header stdio.h|libc6-dev|glibc-devel|glibc-devel|glibc
-	build|make|command make|make|make|make|make
-	build|hwloc (topology)|header hwloc.h|libhwloc-dev|hwloc-devel|hwloc-devel|hwloc
-	bench|PAPI (hardware counters)|header papi.h|libpapi-dev|papi-devel|papi-devel|-
-	bench|gnuplot (SVG and PNG plots)|command gnuplot|gnuplot-nox|gnuplot-minimal|gnuplot|gnuplot
-	bench|font of the plots|package -|fonts-dejavu-core|dejavu-sans-fonts|dejavu-fonts|ttf-dejavu
-	test|cmocka (unit tests)|header cmocka.h|libcmocka-dev|libcmocka-devel|libcmocka-devel|cmocka
-	ci|clang|command clang|clang|clang|clang|clang
-	ci|OpenMP of clang|package -|libomp-dev|libomp-devel|libomp-devel|openmp
-	ci|sanitizers and fuzzer of clang|package -|libclang-rt-dev|compiler-rt|-|compiler-rt
-	ci|clang-format|command clang-format|clang-format|clang-tools-extra|clang-tools|clang
-	ci|xmllint (checks the SVG files)|command xmllint|libxml2-utils|libxml2|libxml2-tools|libxml2
-	ci|emulated CPUs|command qemu-x86_64|qemu-user|qemu-user|qemu-linux-user|qemu-user
-	ci|compiler for Arm|command aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|gcc-aarch64-linux-gnu|cross-aarch64-gcc12|aarch64-linux-gnu-gcc
-	ci|C library for Arm|package -|libc6-dev-arm64-cross|-|-|aarch64-linux-gnu-glibc
-	peers|likwid-bench|command likwid-bench|likwid|likwid|likwid|likwid
-	TABLE
-}
+packages=$(dirname "$0")/packages.txt
 
 # The package managers this script knows, in the order of the columns above.
 manager() {
@@ -69,7 +46,7 @@ there() {
 
 # missing GROUP...: lines "group|what|package" of what is not there
 missing() {
-    packages | while IFS='|' read -r group what presence apt dnf zypper pacman; do
+    while IFS='|' read -r group what presence apt dnf zypper pacman; do
         case " $* " in *" $group "*) ;; *) continue ;; esac
         case "$manager" in
         dnf) package=$dnf ;;
@@ -79,7 +56,7 @@ missing() {
         esac
         read -r kind name <<<"$presence"
         there "$kind" "$name" "$package" || echo "$group|$what|$package"
-    done
+    done <"$packages"
 }
 
 say_missing() {
@@ -139,7 +116,7 @@ do_check() {
         exit 4
     fi
     if ! command -v "${CC:-gcc}" >/dev/null; then
-        echo "missing: the compiler '${CC:-gcc}' is not in PATH; remedy: make deps, or make CC=..." >&2
+        echo "missing: compiler '${CC:-gcc}' in PATH; remedy: make deps, or make CC=..." >&2
         exit 4
     fi
     optional=$(missing bench)

@@ -35,23 +35,23 @@ skip() {
 check() {
     local name=$1
     shift
-    if "$@" >check.out 2>&1; then pass "$name"; else fail "$name" check.out; fi
+    if "$@" >"$scratch/check" 2>&1; then pass "$name"; else fail "$name" "$scratch/check"; fi
 }
 
 # exits NAME CODE 'WORD|...' COMMAND...: the code is CODE and standard error contains every WORD
 exits() {
     local name=$1 code=$2 words=$3 got=0 word bad=''
     shift 3
-    "$@" >out 2>err </dev/null || got=$?
+    "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || got=$?
     [ "$got" -eq "$code" ] || bad="exit code $got, not $code"
     while read -r -d '|' word; do
-        [ -z "$word" ] || grep -qF -- "$word" err || bad="$bad; '$word' is not in the message"
+        [ -z "$word" ] || grep -qF -- "$word" "$scratch/err" || bad="$bad; no '$word' in the message"
     done <<<"$words|"
     if [ -z "$bad" ]; then
         pass "$name"
     else
-        { echo "$bad"; head -n 20 err; } >why
-        fail "$name" why
+        { echo "$bad"; head -n 20 "$scratch/err"; } >"$scratch/why"
+        fail "$name" "$scratch/why"
     fi
 }
 

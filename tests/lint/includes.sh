@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Who may include whom: includes follow the arrows, and a name says where its file is.
+# shellcheck source=../tap.sh
+. "$(dirname "$0")/../tap.sh"
+cd "$root" || exit 5
+
+# A folder and those it may include from, besides itself.
+arrows='base:
+probes:base
+kernels:base
+roofline:base
+graphopt:kernels base
+cli:probes graphopt roofline kernels base
+tests:cli probes graphopt roofline kernels base'
+
+# Names are unique across the tree, so a name without a folder is enough.
+twins=$(find base probes kernels roofline graphopt cli -name '*.[chd]*' -printf '%f\n' 2>/dev/null |
+    grep -E '\.(c|h|def)$' | sort | uniq -d)
+check "file names are unique across the tree" test -z "$twins"
+
+home() {
+    find base probes kernels roofline graphopt cli tests -name "$1" -printf '%H\n' 2>/dev/null |
+        head -n 1
+}
+
+while IFS=: read -r folder allowed; do
+    [ -d "$folder" ] || continue
+    : >"$scratch/bad"
+    while IFS=: read -r file line text; do
+        name=${text#*\"} name=${name%%\"*}
+        where=$(home "$name")
+        case " $folder $allowed " in
+        *" ${where:-nowhere} "*) ;;
+        *) echo "$file:$line: '$name' of '${where:-nowhere}'" >>"$scratch/bad" ;;
+        esac
+    done < <(grep -rnE '^ *# *include *"' "$folder" --include='*.[ch]' --include='*.def')
+    if [ -s "$scratch/bad" ]; then
+        fail "$folder includes only from: ${allowed:-itself}" "$scratch/bad"
+    else
+        pass "$folder includes only from: ${allowed:-itself}"
+    fi
+done <<<"$arrows"
+
+done_testing
