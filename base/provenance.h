@@ -5,9 +5,10 @@
 #include "host.h"
 #include "table.h"
 
-/* Fills table->provenance: schema version, program version and commit, compiler and flags, UTC
- * time, CPU, microcode, kernel, governor, turbo, hypervisor, huge pages, cgroup limits, pinning,
- * load, steal and the command line. */
+/* Appends to table->provenance: schema, schema_version, version, commit, compiler, flags, time_utc,
+ * hostname, cpu, microcode, kernel, hypervisor, governor, turbo, thp, aslr, smt, load, steal (since
+ * boot, when this is called), perf_event_paranoid, driver (of a GPU), cgroup_cpu, cgroup_memory,
+ * affinity, pinning and command. What the kernel does not tell is "not exposed". */
 int provenance_gather(struct table *table, const struct host *host, int argc, char **argv,
                       struct error *error);
 
