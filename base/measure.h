@@ -28,9 +28,12 @@ struct sample measure_sample(const struct work *work);
 /* Monotonic time in seconds. */
 double seconds_now(void);
 
-/* Core clock of the calling thread by a chain of dependent register-register adds, one per cycle.
+/* Runs a chain of `links` (a multiple of 16) dependent register-register adds: one cycle each.
  * Register operands, because Golden Cove's renamer executes adds of small immediates ahead of time:
- * a chain of `add $1` reads four times the clock there. */
+ * a chain of `add $1` reads four times the clock there (docs/estimators.md). */
+void clock_chain(long links);
+
+/* Core clock of the calling thread: a chain of 16384 links, timed. */
 double clock_hertz_now(void);
 
 /* The number of repeats, at least 1, for which `work` with *repeats = that number lasts `seconds`.

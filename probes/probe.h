@@ -1,4 +1,5 @@
-// probe.h - probes fill a machine with ceilings: by formula at once, by gauges that are sampled in turn.
+// probe.h - probes fill a machine with ceilings: by formula at once, by gauges that are sampled in
+// turn.
 #ifndef ROOFLINE_PROBE_H
 #define ROOFLINE_PROBE_H
 
@@ -8,25 +9,32 @@
 #include "memory.h"
 #include "table.h"
 
-/* A ceiling that can be sampled: one sample does `amount` FLOP or bytes (or loads, for latency) over all workers. */
+/* What one sample says. */
+struct reading {
+    double rate; /* amount per second; for latency seconds per load */
+    double clock_hertz;
+};
+
+/* A ceiling that can be sampled: one sample does `amount` FLOP or bytes (or loads, for latency)
+ * over all workers. */
 struct gauge {
-    struct ceiling row; /* its key and source; value, samples, spread and clock are filled from the samples */
+    struct ceiling row; /* key and source; value, spread and clock come from the samples */
     struct work work;
     double amount;
-    void *state;                       /* owned by the gauge; what work.context points into */
+    void *state;                        /* owned by the gauge; what work.context points into */
     void (*close)(struct gauge *gauge); /* frees state; may be NULL */
-    const int *units; /* borrowed: the units of the host that the threads are pinned to; NULL: units 0, 1, ... */
-    double *rate, *clock_hertz; /* owned by the runner: one entry per sample */
-    int sample_count;
+    const int *units; /* borrowed: the host's units that the threads sit on; NULL: 0, 1, ... */
+    struct reading *readings; /* owned by the run: one per sample */
+    int reading_count;
 };
 
 /* What the user asked for. */
 enum budget { BUDGET_QUICK, BUDGET_STANDARD, BUDGET_FULL };
 struct request {
     enum budget budget;
-    int threads;   /* upper bound of workers; 0: all that may be used */
-    int isa;       /* enum isa, or -1: all */
-    int dtype;     /* enum dtype, or -1: all */
+    int threads; /* upper bound of workers; 0: all that may be used */
+    int isa;     /* enum isa, or -1: all */
+    int dtype;   /* enum dtype, or -1: all */
 };
 
 /* What a probe works on. */
@@ -36,7 +44,8 @@ struct probe_run {
     struct table *machine; /* ceilings; a probe may append rows that need no samples */
     struct gauge *gauges;  /* owned by the run */
     int gauge_count, gauge_capacity;
-    struct memory arena;   /* shared by the bandwidth and latency gauges; bytes 0 until a probe reserves it */
+    struct memory *memory; /* owned by the run: what gauges work on, shared between them */
+    int memory_count;
 };
 
 struct probe {
@@ -49,20 +58,32 @@ struct probe {
 /* All probes, NULL-ended, in the order of probes/probes.def. */
 extern const struct probe *const probes[];
 
-/* Appends an empty gauge with device cpu, basis measured and unknown numbers; NULL when memory is out. */
+/* Appends an empty gauge with device cpu, basis measured and unknown numbers; NULL when memory is
+ * out. */
 struct gauge *probe_add_gauge(struct probe_run *run);
 
+/* The counts of workers that ceilings are measured with, ascending and without repeats: 1, one per
+ * physical core, all threads; no more than the request, the affinity mask and the cgroup's quota
+ * allow. Returns how many. */
+enum { PROBE_WORKER_COUNTS = 3 };
+int probe_worker_counts(const struct probe_run *run, int workers[PROBE_WORKER_COUNTS]);
+
 /* Appends a skipped ceiling of that key with the reason. */
-int probe_skip(struct probe_run *run, const struct ceiling *key, const char *why, struct error *error);
+int probe_skip(struct probe_run *run, const struct ceiling *key, const char *why,
+               struct error *error);
 
 /* Collects from all probes (or only those named; NULL: all). */
 int probe_collect(struct probe_run *run, const char *const *names, struct error *error);
 
-/* Takes one sample of a gauge and stores it in the gauge's arrays. */
-int gauge_sample(struct gauge *gauge, const struct host *host, struct error *error);
+/* Takes one sample; the team must be pinned. */
+struct reading gauge_sample(const struct gauge *gauge);
 
-/* Samples every gauge once per round for `rounds` rounds, stops early on an interrupt, then appends one measured row each
- * to run->machine. `progress` (may be NULL) is told the round. Estimators: docs/estimators.md. */
+/* Reserves untouched memory that lives as long as the run; NULL on failure. */
+void *probe_reserve(struct probe_run *run, double bytes, const char *purpose, struct error *error);
+
+/* Samples every gauge once per round for `rounds` rounds, stops early on an interrupt, then appends
+ * one measured row each to run->machine. `progress` (may be NULL) is told the round. Estimators:
+ * docs/estimators.md. */
 int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
                   struct error *error);
 

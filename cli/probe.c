@@ -1,0 +1,151 @@
+// probe.c - `roofline probe`: theory and measured ceilings of this machine.
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+#include "interrupt.h"
+#include "provenance.h"
+
+static const char usage[] =
+    "usage: roofline probe [--out DIR] [--budget quick|standard|full] [--threads N] [--isa X]\n"
+    "                      [--dtype f32|f64] [--device cpu|all] [--csv|--json]\n"
+    "\n"
+    "Measures the ceilings of this machine: FLOP/s per instruction set, format and mix of\n"
+    "operations, bandwidth and latency of every cache and of DRAM, the clock during all of it.\n"
+    "\n"
+    "  --out DIR      write DIR/machine.csv (replaced whole or not at all)\n"
+    "  --budget B     samples per ceiling: quick 15 (default, at most 15 s), standard 60, full "
+    "240\n"
+    "  --threads N    at most N threads; default: all that this process may use\n"
+    "  --isa X        only this instruction set; 'roofline list isas'\n"
+    "  --dtype T      only this format\n"
+    "  --csv, --json  all columns on stdout instead of the table\n"
+    "\n"
+    "value is the upper quartile of the samples, spread their interquartile range over the "
+    "median;\n"
+    "docs/estimators.md says why.\n";
+
+static const int rounds_of_budget[] = {
+    [BUDGET_QUICK] = 15, [BUDGET_STANDARD] = 60, [BUDGET_FULL] = 240};
+
+/* What people read of a rate: per cycle and core where that means something. */
+static void print_per_cycle(const struct ceiling *row)
+{
+    double value = row->value / row->clock_hertz / row->workers;
+    if (strcmp(row->kind, "latency") == 0)
+        printf("%8.1f cycle       ", row->value * row->clock_hertz);
+    else if (strcmp(row->kind, "compute") == 0)
+        printf("%8.2f FLOP/cycle  ", value);
+    else
+        printf("%8.2f B/cycle     ", value);
+}
+
+static void print_value(const struct ceiling *row)
+{
+    if (strcmp(row->unit, "s") == 0)
+        printf("%9.2f ns     ", row->value * 1e9);
+    else if (strcmp(row->unit, "Hz") == 0)
+        printf("%9.3f GHz    ", row->value / 1e9);
+    else
+        printf("%9.2f %-7s", row->value / 1e9,
+               strcmp(row->unit, "byte/s") == 0 ? "GB/s" : "GFLOP/s");
+}
+
+static void print_measured(const struct table *machine)
+{
+    printf("%-14s %-4s %-6s %3s %17s %20s %7s %9s\n", "ceiling", "type", "isa", "thr", "measured  ",
+           "per cycle and core", "spread", "clock");
+    for (size_t i = 0; i < machine->count; i++) {
+        const struct ceiling *row = table_ceiling(machine, i);
+        if (strcmp(row->basis, "measured") != 0 || strcmp(row->status, "ok") != 0)
+            continue;
+        printf("%-14s %-4s %-6s %3.0f ", row->level, row->dtype, row->isa, row->workers);
+        print_value(row);
+        if (strcmp(row->kind, "capacity") == 0)
+            printf("%20s", "");
+        else
+            print_per_cycle(row);
+        printf(" %5.1f %% %5.2f GHz\n", 100 * row->spread_rel, row->clock_hertz / 1e9);
+    }
+}
+
+static void print_skipped(const struct table *machine)
+{
+    for (size_t i = 0; i < machine->count; i++) {
+        const struct ceiling *row = table_ceiling(machine, i);
+        if (strcmp(row->status, "skipped") == 0)
+            printf("skipped: %s %s%s%s (%s): %s\n", row->kind, row->level, *row->isa ? " " : "",
+                   row->isa, row->basis, row->why);
+    }
+}
+
+static void show_progress(int round, int rounds)
+{
+    progress("probe: round", round, rounds);
+}
+
+static int measure(struct probe_run *run, const struct options *options, int argc, char **argv,
+                   struct error *error)
+{
+    if (provenance_gather(run->machine, run->host, argc, argv, error) != OK ||
+        probe_collect(run, NULL, error) != OK ||
+        probe_measure(run, rounds_of_budget[options->request.budget], show_progress, error) != OK)
+        return FAILED;
+    if (options->out && table_write(run->machine, options->out, error) != OK)
+        return FAILED;
+    if (options->output != OUTPUT_TEXT)
+        return print_table(run->machine, options->output, error);
+    print_measured(run->machine);
+    print_skipped(run->machine);
+    return OK;
+}
+
+static int run_probe(const struct options *options, int argc, char **argv)
+{
+    struct error error;
+    struct host host;
+    if (host_read(&host, NULL, &error) != OK)
+        return complain(&error);
+    struct table machine;
+    table_init(&machine, &ceiling_schema);
+    struct probe_run run = {.host = &host, .request = &options->request, .machine = &machine};
+    int result = measure(&run, options, argc, argv, &error);
+    probe_free(&run);
+    table_free(&machine);
+    host_free(&host);
+    if (result != OK)
+        return complain(&error);
+    return interrupted();
+}
+
+static int run_command(int argc, char **argv)
+{
+    static const struct option longs[] = {OPTIONS_RUN, {0}};
+    struct options options;
+    struct error error;
+    options_init(&options);
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+        if (options_take(&options, option, argv, &error) != OK)
+            return complain(&error);
+    if (options.help) {
+        fputs(usage, stdout);
+        return FAULT_NONE;
+    }
+    if (optind < argc) {
+        error_set(&error, FAULT_USAGE, "unexpected word '%s'; see 'roofline probe --help'",
+                  argv[optind]);
+        return complain(&error);
+    }
+    if (device_check(options.device, &error) != OK)
+        return complain(&error);
+    return run_probe(&options, argc, argv);
+}
+
+extern const struct command probe_command;
+const struct command probe_command = {
+    .name = "probe",
+    .summary = "measured ceilings of this machine beside the theoretical ones",
+    .usage = usage,
+    .run = run_command,
+};

@@ -1,0 +1,430 @@
+// bandwidth.c - bandwidth ceilings: read, write, copy and triad over every level of the memory
+// hierarchy.
+#ifdef ISA
+
+#    include "bandwidth.h"
+#    include "vec.h"
+
+/* Bytes are bytes: one format is enough, and STREAM's is double. */
+#    if !VEC_IS_F32
+
+/* Vectors of one iteration: enough to bury the loop's own instructions. */
+enum { STEP = STREAM_STEP_BYTES / REAL_BYTES / VLEN, VECTORS = STEP < 16 ? STEP : 16 };
+
+/* Keeps one pointer per array with constant displacements: stores with an index register lose a
+ * port on some cores. */
+#        define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer))
+
+ALWAYS_INLINE void sweep(const struct stream *stream, const int loads, const int stores,
+                         const int nontemporal)
+{
+    vec factor = vec_all(3);
+    PIN(factor);
+    /* Copies, because stores might otherwise change what `stream` points to. */
+    const char *const first_array = stream->array[0], *const second_array = stream->array[1];
+    char *const target_array = stream->array[loads];
+    const size_t mask = stream->wrap_bytes - 1;
+    size_t offset = stream->begin_bytes & mask;
+    for (size_t left = stream->sweep_bytes; left > 0; left -= VECTORS * sizeof(vec)) {
+        const vec *first = (const vec *)(first_array + offset);
+        const vec *second = (const vec *)(second_array + offset);
+        vec *target = (vec *)(target_array + offset);
+        if (loads > 0)
+            OPAQUE(first);
+        if (loads > 1)
+            OPAQUE(second);
+        if (stores > 0)
+            OPAQUE(target);
+        UNROLL(16)
+        for (int i = 0; i < VECTORS; i++) {
+            vec value = factor;
+            if (loads > 0)
+                value = first[i];
+            if (loads > 1)
+                value = value + factor * second[i];
+            if (stores == 0)
+                PIN(value);
+            else if (nontemporal)
+                vec_stream((real *)&target[i], value);
+            else
+                target[i] = value;
+        }
+        offset = (offset + VECTORS * sizeof(vec)) & mask;
+    }
+    if (nontemporal)
+        vec_stream_fence();
+}
+
+/* X(name, loads, stores, nontemporal) */
+#        define REGULAR_OPERATIONS(X)                                                              \
+            X(read, 1, 0, 0) X(write, 0, 1, 0) X(copy, 1, 1, 0) X(triad, 2, 1, 0)
+#        if VEC_CAN_STREAM
+#            define STREAMED_OPERATIONS(X)                                                         \
+                X(write_nt, 0, 1, 1) X(copy_nt, 1, 1, 1) X(triad_nt, 2, 1, 1)
+#        else
+#            define STREAMED_OPERATIONS(X)
+#        endif
+
+#        define FUNCTION(name, loads, stores, nontemporal)                                         \
+            __attribute__((noinline)) static void run_##name(const struct stream *stream)          \
+            {                                                                                      \
+                sweep(stream, loads, stores, nontemporal);                                         \
+            }
+REGULAR_OPERATIONS(FUNCTION)
+STREAMED_OPERATIONS(FUNCTION)
+
+#        define ROW(name, loads, stores, nontemporal)                                              \
+            {#name, loads, stores, nontemporal, run_##name},
+extern const struct stream_operation NAME(stream_operations)[];
+const struct stream_operation NAME(stream_operations)[] = {REGULAR_OPERATIONS(ROW)
+                                                               STREAMED_OPERATIONS(ROW){0}};
+
+#    else
+extern int bandwidth_is_f64_only; /* an ISO C file is not empty */
+#    endif
+
+#else
+
+#    include "bandwidth.h"
+
+#    include <math.h>
+#    include <stdio.h>
+#    include <stdlib.h>
+#    include <string.h>
+
+#    include "interrupt.h"
+#    include "probe.h"
+
+#    define X(isa, vector_bytes, registers) STREAM_OPERATIONS_DECLARE(isa)
+ISA_LIST(X)
+#    undef X
+
+static const struct stream_operation *const operations[ISA_COUNT] = {
+#    define X(isa, vector_bytes, registers) stream_operations_f64_##isa,
+    ISA_LIST(X)
+#    undef X
+};
+
+enum { ELEMENT_BYTES = 8 };
+static const double sample_seconds = 1e-3;
+
+/* A sample of DRAM moves this much per worker in all its arrays together (2 to 10 ms), and the next
+ * sample goes on behind it: before it comes round again, four times the last cache has gone by
+ * (STREAM's rule, www.cs.virginia.edu/stream/ref.html). Divisible into 1, 2 and 3 arrays of whole
+ * steps. */
+enum { DRAM_WINDOW_BYTES = 48 << 20, DRAM_WINDOWS_MIN = 4, DRAM_CACHE_MULTIPLE = 4 };
+
+/* An array starts this much behind the end of the one before it, so that a load does not have the
+ * page offset of a recent store (4 KiB aliasing, Intel optimization reference manual 248966,
+ * "4-KByte aliasing"). */
+enum { STAGGER_BYTES = 1280, SLACK_BYTES = 2 << 20 };
+
+/* Memory of all workers by unit of the host, each part touched first by its worker. The first is
+ * larger: a lone worker has the whole last cache to overrun. */
+struct slabs {
+    char *base;
+    size_t first_bytes, other_bytes;
+};
+
+struct bandwidth_state {
+    const struct stream_operation *operation;
+    struct slabs slabs;
+    const int *units; /* borrowed; NULL: thread i on unit i */
+    size_t array_bytes;
+    bool dram;
+    size_t begin_bytes, sweep_bytes; /* of each array in one sample */
+};
+
+static char *slab_of(const struct slabs *slabs, int unit)
+{
+    return unit ? slabs->base + slabs->first_bytes + (size_t)(unit - 1) * slabs->other_bytes
+                : slabs->base;
+}
+
+static struct stream stream_of(const struct bandwidth_state *state, struct member member)
+{
+    int unit = state->units ? state->units[member.index] : member.index;
+    struct stream stream = {
+        .wrap_bytes = state->dram ? (size_t)1 << 62 : state->array_bytes,
+        .begin_bytes = state->begin_bytes,
+        .sweep_bytes = state->sweep_bytes,
+    };
+    int arrays = state->operation->loads + state->operation->stores;
+    for (int i = 0; i < arrays; i++)
+        stream.array[i] =
+            slab_of(&state->slabs, unit) + (size_t)i * (state->array_bytes + STAGGER_BYTES);
+    return stream;
+}
+
+static void run_stream(void *context, struct member member)
+{
+    const struct bandwidth_state *state = context;
+    struct stream stream = stream_of(state, member);
+    state->operation->run(&stream);
+}
+
+/* One pass brings the arrays into the cache. */
+static void fill_cache(void *context, struct member member)
+{
+    const struct bandwidth_state *state = context;
+    struct stream stream = stream_of(state, member);
+    stream.sweep_bytes = state->array_bytes;
+    state->operation->run(&stream);
+}
+
+/* On to the next window; the others read the position after they met at the start. */
+static void next_window(void *context, struct member member)
+{
+    struct bandwidth_state *state = context;
+    if (member.index == 0)
+        state->begin_bytes = (state->begin_bytes + state->sweep_bytes) % state->array_bytes;
+}
+
+static void touch_slab(void *context, struct member member)
+{
+    const struct slabs *slabs = context;
+    memset(slab_of(slabs, member.index), 0, member.index ? slabs->other_bytes : slabs->first_bytes);
+}
+
+static size_t round_up(double bytes, size_t grain)
+{
+    return (size_t)(ceil(bytes / (double)grain) * (double)grain);
+}
+
+static int reserve_slabs(struct probe_run *run, double first, double other, size_t grain,
+                         int workers, struct slabs *slabs, struct error *error)
+{
+    slabs->first_bytes = round_up(first, grain) + SLACK_BYTES;
+    slabs->other_bytes = round_up(other, grain) + SLACK_BYTES;
+    double bytes = (double)slabs->first_bytes + (double)(workers - 1) * (double)slabs->other_bytes;
+    slabs->base = probe_reserve(run, bytes, "the bandwidth probe", error);
+    if (!slabs->base)
+        return FAILED;
+    team_run(touch_slab, slabs, workers);
+    return OK;
+}
+
+static size_t power_of_two_below(double bytes)
+{
+    size_t power = STREAM_STEP_BYTES;
+    while ((double)power * 2 <= bytes)
+        power *= 2;
+    return power;
+}
+
+/* Bytes of all arrays of one worker at a level; 0 when it cannot be told from the level inside it.
+ * Three quarters of L1 and L2, which are the worker's own; of an outer cache eight times the inner
+ * one, at most half of the worker's share. */
+static double working_set_bytes(const struct host *host, const struct cache *cache, int workers)
+{
+    int sharing = workers < cache->cores_sharing ? workers : cache->cores_sharing;
+    double share = cache->size_bytes / (sharing > 1 ? sharing : 1);
+    const struct cache *inner = host_cache(host, cache->level - 1);
+    if (cache->level < 3)
+        return 0.75 * share;
+    double bytes = inner ? 8 * inner->size_bytes : 0.5 * share;
+    bytes = bytes < 0.5 * share ? bytes : 0.5 * share;
+    return inner && bytes < 2 * inner->size_bytes ? 0 : bytes;
+}
+
+static void close_bandwidth(struct gauge *gauge)
+{
+    free(gauge->state);
+}
+
+#    if defined(__x86_64__)
+enum { WRITE_ALLOCATES = 1 };
+#    else
+enum { WRITE_ALLOCATES = 0 }; /* Arm cores stream full lines without reading them first */
+#    endif
+
+/* What a level and a team share: everything of a gauge but its operation. */
+struct place {
+    const char *device, *level;
+    const struct cache *cache; /* NULL: DRAM */
+    struct slabs slabs;
+    const int *units;
+    int workers;
+    enum isa isa;
+};
+
+/* Bytes counted per element: what the code names, and the line that a regular store fetches from
+ * DRAM before it can be written, because the memory bus carries it too. */
+static int counted_bytes(const struct place *place, const struct stream_operation *operation,
+                         char *text, size_t capacity)
+{
+    bool allocates =
+        !place->cache && WRITE_ALLOCATES && operation->stores && !operation->nontemporal;
+    int read = ELEMENT_BYTES * operation->loads, written = ELEMENT_BYTES * operation->stores;
+    snprintf(text, capacity, "counts %d B read + %d B written%s per element", read, written,
+             allocates ? " + 8 B write-allocate" : "");
+    return read + written + (allocates ? ELEMENT_BYTES : 0);
+}
+
+static void describe(const struct place *place, const struct stream_operation *operation,
+                     struct ceiling *row)
+{
+    if (place->device)
+        text_copy(row->device, sizeof row->device, place->device);
+    text_format(row->level, sizeof row->level, "%s:%s", place->level, operation->name);
+    text_copy(row->kind, sizeof row->kind, "bandwidth");
+    text_copy(row->isa, sizeof row->isa, isa_name(place->isa));
+    text_copy(row->unit, sizeof row->unit, "byte/s");
+    row->workers = place->workers;
+}
+
+static int add_gauge(struct probe_run *run, const struct place *place,
+                     const struct stream_operation *operation, struct error *error)
+{
+    struct gauge *gauge = probe_add_gauge(run);
+    struct bandwidth_state *state = calloc(1, sizeof *state);
+    if (!gauge || !state) {
+        free(state);
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the bandwidth probe");
+    }
+    size_t arrays = (size_t)(operation->loads + operation->stores);
+    state->operation = operation;
+    state->slabs = place->slabs;
+    state->units = gauge->units = place->units;
+    state->dram = !place->cache;
+    gauge->state = state;
+    gauge->close = close_bandwidth;
+    gauge->work = (struct work){fill_cache, run_stream, state, place->workers};
+    long passes = 1;
+    if (state->dram) {
+        size_t slab = place->workers > 1 ? state->slabs.other_bytes : state->slabs.first_bytes;
+        state->array_bytes = (slab - SLACK_BYTES) / arrays;
+        state->sweep_bytes = DRAM_WINDOW_BYTES / arrays;
+        gauge->work.prepare = next_window;
+    } else {
+        double set = working_set_bytes(run->host, place->cache, place->workers);
+        state->array_bytes = power_of_two_below(set / (double)arrays);
+        state->sweep_bytes = state->array_bytes;
+        double once = measure_sample(&gauge->work).seconds;
+        once = measure_sample(&gauge->work).seconds; /* the first one may have been cold */
+        passes = 1 + (long)(sample_seconds / once);
+        state->sweep_bytes *= (size_t)passes;
+    }
+    char counted[96];
+    int bytes = counted_bytes(place, operation, counted, sizeof counted);
+    gauge->amount = (double)(state->sweep_bytes / ELEMENT_BYTES) * bytes * place->workers;
+    describe(place, operation, &gauge->row);
+    text_format(gauge->row.source, sizeof gauge->row.source, "%zu x %zu KiB per worker; %s", arrays,
+                state->array_bytes / 1024, counted);
+    return OK;
+}
+
+static int add_operations(struct probe_run *run, const struct place *place, struct error *error)
+{
+    if (place->cache && working_set_bytes(run->host, place->cache, place->workers) == 0) {
+        struct ceiling key = {0};
+        describe(place, operations[place->isa], &key);
+        return probe_skip(run, &key,
+                          "the share of this cache is less than twice the cache inside it: no "
+                          "working set tells them apart",
+                          error);
+    }
+    const struct stream_operation *operation = operations[place->isa];
+    for (; operation->name && !interrupted(); operation++)
+        if (add_gauge(run, place, operation, error) != OK)
+            return FAILED;
+    return OK;
+}
+
+static int collect_caches(struct probe_run *run, enum isa isa, const int *workers, int counts,
+                          struct error *error)
+{
+    const struct host *host = run->host;
+    double largest = 0;
+    for (int i = 0; i < host->cache_count; i++)
+        largest = fmax(largest, working_set_bytes(host, &host->cache[i], 1));
+    struct place place = {.isa = isa};
+    if (host->cache_count == 0 || reserve_slabs(run, largest, largest, SLACK_BYTES,
+                                                workers[counts - 1], &place.slabs, error) != OK)
+        return host->cache_count ? FAILED : OK;
+    for (int level = 0; level < host->cache_count; level++)
+        for (int i = 0; i < counts; i++) {
+            char name[8];
+            snprintf(name, sizeof name, "L%d", host->cache[level].level);
+            place.level = name;
+            place.cache = &host->cache[level];
+            place.workers = workers[i];
+            if (add_operations(run, &place, error) != OK)
+                return FAILED;
+        }
+    return OK;
+}
+
+/* Every NUMA node by itself: all its units on the memory of that node. */
+static int collect_nodes(struct probe_run *run, struct place place, int threads,
+                         struct error *error)
+{
+    const struct host *host = run->host;
+    int *units = probe_reserve(run, (double)threads * sizeof *units, "lists of units", error);
+    if (!units)
+        return FAILED;
+    bool *seen = calloc((size_t)threads, sizeof *seen);
+    int result =
+        seen ? OK : error_set(error, FAULT_ENVIRONMENT, "out of memory for lists of units");
+    for (int first = 0; first < threads && result == OK; first++) {
+        if (seen[first])
+            continue;
+        char device[24];
+        place.workers = 0;
+        place.units = units;
+        for (int unit = first; unit < threads; unit++)
+            if (host->unit[unit].numa_node == host->unit[first].numa_node) {
+                seen[unit] = true;
+                units[place.workers++] = unit;
+            }
+        units += place.workers;
+        snprintf(device, sizeof device, "cpu.node%d", host->unit[first].numa_node);
+        place.device = device;
+        result = add_operations(run, &place, error);
+    }
+    free(seen);
+    return result;
+}
+
+static int collect_dram(struct probe_run *run, enum isa isa, const int *workers, int counts,
+                        struct error *error)
+{
+    const struct host *host = run->host;
+    const struct cache *last = host->cache_count ? &host->cache[host->cache_count - 1] : NULL;
+    int most = workers[counts - 1];
+    double overrun = last ? DRAM_CACHE_MULTIPLE * last->size_bytes : 0;
+    double least = (double)DRAM_WINDOWS_MIN * DRAM_WINDOW_BYTES;
+    int sharing = last && last->cores_sharing > 1 ? last->cores_sharing : 1;
+    sharing = sharing < most ? sharing : most;
+    struct place place = {.isa = isa, .level = "DRAM"};
+    if (reserve_slabs(run, fmax(overrun, least), fmax(overrun / sharing, least), DRAM_WINDOW_BYTES,
+                      most, &place.slabs, error) != OK) {
+        struct ceiling key = {.workers = NAN, .kind = "bandwidth", .level = "DRAM"};
+        return probe_skip(run, &key, error->text, error);
+    }
+    for (int i = 0; i < counts; i++) {
+        place.workers = workers[i];
+        if (add_operations(run, &place, error) != OK)
+            return FAILED;
+    }
+    return host->numa_nodes > 1 ? collect_nodes(run, place, most, error) : OK;
+}
+
+static int collect_bandwidth(struct probe_run *run, struct error *error)
+{
+    enum isa isa = run->request->isa >= 0 ? (enum isa)run->request->isa : isa_best();
+    int workers[PROBE_WORKER_COUNTS];
+    int counts = probe_worker_counts(run, workers);
+    if (collect_caches(run, isa, workers, counts, error) != OK)
+        return FAILED;
+    return collect_dram(run, isa, workers, counts, error);
+}
+
+extern const struct probe bandwidth_probe;
+const struct probe bandwidth_probe = {
+    .name = "bandwidth",
+    .summary = "bytes/s of read, write, copy and triad in every cache and in DRAM",
+    .collect = collect_bandwidth,
+};
+
+#endif

@@ -1,0 +1,30 @@
+// bandwidth.h - streaming loops of the bandwidth ceilings, as the ISA objects offer them.
+#ifndef ROOFLINE_BANDWIDTH_H
+#define ROOFLINE_BANDWIDTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Arrays of one worker. A sweep covers sweep_bytes of each array from begin_bytes on; offsets wrap
+ * at wrap_bytes. One flat loop, so that no branch is mispredicted at the end of a pass over a small
+ * array. */
+struct stream {
+    char *array[3];    /* destination last: read uses [0], copy [0] -> [1], triad [0], [1] -> [2] */
+    size_t wrap_bytes; /* a power of two */
+    size_t begin_bytes, sweep_bytes; /* multiples of STREAM_STEP_BYTES */
+};
+
+/* What one iteration of every ISA's loop divides: 8 vectors of at most 64 bytes. */
+enum { STREAM_STEP_BYTES = 512 };
+
+struct stream_operation {
+    const char *name;  /* read, write, copy, triad, write_nt, ... */
+    int loads, stores; /* arrays read and written */
+    bool nontemporal;
+    void (*run)(const struct stream *stream);
+};
+
+#define STREAM_OPERATIONS_DECLARE(isa)                                                             \
+    extern const struct stream_operation stream_operations_f64_##isa[];
+
+#endif

@@ -1,0 +1,276 @@
+// compute.c - arithmetic ceilings: independent chains in registers, per ISA, format and mix of
+// operations.
+//
+// No memory operand, no dependence but each chain on itself. A core with p pipes and latency l
+// needs p * l chains; more than its registers hold would spill, so the one constant (1.0) serves as
+// factor and addend alike: 15 chains in 16 registers. Values stay normal: x * 1, x + 1.
+#ifndef ISA
+
+#    include "compute.h"
+
+#    include <math.h>
+#    include <stdlib.h>
+#    include <string.h>
+
+#    include "probe.h"
+
+#    define X(isa, vector_bytes, registers)                                                        \
+        COMPUTE_LOOPS_DECLARE(f32, isa)                                                            \
+        COMPUTE_LOOPS_DECLARE(f64, isa)
+ISA_LIST(X)
+#    undef X
+
+static const struct compute_loop *const loops[ISA_COUNT][DTYPE_COUNT] = {
+#    define X(isa, vector_bytes, registers) {compute_loops_f32_##isa, compute_loops_f64_##isa},
+    ISA_LIST(X)
+#    undef X
+};
+
+static const char *const mixes[] = {"fma", "mul+add", "add", "fma+add"};
+enum { MIX_COUNT = sizeof mixes / sizeof *mixes };
+
+/* Samples this long bury the skew of the start (below 1 us) and the timestamps; short enough for
+ * many of them. */
+static const double sample_seconds = 1e-3;
+static const double trial_seconds = 1e-4;
+enum { TRIALS = 7 };
+
+struct compute_state {
+    const struct compute_loop *loop;
+    long passes;
+};
+
+static void run_loop(void *context, struct member member)
+{
+    (void)member;
+    const struct compute_state *state = context;
+    state->loop->run(state->passes);
+}
+
+/* Wide vector units wake up in some 10 us and may lower the clock for their first 100 us. */
+static void warm_up(void *context, struct member member)
+{
+    (void)member;
+    const struct compute_state *state = context;
+    state->loop->run(state->passes / 4 + 1);
+}
+
+/* FLOP per cycle of a candidate, best of a few short samples: an interruption only lowers one. */
+static double try_loop(const struct compute_loop *loop)
+{
+    struct compute_state state = {loop, 1};
+    struct work work = {warm_up, run_loop, &state, 1};
+    measure_calibrate(&work, &state.passes, trial_seconds);
+    double best = 0;
+    for (int i = 0; i < TRIALS; i++) {
+        struct sample sample = measure_sample(&work);
+        double rate =
+            (double)loop->flops * (double)state.passes / sample.seconds / sample.clock_hertz;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+static const struct compute_loop *best_loop(const struct compute_loop *candidate, const char *mix)
+{
+    const struct compute_loop *best = NULL;
+    double best_rate = 0;
+    for (; candidate->mix; candidate++) {
+        if (strcmp(candidate->mix, mix) != 0)
+            continue;
+        double rate = try_loop(candidate);
+        if (!best || rate > best_rate) {
+            best = candidate;
+            best_rate = rate;
+        }
+    }
+    return best;
+}
+
+static void close_compute(struct gauge *gauge)
+{
+    free(gauge->state);
+}
+
+static int add_gauge(struct probe_run *run, const struct ceiling *key,
+                     const struct compute_loop *loop, int workers, struct error *error)
+{
+    struct gauge *gauge = probe_add_gauge(run);
+    struct compute_state *state = malloc(sizeof *state);
+    if (!gauge || !state) {
+        free(state);
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the compute probe");
+    }
+    *state = (struct compute_state){loop, 1};
+    gauge->row = *key;
+    gauge->row.workers = workers;
+    gauge->state = state;
+    gauge->close = close_compute;
+    gauge->work = (struct work){warm_up, run_loop, state, workers};
+    measure_calibrate(&gauge->work, &state->passes, sample_seconds);
+    gauge->amount = (double)loop->flops * (double)state->passes * workers;
+    text_format(gauge->row.source, sizeof gauge->row.source, "registers only; a pass is %s",
+                loop->form);
+    return OK;
+}
+
+/* The ceilings of one ISA, format and mix over all counts of workers. */
+static int collect_mix(struct probe_run *run, enum isa isa, enum dtype dtype, const char *mix,
+                       struct error *error)
+{
+    struct ceiling key = {.workers = NAN};
+    text_copy(key.level, sizeof key.level, mix);
+    text_copy(key.kind, sizeof key.kind, "compute");
+    text_copy(key.dtype, sizeof key.dtype, dtype_name(dtype));
+    text_copy(key.isa, sizeof key.isa, isa_name(isa));
+    text_copy(key.unit, sizeof key.unit, "flop/s");
+    const struct compute_loop *loop = loops[isa][dtype];
+    while (loop->mix && strcmp(loop->mix, mix) != 0)
+        loop++;
+    if (!loop->mix)
+        return OK; /* such as FMA for avx: the same width is a row of avx2 */
+    if (!isa_supported(isa))
+        return probe_skip(run, &key, "this CPU lacks the instruction set", error);
+    if (loop->needs_fma && !isa_has_fma())
+        return probe_skip(run, &key, "this CPU has no fused multiply-add", error);
+    loop = best_loop(loops[isa][dtype], mix);
+    int workers[PROBE_WORKER_COUNTS];
+    int counts = probe_worker_counts(run, workers);
+    for (int i = 0; i < counts; i++)
+        if (add_gauge(run, &key, loop, workers[i], error) != OK)
+            return FAILED;
+    return OK;
+}
+
+static int collect_compute(struct probe_run *run, struct error *error)
+{
+    const struct request *request = run->request;
+    for (int isa = 0; isa < ISA_COUNT; isa++)
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            if ((request->isa >= 0 && request->isa != isa) ||
+                (request->dtype >= 0 && request->dtype != dtype))
+                continue;
+            for (int mix = 0; mix < MIX_COUNT; mix++)
+                if (collect_mix(run, (enum isa)isa, (enum dtype)dtype, mixes[mix], error) != OK)
+                    return FAILED;
+        }
+    return OK;
+}
+
+extern const struct probe compute_probe;
+const struct probe compute_probe = {
+    .name = "compute",
+    .summary = "FLOP/s of register-only loops per ISA, format and mix of operations",
+    .collect = collect_compute,
+};
+
+#else
+
+#    include "compute.h"
+#    include "vec.h"
+
+/* FMA exists where this object's ISA has it; 128-bit and scalar FMA are VEX instructions, which
+ * only the functions marked so contain. The 256-bit ones are the avx2 object's. */
+#    if defined(__FMA__) || defined(__aarch64__)
+#        define HAS_FMA_LOOPS 1
+#        define WITH_FMA __attribute__((noinline))
+#    elif VEC_BYTES < 32
+#        define HAS_FMA_LOOPS 1
+#        define WITH_FMA __attribute__((target("fma"), noinline))
+#    endif
+#    define PLAIN __attribute__((noinline))
+
+/* One pass: `fmas` FMAs, `muls` multiplies and `adds` adds, spread evenly, each kind in turn over
+ * its chains. All arguments but `passes` are constants where this is inlined, so the arrays become
+ * registers. */
+ALWAYS_INLINE void run_chains(long passes, const int fma_chains, const int fmas,
+                              const int mul_chains, const int muls, const int add_chains,
+                              const int adds)
+{
+    vec fma[16], mul[16], add[16], one = vec_all(1);
+    PIN(one);
+    UNROLL(16)
+    for (int i = 0; i < 16; i++)
+        fma[i] = mul[i] = add[i] = one;
+    const int slots = fmas > adds ? (fmas > muls ? fmas : muls) : (adds > muls ? adds : muls);
+    for (; passes > 0; passes--) {
+        UNROLL(64)
+        for (int slot = 0; slot < slots; slot++) {
+            /* A kind has its turn in this slot when its share of the slots so far grows by one. */
+            if (slot * fmas / slots != (slot + 1) * fmas / slots) {
+                vec *chain = &fma[slot * fmas / slots % (fma_chains ? fma_chains : 1)];
+                *chain = *chain * one + one;
+                PIN(*chain);
+            }
+            if (slot * muls / slots != (slot + 1) * muls / slots) {
+                vec *chain = &mul[slot * muls / slots % (mul_chains ? mul_chains : 1)];
+                *chain = *chain * one;
+                PIN(*chain);
+            }
+            if (slot * adds / slots != (slot + 1) * adds / slots) {
+                vec *chain = &add[slot * adds / slots % (add_chains ? add_chains : 1)];
+                *chain = *chain + one;
+                PIN(*chain);
+            }
+        }
+    }
+}
+
+/* Several forms of one mix are candidates: which chains and order fill the ports differs between
+ * cores. X(symbol, mix, attribute, needs_fma, FMA chains, FMAs, MUL chains, MULs, ADD chains, ADDs)
+ */
+#    if VEC_REGISTERS >= 32
+#        define PLAIN_LOOPS(X)                                                                     \
+            X(muladd_8_8, "mul+add", PLAIN, 0, 0, 0, 8, 8, 8, 8)                                   \
+            X(muladd_12_12, "mul+add", PLAIN, 0, 0, 0, 12, 12, 12, 12)                             \
+            X(muladd_12_6, "mul+add", PLAIN, 0, 0, 0, 12, 12, 6, 6)                                \
+            X(add_12, "add", PLAIN, 0, 0, 0, 0, 0, 12, 12)                                         \
+            X(add_16, "add", PLAIN, 0, 0, 0, 0, 0, 16, 16)
+#        define FMA_LOOPS(X)                                                                       \
+            X(fma_12, "fma", WITH_FMA, 1, 12, 12, 0, 0, 0, 0)                                      \
+            X(fma_16, "fma", WITH_FMA, 1, 16, 16, 0, 0, 0, 0)                                      \
+            X(fmaadd_12_12, "fma+add", WITH_FMA, 1, 12, 12, 0, 0, 12, 12)                          \
+            X(fmaadd_16_8, "fma+add", WITH_FMA, 1, 16, 16, 0, 0, 8, 8)                             \
+            X(fmaadd_16_4, "fma+add", WITH_FMA, 1, 16, 16, 0, 0, 4, 4)
+#    else
+#        define PLAIN_LOOPS(X)                                                                     \
+            X(muladd_6_6, "mul+add", PLAIN, 0, 0, 0, 6, 6, 6, 6)                                   \
+            X(muladd_7_7, "mul+add", PLAIN, 0, 0, 0, 7, 7, 7, 7)                                   \
+            X(muladd_8_7, "mul+add", PLAIN, 0, 0, 0, 8, 56, 7, 56)                                 \
+            X(muladd_5_10, "mul+add", PLAIN, 0, 0, 0, 5, 5, 10, 10)                                \
+            X(muladd_10_5, "mul+add", PLAIN, 0, 0, 0, 10, 10, 5, 5)                                \
+            X(add_10, "add", PLAIN, 0, 0, 0, 0, 0, 10, 10)                                         \
+            X(add_12, "add", PLAIN, 0, 0, 0, 0, 0, 12, 12)                                         \
+            X(add_15, "add", PLAIN, 0, 0, 0, 0, 0, 15, 15)
+#        define FMA_LOOPS(X)                                                                       \
+            X(fma_10, "fma", WITH_FMA, 1, 10, 10, 0, 0, 0, 0)                                      \
+            X(fma_12, "fma", WITH_FMA, 1, 12, 12, 0, 0, 0, 0)                                      \
+            X(fma_15, "fma", WITH_FMA, 1, 15, 15, 0, 0, 0, 0)                                      \
+            X(fmaadd_8_7, "fma+add", WITH_FMA, 1, 8, 56, 0, 0, 7, 56)                              \
+            X(fmaadd_8_6, "fma+add", WITH_FMA, 1, 8, 8, 0, 0, 6, 6)                                \
+            X(fmaadd_8_6_even, "fma+add", WITH_FMA, 1, 8, 24, 0, 0, 6, 24)                         \
+            X(fmaadd_9_6, "fma+add", WITH_FMA, 1, 9, 18, 0, 0, 6, 18)                              \
+            X(fmaadd_7_7, "fma+add", WITH_FMA, 1, 7, 7, 0, 0, 7, 7)                                \
+            X(fmaadd_10_5, "fma+add", WITH_FMA, 1, 10, 10, 0, 0, 5, 5)                             \
+            X(fmaadd_8_4, "fma+add", WITH_FMA, 1, 8, 8, 0, 0, 4, 4)
+#    endif
+#    ifndef HAS_FMA_LOOPS
+#        undef FMA_LOOPS
+#        define FMA_LOOPS(X)
+#    endif
+
+#    define FUNCTION(symbol, mix, attribute, needs_fma, fc, f, mc, m, ac, a)                       \
+        attribute static void symbol(long passes)                                                  \
+        {                                                                                          \
+            run_chains(passes, fc, f, mc, m, ac, a);                                               \
+        }
+PLAIN_LOOPS(FUNCTION)
+FMA_LOOPS(FUNCTION)
+
+#    define ROW(symbol, mix, attribute, needs_fma, fc, f, mc, m, ac, a)                            \
+        {mix, #f " FMA in " #fc " chains; " #m " MUL in " #mc "; " #a " ADD in " #ac,              \
+         VLEN * (2 * (f) + (m) + (a)), needs_fma, symbol},
+extern const struct compute_loop NAME(compute_loops)[];
+const struct compute_loop NAME(compute_loops)[] = {FMA_LOOPS(ROW) PLAIN_LOOPS(ROW){0}};
+
+#endif
