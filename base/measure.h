@@ -25,6 +25,19 @@ struct sample {
  * ready, so a late wake-up does not count as work. */
 struct sample measure_sample(const struct work *work);
 
+/* The speed of work that stays within a core (arithmetic, L1, L2), from many slices of some 20 us,
+ * each followed by a reading of the clock: wide vectors change the clock by a fifth within
+ * microseconds, so only a reading next to the work counts, and an interruption spoils one slice
+ * instead of the sample. One call of work->run is one slice. */
+struct pace {
+    double calls_per_second; /* of all members together: sum over them of clock / median cycles per
+                                call */
+    double clock_hertz;      /* mean over the members of the median reading */
+};
+
+/* Every member takes slices for `seconds`, all at the same time. */
+struct pace measure_pace(const struct work *work, double seconds);
+
 /* Monotonic time in seconds. */
 double seconds_now(void);
 

@@ -60,6 +60,15 @@ typedef real uvec __attribute__((vector_size(VEC_BYTES), aligned(REAL_BYTES), ma
 typedef real_bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
 #endif
 
+/* In front of a loop whose bound is known after inlining: no loop is left, so that an array of
+ * accumulators becomes registers. -O2 alone leaves it rolled and the array on the stack. */
+#define VEC_PRAGMA(x) _Pragma(#x)
+#if defined(__clang__)
+#    define UNROLL(n) VEC_PRAGMA(clang loop unroll(full))
+#else
+#    define UNROLL(n) VEC_PRAGMA(GCC unroll n)
+#endif
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 ALWAYS_INLINE vec vec_load(const real *p)
@@ -88,15 +97,41 @@ ALWAYS_INLINE vec vec_all(real x)
 #endif
 }
 
-/* max(v, 0), NaN -> 0 as x > 0 ? x : 0 has it. */
+/* x < 0 ? 0 : x of every lane, so that NaN and -0 pass: a NaN stays visible behind an activation.
+ */
 ALWAYS_INLINE vec vec_relu(vec v)
 {
 #if VLEN == 1
-    return v > 0 ? v : 0;
+    return v < 0 ? 0 : v;
 #else
-    return (vec)((vec_bits)v & (vec_bits)(v > vec_all(0)));
+    return (vec)((vec_bits)v & ~(vec_bits)(v < vec_all(0)));
 #endif
 }
+
+/* The first `count` < VLEN lanes from or to memory, not one byte more; the other lanes load as 0.
+ */
+ALWAYS_INLINE vec vec_load_first(const real *p, long count)
+{
+    real lanes[VLEN] __attribute__((aligned(sizeof(vec)))) = {0};
+    for (long i = 0; i < count; i++)
+        lanes[i] = p[i];
+    return *(const vec *)lanes;
+}
+
+ALWAYS_INLINE void vec_store_first(real *p, vec v, long count)
+{
+    real lanes[VLEN] __attribute__((aligned(sizeof(vec))));
+    *(vec *)lanes = v;
+    for (long i = 0; i < count; i++)
+        p[i] = lanes[i];
+}
+
+/* Whether vec_stream() is more than a plain store. */
+#if defined(__x86_64__) && VEC_BYTES > 0
+#    define VEC_CAN_STREAM 1
+#else
+#    define VEC_CAN_STREAM 0
+#endif
 
 /* Stores past the caches to an address that is a multiple of VEC_BYTES; a plain store where the ISA
  * has none. */

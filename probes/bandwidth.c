@@ -106,6 +106,9 @@ static const struct stream_operation *const operations[ISA_COUNT] = {
 };
 
 enum { ELEMENT_BYTES = 8 };
+/* One slice of a pace (base/measure.h) in L1 and L2; one sample further out, where workers share
+ * something. */
+static const double slice_seconds = 2e-5;
 static const double sample_seconds = 1e-3;
 
 /* A sample of DRAM moves this much per worker in all its arrays together (2 to 10 ms), and the next
@@ -302,7 +305,8 @@ static int add_gauge(struct probe_run *run, const struct place *place,
         state->sweep_bytes = state->array_bytes;
         double once = measure_sample(&gauge->work).seconds;
         once = measure_sample(&gauge->work).seconds; /* the first one may have been cold */
-        passes = 1 + (long)(sample_seconds / once);
+        gauge->paced = place->cache->level < 3 && place->workers <= run->host->cores;
+        passes = 1 + (long)((gauge->paced ? slice_seconds : sample_seconds) / once);
         state->sweep_bytes *= (size_t)passes;
     }
     char counted[96];
@@ -316,6 +320,8 @@ static int add_gauge(struct probe_run *run, const struct place *place,
 
 static int add_operations(struct probe_run *run, const struct place *place, struct error *error)
 {
+    if (place->cache && place->cache->level == run->phantom_level)
+        return OK; /* the latency probe has said so in a row */
     if (place->cache && working_set_bytes(run->host, place->cache, place->workers) == 0) {
         struct ceiling key = {0};
         describe(place, operations[place->isa], &key);

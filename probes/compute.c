@@ -29,11 +29,12 @@ static const struct compute_loop *const loops[ISA_COUNT][DTYPE_COUNT] = {
 static const char *const mixes[] = {"fma", "mul+add", "add", "fma+add"};
 enum { MIX_COUNT = sizeof mixes / sizeof *mixes };
 
-/* Samples this long bury the skew of the start (below 1 us) and the timestamps; short enough for
- * many of them. */
+/* One slice of a pace (base/measure.h), or where siblings share a core one sample: they would have
+ * it to themselves while the other reads the clock. */
+static const double slice_seconds = 2e-5;
 static const double sample_seconds = 1e-3;
-static const double trial_seconds = 1e-4;
-enum { TRIALS = 7 };
+static const double trial_seconds = 2e-4;
+enum { TRIALS = 5 };
 
 struct compute_state {
     const struct compute_loop *loop;
@@ -55,18 +56,17 @@ static void warm_up(void *context, struct member member)
     state->loop->run(state->passes / 4 + 1);
 }
 
-/* FLOP per cycle of a candidate, best of a few short samples: an interruption only lowers one. */
+/* FLOP per cycle of a candidate, best of a few short samples. */
 static double try_loop(const struct compute_loop *loop)
 {
     struct compute_state state = {loop, 1};
     struct work work = {warm_up, run_loop, &state, 1};
-    measure_calibrate(&work, &state.passes, trial_seconds);
+    measure_calibrate(&work, &state.passes, slice_seconds);
     double best = 0;
     for (int i = 0; i < TRIALS; i++) {
-        struct sample sample = measure_sample(&work);
-        double rate =
-            (double)loop->flops * (double)state.passes / sample.seconds / sample.clock_hertz;
-        best = rate > best ? rate : best;
+        struct pace pace = measure_pace(&work, trial_seconds);
+        double flops = (double)loop->flops * (double)state.passes;
+        best = fmax(best, flops * pace.calls_per_second / pace.clock_hertz);
     }
     return best;
 }
@@ -107,7 +107,8 @@ static int add_gauge(struct probe_run *run, const struct ceiling *key,
     gauge->state = state;
     gauge->close = close_compute;
     gauge->work = (struct work){warm_up, run_loop, state, workers};
-    measure_calibrate(&gauge->work, &state->passes, sample_seconds);
+    gauge->paced = workers <= run->host->cores;
+    measure_calibrate(&gauge->work, &state->passes, gauge->paced ? slice_seconds : sample_seconds);
     gauge->amount = (double)loop->flops * (double)state->passes * workers;
     text_format(gauge->row.source, sizeof gauge->row.source, "registers only; a pass is %s",
                 loop->form);

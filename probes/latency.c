@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "probe.h"
+#include "stats.h"
 
 /* Loads of one sample in a cache: 0.1 to 1 ms. */
 enum { CACHE_LOADS = 1 << 14, DRAM_LOADS = 1 << 12 };
@@ -130,26 +131,70 @@ static int add_gauge(struct probe_run *run, const char *level, double set_bytes,
     return OK;
 }
 
+/* Half of an inner level; of a shared outer one eight times the inner level, at most half of it. */
+static double set_of(const struct host *host, int index)
+{
+    const struct cache *cache = &host->cache[index];
+    if (cache->level < 3)
+        return cache->size_bytes / 2;
+    double inner = index ? host->cache[index - 1].size_bytes : 0;
+    return fmin(8 * inner, cache->size_bytes / 2);
+}
+
+static double quick_seconds(const struct gauge *gauge)
+{
+    enum { SAMPLES = 5 };
+    double seconds[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++)
+        seconds[i] = gauge_sample(gauge).rate;
+    return quartiles_of(seconds, SAMPLES).min;
+}
+
+/* CPUID and hwloc list what the chip has. In a virtual machine the share of an outer cache may be
+ * next to nothing (cache allocation, busy neighbours): then its set is as slow as DRAM, and the
+ * level would be a second DRAM line under a false name. */
+static const double phantom_ratio = 0.8;
+
+static int drop_phantom(struct probe_run *run, int last, int dram, struct error *error)
+{
+    double cache_seconds = quick_seconds(&run->gauges[last]);
+    double dram_seconds = quick_seconds(&run->gauges[dram]);
+    if (cache_seconds < phantom_ratio * dram_seconds)
+        return OK;
+    const struct cache *cache = &run->host->cache[run->host->cache_count - 1];
+    run->phantom_level = cache->level;
+    text_format(
+        run->phantom_why, sizeof run->phantom_why,
+        "hwloc lists %.0f MiB, but %.0f MiB take %.0f ns per load and DRAM %.0f: this machine's "
+        "share of the cache is not usable now, data beyond L%d count as DRAM",
+        cache->size_bytes / (1 << 20), set_of(run->host, run->host->cache_count - 1) / (1 << 20),
+        cache_seconds * 1e9, dram_seconds * 1e9, cache->level - 1);
+    struct gauge phantom = run->gauges[last];
+    memmove(&run->gauges[last], &run->gauges[last + 1],
+            (size_t)(run->gauge_count - last - 1) * sizeof *run->gauges);
+    run->gauge_count--;
+    int result = probe_skip(run, &phantom.row, run->phantom_why, error);
+    close_latency(&phantom);
+    return result;
+}
+
 static int collect_latency(struct probe_run *run, struct error *error)
 {
     const struct host *host = run->host;
-    double inner_bytes = 0;
-    int line_bytes = 64;
+    int line_bytes = 64, first = run->gauge_count;
     for (int i = 0; i < host->cache_count; i++) {
-        const struct cache *cache = &host->cache[i];
         char level[8];
-        snprintf(level, sizeof level, "L%d", cache->level);
-        if (cache->line_bytes > 0)
-            line_bytes = cache->line_bytes;
-        /* Half of an inner level; of a shared outer one eight times the inner level, at most half
-         * of it. */
-        double set =
-            cache->level < 3 ? cache->size_bytes / 2 : fmin(8 * inner_bytes, cache->size_bytes / 2);
-        inner_bytes = cache->size_bytes;
-        if (add_gauge(run, level, set, line_bytes, true, error) != OK)
+        snprintf(level, sizeof level, "L%d", host->cache[i].level);
+        if (host->cache[i].line_bytes > 0)
+            line_bytes = host->cache[i].line_bytes;
+        if (add_gauge(run, level, set_of(host, i), line_bytes, true, error) != OK)
             return FAILED;
     }
-    return add_gauge(run, "DRAM", dram_set_bytes, line_bytes, false, error);
+    if (add_gauge(run, "DRAM", dram_set_bytes, line_bytes, false, error) != OK)
+        return FAILED;
+    if (host->cache_count > 0 && host->cache[host->cache_count - 1].level > 2)
+        return drop_phantom(run, first + host->cache_count - 1, first + host->cache_count, error);
+    return OK;
 }
 
 extern const struct probe latency_probe;

@@ -3,6 +3,8 @@
 #ifndef ROOFLINE_PROBE_H
 #define ROOFLINE_PROBE_H
 
+#include <stdbool.h>
+
 #include "host.h"
 #include "isa.h"
 #include "measure.h"
@@ -21,7 +23,8 @@ struct gauge {
     struct ceiling row; /* key and source; value, spread and clock come from the samples */
     struct work work;
     double amount;
-    void *state;                        /* owned by the gauge; what work.context points into */
+    bool paced;  /* stays within a core: measured by slices, one call of work.run being one */
+    void *state; /* owned by the gauge; what work.context points into */
     void (*close)(struct gauge *gauge); /* frees state; may be NULL */
     const int *units; /* borrowed: the host's units that the threads sit on; NULL: 0, 1, ... */
     struct reading *readings; /* owned by the run: one per sample */
@@ -40,6 +43,9 @@ struct request {
 /* What a probe works on. */
 struct probe_run {
     const struct host *host;
+    int phantom_level; /* a cache that hwloc lists but that loads do not find (probes/latency.c); 0:
+                          none */
+    char phantom_why[256];
     const struct request *request;
     struct table *machine; /* ceilings; a probe may append rows that need no samples */
     struct gauge *gauges;  /* owned by the run */
@@ -86,6 +92,9 @@ void *probe_reserve(struct probe_run *run, double bytes, const char *purpose, st
  * docs/estimators.md. */
 int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
                   struct error *error);
+
+/* host_level() without the phantom: where data of that size lie on this machine. */
+const char *probe_level(const struct probe_run *run, double bytes, int threads);
 
 /* The gauge of a key, NULL where there is none: level "fma" or "DRAM:read". */
 struct gauge *probe_find_gauge(struct probe_run *run, const char *level, const char *dtype,

@@ -121,12 +121,28 @@ static bool is_latency(const struct gauge *gauge)
     return strcmp(gauge->row.kind, "latency") == 0;
 }
 
+/* Of one sample of a paced gauge: some 80 slices. */
+static const double pace_seconds = 2e-3;
+
 struct reading gauge_sample(const struct gauge *gauge)
 {
+    if (gauge->paced) {
+        struct pace pace = measure_pace(&gauge->work, pace_seconds);
+        double per_call = gauge->amount / gauge->work.threads;
+        return (struct reading){pace.calls_per_second * per_call, pace.clock_hertz};
+    }
     struct sample sample = measure_sample(&gauge->work);
     double rate =
         is_latency(gauge) ? sample.seconds / gauge->amount : gauge->amount / sample.seconds;
     return (struct reading){rate, sample.clock_hertz};
+}
+
+const char *probe_level(const struct probe_run *run, double bytes, int threads)
+{
+    const char *level = host_level(run->host, bytes, threads);
+    if (run->phantom_level && level[0] == 'L' && level[1] - '0' == run->phantom_level)
+        return "DRAM";
+    return level;
 }
 
 /* Caches inside the core and its arithmetic run at the core's clock: their rate per cycle is what
