@@ -6,24 +6,24 @@
 // factor and addend alike: 15 chains in 16 registers. Values stay normal: x * 1, x + 1.
 #ifndef ISA
 
-#    include "compute.h"
+#include "compute.h"
 
-#    include <math.h>
-#    include <stdlib.h>
-#    include <string.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-#    include "probe.h"
+#include "probe.h"
 
-#    define X(isa, vector_bytes, registers)                                                        \
-        COMPUTE_LOOPS_DECLARE(f32, isa)                                                            \
-        COMPUTE_LOOPS_DECLARE(f64, isa)
+#define X(isa, vector_bytes, registers)                                                            \
+    COMPUTE_LOOPS_DECLARE(f32, isa)                                                                \
+    COMPUTE_LOOPS_DECLARE(f64, isa)
 ISA_LIST(X)
-#    undef X
+#undef X
 
 static const struct compute_loop *const loops[ISA_COUNT][DTYPE_COUNT] = {
-#    define X(isa, vector_bytes, registers) {compute_loops_f32_##isa, compute_loops_f64_##isa},
+#define X(isa, vector_bytes, registers) {compute_loops_f32_##isa, compute_loops_f64_##isa},
     ISA_LIST(X)
-#    undef X
+#undef X
 };
 
 static const char *const mixes[] = {"fma", "mul+add", "add", "fma+add"};
@@ -167,19 +167,19 @@ const struct probe compute_probe = {
 
 #else
 
-#    include "compute.h"
-#    include "vec.h"
+#include "compute.h"
+#include "vec.h"
 
 /* FMA exists where this object's ISA has it; 128-bit and scalar FMA are VEX instructions, which
  * only the functions marked so contain. The 256-bit ones are the avx2 object's. */
-#    if defined(__FMA__) || defined(__aarch64__)
-#        define HAS_FMA_LOOPS 1
-#        define WITH_FMA __attribute__((noinline))
-#    elif VEC_BYTES < 32
-#        define HAS_FMA_LOOPS 1
-#        define WITH_FMA __attribute__((target("fma"), noinline))
-#    endif
-#    define PLAIN __attribute__((noinline))
+#if defined(__FMA__) || defined(__aarch64__)
+#define HAS_FMA_LOOPS 1
+#define WITH_FMA __attribute__((noinline))
+#elif VEC_BYTES < 32
+#define HAS_FMA_LOOPS 1
+#define WITH_FMA __attribute__((target("fma"), noinline))
+#endif
+#define PLAIN __attribute__((noinline))
 
 /* One pass: `fmas` FMAs, `muls` multiplies and `adds` adds, spread evenly, each kind in turn over
  * its chains. All arguments but `passes` are constants where this is inlined, so the arrays become
@@ -220,57 +220,60 @@ ALWAYS_INLINE void run_chains(long passes, const int fma_chains, const int fmas,
 /* Several forms of one mix are candidates: which chains and order fill the ports differs between
  * cores. X(symbol, mix, attribute, needs_fma, FMA chains, FMAs, MUL chains, MULs, ADD chains, ADDs)
  */
-#    if VEC_REGISTERS >= 32
-#        define PLAIN_LOOPS(X)                                                                     \
-            X(muladd_8_8, "mul+add", PLAIN, 0, 0, 0, 8, 8, 8, 8)                                   \
-            X(muladd_12_12, "mul+add", PLAIN, 0, 0, 0, 12, 12, 12, 12)                             \
-            X(muladd_12_6, "mul+add", PLAIN, 0, 0, 0, 12, 12, 6, 6)                                \
-            X(add_12, "add", PLAIN, 0, 0, 0, 0, 0, 12, 12)                                         \
-            X(add_16, "add", PLAIN, 0, 0, 0, 0, 0, 16, 16)
-#        define FMA_LOOPS(X)                                                                       \
-            X(fma_12, "fma", WITH_FMA, 1, 12, 12, 0, 0, 0, 0)                                      \
-            X(fma_16, "fma", WITH_FMA, 1, 16, 16, 0, 0, 0, 0)                                      \
-            X(fmaadd_12_12, "fma+add", WITH_FMA, 1, 12, 12, 0, 0, 12, 12)                          \
-            X(fmaadd_16_8, "fma+add", WITH_FMA, 1, 16, 16, 0, 0, 8, 8)                             \
-            X(fmaadd_16_4, "fma+add", WITH_FMA, 1, 16, 16, 0, 0, 4, 4)
-#    else
-#        define PLAIN_LOOPS(X)                                                                     \
-            X(muladd_6_6, "mul+add", PLAIN, 0, 0, 0, 6, 6, 6, 6)                                   \
-            X(muladd_7_7, "mul+add", PLAIN, 0, 0, 0, 7, 7, 7, 7)                                   \
-            X(muladd_8_7, "mul+add", PLAIN, 0, 0, 0, 8, 56, 7, 56)                                 \
-            X(muladd_5_10, "mul+add", PLAIN, 0, 0, 0, 5, 5, 10, 10)                                \
-            X(muladd_10_5, "mul+add", PLAIN, 0, 0, 0, 10, 10, 5, 5)                                \
-            X(add_10, "add", PLAIN, 0, 0, 0, 0, 0, 10, 10)                                         \
-            X(add_12, "add", PLAIN, 0, 0, 0, 0, 0, 12, 12)                                         \
-            X(add_15, "add", PLAIN, 0, 0, 0, 0, 0, 15, 15)
-#        define FMA_LOOPS(X)                                                                       \
-            X(fma_10, "fma", WITH_FMA, 1, 10, 10, 0, 0, 0, 0)                                      \
-            X(fma_12, "fma", WITH_FMA, 1, 12, 12, 0, 0, 0, 0)                                      \
-            X(fma_15, "fma", WITH_FMA, 1, 15, 15, 0, 0, 0, 0)                                      \
-            X(fmaadd_8_7, "fma+add", WITH_FMA, 1, 8, 56, 0, 0, 7, 56)                              \
-            X(fmaadd_8_6, "fma+add", WITH_FMA, 1, 8, 8, 0, 0, 6, 6)                                \
-            X(fmaadd_8_6_even, "fma+add", WITH_FMA, 1, 8, 24, 0, 0, 6, 24)                         \
-            X(fmaadd_9_6, "fma+add", WITH_FMA, 1, 9, 18, 0, 0, 6, 18)                              \
-            X(fmaadd_7_7, "fma+add", WITH_FMA, 1, 7, 7, 0, 0, 7, 7)                                \
-            X(fmaadd_10_5, "fma+add", WITH_FMA, 1, 10, 10, 0, 0, 5, 5)                             \
-            X(fmaadd_8_4, "fma+add", WITH_FMA, 1, 8, 8, 0, 0, 4, 4)
-#    endif
-#    ifndef HAS_FMA_LOOPS
-#        undef FMA_LOOPS
-#        define FMA_LOOPS(X)
-#    endif
+#if VEC_REGISTERS >= 32
+#define PLAIN_LOOPS(X)                                                                             \
+    X(muladd_8_8, "mul+add", PLAIN, 0, 0, 0, 8, 32, 8, 32)                                         \
+    X(muladd_12_12, "mul+add", PLAIN, 0, 0, 0, 12, 24, 12, 24)                                     \
+    X(muladd_6_12, "mul+add", PLAIN, 0, 0, 0, 6, 24, 12, 48)                                       \
+    X(muladd_12_6, "mul+add", PLAIN, 0, 0, 0, 12, 48, 6, 24)                                       \
+    X(add_12, "add", PLAIN, 0, 0, 0, 0, 0, 12, 48)                                                 \
+    X(add_16, "add", PLAIN, 0, 0, 0, 0, 0, 16, 48)
+#define FMA_LOOPS(X)                                                                               \
+    X(fma_12, "fma", WITH_FMA, 1, 12, 48, 0, 0, 0, 0)                                              \
+    X(fma_16, "fma", WITH_FMA, 1, 16, 48, 0, 0, 0, 0)                                              \
+    X(fmaadd_12_12, "fma+add", WITH_FMA, 1, 12, 24, 0, 0, 12, 24)                                  \
+    X(fmaadd_16_8, "fma+add", WITH_FMA, 1, 16, 32, 0, 0, 8, 16)                                    \
+    X(fmaadd_16_4, "fma+add", WITH_FMA, 1, 16, 48, 0, 0, 4, 12)
+#else
+#define PLAIN_LOOPS(X)                                                                             \
+    X(muladd_6_6, "mul+add", PLAIN, 0, 0, 0, 6, 24, 6, 24)                                         \
+    X(muladd_7_7, "mul+add", PLAIN, 0, 0, 0, 7, 28, 7, 28)                                         \
+    X(muladd_8_7, "mul+add", PLAIN, 0, 0, 0, 8, 56, 7, 56)                                         \
+    X(muladd_5_10, "mul+add", PLAIN, 0, 0, 0, 5, 20, 10, 40)                                       \
+    X(muladd_10_5, "mul+add", PLAIN, 0, 0, 0, 10, 40, 5, 20)                                       \
+    X(add_10, "add", PLAIN, 0, 0, 0, 0, 0, 10, 40)                                                 \
+    X(add_12, "add", PLAIN, 0, 0, 0, 0, 0, 12, 48)                                                 \
+    X(add_15, "add", PLAIN, 0, 0, 0, 0, 0, 15, 60)
+#define FMA_LOOPS(X)                                                                               \
+    X(fma_10, "fma", WITH_FMA, 1, 10, 40, 0, 0, 0, 0)                                              \
+    X(fma_12, "fma", WITH_FMA, 1, 12, 48, 0, 0, 0, 0)                                              \
+    X(fma_15, "fma", WITH_FMA, 1, 15, 60, 0, 0, 0, 0)                                              \
+    X(fmaadd_8_7, "fma+add", WITH_FMA, 1, 8, 56, 0, 0, 7, 56)                                      \
+    X(fmaadd_8_6, "fma+add", WITH_FMA, 1, 8, 32, 0, 0, 6, 24)                                      \
+    X(fmaadd_8_6_even, "fma+add", WITH_FMA, 1, 8, 24, 0, 0, 6, 24)                                 \
+    X(fmaadd_9_6, "fma+add", WITH_FMA, 1, 9, 36, 0, 0, 6, 24)                                      \
+    X(fmaadd_9_6_even, "fma+add", WITH_FMA, 1, 9, 36, 0, 0, 6, 36)                                 \
+    X(fmaadd_7_7, "fma+add", WITH_FMA, 1, 7, 28, 0, 0, 7, 28)                                      \
+    X(fmaadd_10_5, "fma+add", WITH_FMA, 1, 10, 40, 0, 0, 5, 20)                                    \
+    X(fmaadd_10_5_short, "fma+add", WITH_FMA, 1, 10, 10, 0, 0, 5, 5)                               \
+    X(fmaadd_8_4, "fma+add", WITH_FMA, 1, 8, 32, 0, 0, 4, 16)
+#endif
+#ifndef HAS_FMA_LOOPS
+#undef FMA_LOOPS
+#define FMA_LOOPS(X)
+#endif
 
-#    define FUNCTION(symbol, mix, attribute, needs_fma, fc, f, mc, m, ac, a)                       \
-        attribute static void symbol(long passes)                                                  \
-        {                                                                                          \
-            run_chains(passes, fc, f, mc, m, ac, a);                                               \
-        }
+#define FUNCTION(symbol, mix, attribute, needs_fma, fc, f, mc, m, ac, a)                           \
+    attribute static void symbol(long passes)                                                      \
+    {                                                                                              \
+        run_chains(passes, fc, f, mc, m, ac, a);                                                   \
+    }
 PLAIN_LOOPS(FUNCTION)
 FMA_LOOPS(FUNCTION)
 
-#    define ROW(symbol, mix, attribute, needs_fma, fc, f, mc, m, ac, a)                            \
-        {mix, #f " FMA in " #fc " chains; " #m " MUL in " #mc "; " #a " ADD in " #ac,              \
-         VLEN * (2 * (f) + (m) + (a)), needs_fma, symbol},
+#define ROW(symbol, mix, attribute, needs_fma, fc, f, mc, m, ac, a)                                \
+    {mix, #f " FMA in " #fc " chains; " #m " MUL in " #mc "; " #a " ADD in " #ac,                  \
+     VLEN * (2 * (f) + (m) + (a)), needs_fma, symbol},
 extern const struct compute_loop NAME(compute_loops)[];
 const struct compute_loop NAME(compute_loops)[] = {FMA_LOOPS(ROW) PLAIN_LOOPS(ROW){0}};
 
