@@ -22,11 +22,11 @@
 #include "procfs.h"
 
 #if __has_include(<papi.h>)
-#    include <papi.h>
-#    define HAVE_PAPI 1
+#include <papi.h>
+#define HAVE_PAPI 1
 #else
-#    define HAVE_PAPI 0
-#    define PAPI_OK 0
+#define HAVE_PAPI 0
+#define PAPI_OK 0
 #endif
 
 double counter_value(int papi_result, long long reading)
@@ -45,7 +45,7 @@ static int judge_refusal(const struct counter_access *access, struct error *erro
                           access->paranoid);
     return error_skip(error,
                       "no hardware counters: perf_event_open is refused (%s) though "
-                      "kernel.perf_event_paranoid is %g: allow it in this container, for example "
+                      "kernel.perf_event_paranoid is %g; allow it in this container, for example "
                       "by --cap-add=PERFMON",
                       strerror(access->open_errno), access->paranoid);
 }

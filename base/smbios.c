@@ -199,7 +199,7 @@ void smbios_read(const char *path, struct memory_bus *bus)
         smbios_parse(table, fread(table, 1, TABLE_BYTES_MAX, file), bus);
     else if (errno == EACCES)
         text_format(bus->source, sizeof bus->source,
-                    "SMBIOS is readable by root only: run as root, or " REMEDY);
+                    "SMBIOS is readable by root only; run as root, or " REMEDY);
     else
         text_format(bus->source, sizeof bus->source, "no SMBIOS ('%s': %s); " REMEDY, path,
                     strerror(errno));
