@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-host=$(uname -n | tr -c 'A-Za-z0-9._\n-' _)
-latest=results/$host/latest
-baseline=results/$host/baseline
+folder=$(scripts/host-folder.sh)
+latest=$folder/latest
+baseline=$folder/baseline
 if [ ! -d "$latest" ]; then
     echo "baseline: '$latest' is not there; measure first: make bench" >&2
     exit 4

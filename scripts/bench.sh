@@ -11,8 +11,8 @@ cd "$(dirname "$0")/.." || exit 5
 
 program=$1
 budget=$2
-host=$(uname -n | tr -c 'A-Za-z0-9._\n-' _)
-directory=results/$host/$(date -u +%Y%m%dT%H%M%SZ)
+folder=$(scripts/host-folder.sh)
+directory=$folder/$(date -u +%Y%m%dT%H%M%SZ)
 mkdir -p "$directory" || exit 5
 first_bad=0
 
@@ -44,6 +44,6 @@ step probe --budget "$budget" --out "$directory" >/dev/null
 step bench --budget "$budget" --out "$directory" >/dev/null
 step plot "$directory"
 step report "$directory"
-ln -sfn "$(basename "$directory")" "results/$host/latest"
-echo "results: results/$host/latest/ ($directory)" >&2
+ln -sfn "$(basename "$directory")" "$folder/latest"
+echo "results: $folder/latest/ ($directory)" >&2
 exit $first_bad
