@@ -21,7 +21,7 @@ static const char usage[] =
     "  --dtype T      only this format\n"
     "  --csv, --json  all columns on stdout instead of the table\n"
     "\n"
-    "value is the upper quartile of the samples, spread their interquartile range over the "
+    "value is the ninth decile of the samples, spread their interquartile range over the "
     "median;\n"
     "docs/estimators.md says why.\n";
 

@@ -131,12 +131,13 @@ static int add_gauge(struct probe_run *run, const char *level, double set_bytes,
     return OK;
 }
 
-/* Half of an inner level; of a shared outer one eight times the inner level, at most half of it. */
+/* A quarter of an inner level, so that no set of the cache overflows even on scattered pages; of a
+ * shared outer one eight times the inner level, at most half of it. */
 static double set_of(const struct host *host, int index)
 {
     const struct cache *cache = &host->cache[index];
     if (cache->level < 3)
-        return cache->size_bytes / 2;
+        return cache->size_bytes / 4;
     double inner = index ? host->cache[index - 1].size_bytes : 0;
     return fmin(8 * inner, cache->size_bytes / 2);
 }
