@@ -1,0 +1,133 @@
+// plot.c - `roofline plot`: rooflines of a results directory as pictures or in the terminal.
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "plot.h"
+#include "terminal.h"
+
+static const char usage[] =
+    "usage: roofline plot DIR [--terminal] [--help]\n"
+    "\n"
+    "Draws what machine.csv and bench.csv of DIR hold: one roofline for each device, number\n"
+    "format and thread count. Writes DIR/roofline-cpu-f32-1t.svg and .png and so on with\n"
+    "gnuplot, prints their names, and writes DIR/summary.csv: rates, intensity, bound and\n"
+    "fraction of roof of every kernel.\n"
+    "\n"
+    "  --terminal     draw with characters on stdout instead; COLUMNS and LINES set the size,\n"
+    "                 NO_COLOR=1 switches colour off, a locale without UTF-8 gives plain ASCII\n"
+    "\n"
+    "docs/reading-a-roofline.md explains the picture.\n";
+
+/* Rows of the terminal: LINES, the terminal's own answer, else 24. */
+static int terminal_rows(void)
+{
+    const char *lines = getenv("LINES");
+    if (lines && atoi(lines) > 0)
+        return atoi(lines);
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+        return size.ws_row;
+    return 24;
+}
+
+static struct terminal terminal_here(void)
+{
+    setlocale(LC_CTYPE, "");
+    return (struct terminal){
+        .columns = terminal_columns(),
+        .rows = terminal_rows(),
+        .colour = colour_wanted(),
+        .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+    };
+}
+
+static int draw(const struct figure *figure, const char *directory, const struct terminal *terminal,
+                bool first, struct error *error)
+{
+    if (terminal) {
+        if (!first)
+            putchar('\n');
+        return terminal_plot(figure, terminal, stdout, error);
+    }
+    char stem[96];
+    plot_stem(&figure->key, stem, sizeof stem);
+    int result = plot_write(figure, directory, stem, error);
+    if (result == OK)
+        printf("%s/%s.svg\n%s/%s.png\n", directory, stem, directory, stem);
+    return result;
+}
+
+static int draw_all(const struct results *results, const char *directory,
+                    const struct terminal *terminal, struct error *error)
+{
+    struct figure_key *keys;
+    int count, result = figure_keys(results, &keys, &count, error);
+    if (result == OK && count == 0)
+        result = error_set(error, FAULT_IO,
+                           "nothing to plot in '%s': no measured row; see 'roofline report %s'",
+                           directory, directory);
+    for (int i = 0; result == OK && i < count; i++) {
+        struct figure figure;
+        result = figure_build(&figure, results, &keys[i], error);
+        if (result == OK)
+            result = draw(&figure, directory, terminal, i == 0, error);
+        figure_free(&figure);
+    }
+    free(keys);
+    return result;
+}
+
+static int run_plot(const char *directory, bool in_terminal)
+{
+    struct error error;
+    struct results results;
+    struct terminal terminal = terminal_here();
+    int result = results_read(&results, directory, &error);
+    if (result == OK && !in_terminal)
+        result = table_write(&results.summary, directory, &error);
+    if (result == OK)
+        result = draw_all(&results, directory, in_terminal ? &terminal : NULL, &error);
+    results_free(&results);
+    return result == OK ? FAULT_NONE : complain(&error);
+}
+
+static int run_command(int argc, char **argv)
+{
+    enum { OPTION_TERMINAL = 1 };
+    static const struct option longs[] = {{"terminal", no_argument, NULL, OPTION_TERMINAL},
+                                          {"help", no_argument, NULL, OPTION_HELP},
+                                          {0}};
+    struct options options;
+    struct error error;
+    bool in_terminal = false;
+    options_init(&options);
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+        if (option == OPTION_TERMINAL)
+            in_terminal = true;
+        else if (options_take(&options, option, argv, &error) != OK)
+            return complain(&error);
+    if (options.help) {
+        fputs(usage, stdout);
+        return FAULT_NONE;
+    }
+    if (argc - optind != 1) {
+        error_set(&error, FAULT_USAGE,
+                  "'roofline plot' needs one results directory; see 'roofline plot --help'");
+        return complain(&error);
+    }
+    return run_plot(argv[optind], in_terminal);
+}
+
+extern const struct command plot_command;
+const struct command plot_command = {
+    .name = "plot",
+    .summary = "rooflines of a results directory, as SVG and PNG or in the terminal",
+    .usage = usage,
+    .run = run_command,
+};

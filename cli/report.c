@@ -1,0 +1,91 @@
+// report.c - `roofline report`: a results directory as text, and the physics checks over it.
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "physics.h"
+#include "report.h"
+
+static const char usage[] =
+    "usage: roofline report DIR [--check] [--csv|--json] [--help]\n"
+    "\n"
+    "Prints what machine.csv and bench.csv of DIR say: the machine, the measured ceilings beside\n"
+    "the theoretical ones, the kernels under their roofs, and what was skipped or noisy. Writes\n"
+    "DIR/summary.csv where DIR can be written to.\n"
+    "\n"
+    "  --check        instead check that nothing contradicts physics: measured ceilings at most\n"
+    "                 3 % above theory at the measured clock, kernels at most 5 % above their\n"
+    "                 roof, quartiles in order, samples, spreads and clocks there. One line for\n"
+    "                 each violation; exit code 6 if there is any or nothing was checked\n"
+    "  --csv, --json  the rows of summary.csv on stdout\n";
+
+static int print_checks(const struct results *results, const char *directory, struct error *error)
+{
+    struct physics physics = physics_check(results, stdout);
+    printf("%d checks, %d violated\n", physics.checks, physics.violations);
+    if (physics.checks == 0)
+        return error_set(error, FAULT_WRONG, "'%s' holds no measured row to check", directory);
+    if (physics.violations > 0)
+        return error_set(error, FAULT_WRONG, "%d of %d checks over '%s' are violated",
+                         physics.violations, physics.checks, directory);
+    return OK;
+}
+
+static int print_results(const struct results *results, const char *directory, enum output output,
+                         bool check, struct error *error)
+{
+    if (check)
+        return print_checks(results, directory, error);
+    if (output != OUTPUT_TEXT)
+        return print_table(&results->summary, output, error);
+    return report_print(results, terminal_columns(), stdout, error);
+}
+
+static int run_report(const char *directory, enum output output, bool check)
+{
+    struct error error, unwritten;
+    struct results results;
+    int result = results_read(&results, directory, &error);
+    if (result == OK && !check && access(directory, W_OK) == 0 &&
+        table_write(&results.summary, directory, &unwritten) != OK)
+        warn("%s", unwritten.text);
+    if (result == OK)
+        result = print_results(&results, directory, output, check, &error);
+    results_free(&results);
+    return result == OK ? FAULT_NONE : complain(&error);
+}
+
+static int run_command(int argc, char **argv)
+{
+    enum { OPTION_CHECK = 1 };
+    static const struct option longs[] = {
+        {"check", no_argument, NULL, OPTION_CHECK}, OPTIONS_PRINT, {0}};
+    struct options options;
+    struct error error;
+    bool check = false;
+    options_init(&options);
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+        if (option == OPTION_CHECK)
+            check = true;
+        else if (options_take(&options, option, argv, &error) != OK)
+            return complain(&error);
+    if (options.help) {
+        fputs(usage, stdout);
+        return FAULT_NONE;
+    }
+    if (argc - optind != 1) {
+        error_set(&error, FAULT_USAGE,
+                  "'roofline report' needs one results directory; see 'roofline report --help'");
+        return complain(&error);
+    }
+    return run_report(argv[optind], options.output, check);
+}
+
+extern const struct command report_command;
+const struct command report_command = {
+    .name = "report",
+    .summary = "machine, ceilings, kernels and caveats of a results directory as text",
+    .usage = usage,
+    .run = run_command,
+};

@@ -1,0 +1,91 @@
+// figure.h - what one roofline plot shows: the ceilings and dots of one device, number format and
+// thread count.
+//
+// The drawing itself is left to plot.c (gnuplot) and terminal.c (characters): both draw the same
+// figure.
+#ifndef ROOFLINE_FIGURE_H
+#define ROOFLINE_FIGURE_H
+
+#include <stdbool.h>
+
+#include "model.h"
+#include "summary.h"
+
+enum { FIGURE_LINES_MAX = 32 };
+
+enum line_style {
+    LINE_ROOF,    /* the roof: the outermost memory level and the compute ceiling that dots are
+                     compared with */
+    LINE_CEILING, /* an inner memory level; what a lower ISA or another unit mix reaches */
+    LINE_ABOVE,   /* a unit mix above the roof, which ordinary code cannot be compared with */
+    LINE_THEORY,  /* by formula, at the formula's clock */
+    LINE_STYLES
+};
+
+struct figure_line {
+    enum line_style style;
+    bool slanted;   /* a bandwidth: flop/s = value x intensity */
+    double value;   /* flop/s, or byte/s when slanted */
+    char label[64]; /* "AVX2 FMA", "DRAM" */
+};
+
+struct figure_dot {
+    double intensity_flops_per_byte, flops_per_second;
+    double gbytes_per_second;     /* as in summary.csv */
+    double roof_flops_per_second; /* its own, NAN when not known */
+    double roof_fraction;         /* NAN when not known */
+    enum bound bound;
+    char name[96]; /* kernel and what tells its rows apart */
+    char of[16];   /* the ceiling of the fraction: "FMA", "L2" */
+};
+
+/* One plot: what is drawn together. */
+struct figure_key {
+    char device[24], dtype[8];
+    double threads;
+};
+
+struct figure {
+    struct figure_key key;
+    char title[192], subtitle[256];
+    struct figure_line line[FIGURE_LINES_MAX]; /* horizontal ones first, highest first; then
+                                                  slanted, fastest first */
+    int line_count;
+    struct figure_dot *dot; /* owned */
+    int dot_count;
+    double intensity_min, intensity_max, flops_min,
+        flops_max; /* of the axes, NAN free, min < max */
+};
+
+/* The plots that results are worth: one for each device, dtype and thread count of bench.csv;
+ * without any row there, the device's formats with the most workers of machine.csv. The caller
+ * frees *keys. */
+int figure_keys(const struct results *results, struct figure_key **keys, int *count,
+                struct error *error);
+
+/* Core ceilings are drawn at the median clock of the figure's measurements, so that a host whose
+ * clock moved between probing and measuring does not put dots above their roof. */
+int figure_build(struct figure *figure, const struct results *results, const struct figure_key *key,
+                 struct error *error);
+void figure_free(struct figure *figure);
+
+/* The compute and the outermost memory part of the roof; NULL where it is not known. */
+const struct figure_line *figure_roof(const struct figure *figure, bool slanted);
+
+/* The highest of the measured lines. */
+double figure_top(const struct figure *figure, bool slanted);
+
+/* What line or curve allows at an intensity. */
+double line_at(const struct figure_line *line, double intensity_flops_per_byte);
+
+/* "206 GFLOP/s": three digits and an SI prefix; "" for NAN. */
+void si_format(double value, const char *unit, char *text, size_t capacity);
+
+/* "206.4" for a column whose head says GFLOP/s. */
+void gflops_format(double flops_per_second, char *text, size_t capacity);
+
+/* Words for people: avx512 -> AVX-512, mul+add -> MUL+ADD, DRAM:copy_nt -> DRAM. */
+void isa_words(const char *isa, char *text, size_t capacity);
+void ceiling_words(const char *level, char *text, size_t capacity);
+
+#endif

@@ -1,0 +1,537 @@
+// layout.c - places badges, ceiling names, ridges and the table of a roofline plot.
+#include "layout.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WIDTH = 1820,
+    HEIGHT_MIN = 900,
+    PLOT_LEFT = 120,
+    PLOT_RIGHT = 840,
+    PLOT_BOTTOM = 80,
+    PLOT_TOP_MARGIN = 90,
+    CEILING_X = 862, /* names of the horizontal ceilings, right of the plot */
+    TABLE_X = 1184,
+    /* Columns of the table, from TABLE_X. */
+    NAME_X = 28,
+    RATE_X = 430,
+    FRACTION_X = 495,
+    WHICH_X = 504,
+    BOUND_X = 552,
+    ROW_HEIGHT = 23,
+    BADGE_RADIUS = 10,
+    DOT_RADIUS = 4
+};
+
+static const unsigned black = 0x000000, grey = 0x5f5f5f, green = 0x009E73;
+
+unsigned bound_rgb(enum bound bound)
+{
+    static const unsigned rgb[] = {
+        [BOUND_UNKNOWN] = 0x444444,
+        [BOUND_MEMORY] = 0x0072B2,
+        [BOUND_COMPUTE] = 0xD55E00,
+        [BOUND_LAUNCH] = 0xCC79A7,
+    };
+    return rgb[bound];
+}
+
+double layout_x(const struct layout *layout, double intensity_flops_per_byte)
+{
+    const struct figure *figure = layout->figure;
+    double part = log(intensity_flops_per_byte / figure->intensity_min) /
+                  log(figure->intensity_max / figure->intensity_min);
+    return layout->left + part * (layout->right - layout->left);
+}
+
+double layout_y(const struct layout *layout, double flops_per_second)
+{
+    const struct figure *figure = layout->figure;
+    double part =
+        log(flops_per_second / figure->flops_min) / log(figure->flops_max / figure->flops_min);
+    return layout->bottom + part * (layout->top - layout->bottom);
+}
+
+static const struct {
+    double pixels;
+    enum { left, right, center } alignment;
+} styles[] = {
+#define STYLE(name, pixels, alignment) [STYLE_##name] = {pixels, alignment},
+    TEXT_STYLES(STYLE)
+#undef STYLE
+};
+
+/* Advance widths of DejaVu Sans in thousandths of the size, rounded up by class of character:
+ * https://dejavu-fonts.github.io (DejaVuSans.ttf, table hmtx). */
+double text_width(enum text_style style, const char *text)
+{
+    double thousandths = 0;
+    for (; *text; text++) {
+        if (strchr(" .,:;ijlIft()r/'|-", *text))
+            thousandths += 400;
+        else if (strchr("mwMWQO%@+=", *text))
+            thousandths += 880;
+        else if (*text >= 'A' && *text <= 'Z')
+            thousandths += 710;
+        else
+            thousandths += 637;
+    }
+    return thousandths / 1000 * styles[style].pixels;
+}
+
+/* How far a text's centre lies right of its anchor. */
+static double anchor_offset(enum text_style style, double width)
+{
+    return styles[style].alignment == left    ? width / 2
+           : styles[style].alignment == right ? -width / 2
+                                              : 0;
+}
+
+double text_anchor(const struct text *text)
+{
+    return text->box.x - anchor_offset(text->style, text->box.width);
+}
+
+static void project(const struct box *box, double ux, double uy, double *low, double *high)
+{
+    double middle = box->x * ux + box->y * uy;
+    double c = cos(box->angle), s = sin(box->angle);
+    double reach = fabs(ux * c + uy * s) * box->width / 2 + fabs(uy * c - ux * s) * box->height / 2;
+    *low = middle - reach;
+    *high = middle + reach;
+}
+
+/* Separating axes: two rectangles are apart iff they are apart along a side of one of them. */
+bool boxes_overlap(const struct box *a, const struct box *b)
+{
+    const double angles[] = {a->angle, a->angle + M_PI / 2, b->angle, b->angle + M_PI / 2};
+    for (int i = 0; i < 4; i++) {
+        double a_low, a_high, b_low, b_high;
+        project(a, cos(angles[i]), sin(angles[i]), &a_low, &a_high);
+        project(b, cos(angles[i]), sin(angles[i]), &b_low, &b_high);
+        if (a_high <= b_low || b_high <= a_low)
+            return false;
+    }
+    return true;
+}
+
+static void add_text(struct layout *layout, enum text_style style, double x, double y, double angle,
+                     unsigned rgb, const char *words)
+{
+    if (!words[0])
+        return;
+    assert(layout->text_count < layout->text_capacity);
+    struct text *text = &layout->text[layout->text_count++];
+    double width = text_width(style, words);
+    *text = (struct text){
+        .style = style,
+        .box = {x + anchor_offset(style, width), y, width, styles[style].pixels * 1.2, angle},
+        .rgb = rgb,
+    };
+    text_copy(text->text, sizeof text->text, words);
+}
+
+/* Shortens words to a width in pixels; the end gives way. */
+static void cut_text(enum text_style style, char *words, double pixels)
+{
+    size_t length = strlen(words);
+    while (length > 3 && text_width(style, words) > pixels)
+        memcpy(words + --length - 2, "..", 3);
+}
+
+/* A sentence below the table. */
+static void add_remark(struct layout *layout, unsigned rgb, const char *words)
+{
+    add_text(layout, STYLE_cell, TABLE_X, layout->remark_y, 0, rgb, words);
+    layout->remark_y -= ROW_HEIGHT;
+}
+
+static void add_mark(struct layout *layout, double x, double y, double radius, enum bound bound)
+{
+    assert(layout->mark_count < layout->mark_capacity);
+    layout->mark[layout->mark_count++] = (struct mark){x, y, radius, bound};
+}
+
+static void add_stroke(struct layout *layout, double x0, double y0, double x1, double y1,
+                       unsigned rgb)
+{
+    assert(layout->stroke_count < layout->stroke_capacity);
+    layout->stroke[layout->stroke_count++] = (struct stroke){x0, y0, x1, y1, rgb};
+}
+
+static struct box mark_box(const struct mark *mark)
+{
+    return (struct box){mark->x, mark->y, 2 * mark->radius, 2 * mark->radius, 0};
+}
+
+/* A line as a rectangle with some air. */
+static struct box line_box(double x0, double y0, double x1, double y1)
+{
+    const double thickness = 4;
+    return (struct box){(x0 + x1) / 2, (y0 + y1) / 2, hypot(x1 - x0, y1 - y0), thickness,
+                        atan2(y1 - y0, x1 - x0)};
+}
+
+static bool inside_plot(const struct layout *layout, const struct box *box)
+{
+    double c = fabs(cos(box->angle)), s = fabs(sin(box->angle));
+    double x = (c * box->width + s * box->height) / 2, y = (s * box->width + c * box->height) / 2;
+    return box->x - x >= layout->left && box->x + x <= layout->right &&
+           box->y - y >= layout->bottom && box->y + y <= layout->top;
+}
+
+/* Whether a text or badge stands there already. */
+static bool is_taken(const struct layout *layout, const struct box *box)
+{
+    for (int i = 0; i < layout->text_count; i++)
+        if (boxes_overlap(box, &layout->text[i].box))
+            return true;
+    for (int i = 0; i < layout->mark_count; i++) {
+        struct box other = mark_box(&layout->mark[i]);
+        if (boxes_overlap(box, &other))
+            return true;
+    }
+    return false;
+}
+
+/* The drawn part of a line: a roof ends where it meets the other one. */
+static struct box drawn_box(const struct layout *layout, const struct figure_line *line)
+{
+    const struct figure *figure = layout->figure;
+    double flat = figure_top(figure, false), fastest = figure_top(figure, true);
+    double from = figure->intensity_min, to = figure->intensity_max;
+    if (line->slanted && flat > 0)
+        to = fmin(to, flat / line->value);
+    if (!line->slanted && fastest > 0)
+        from = fmax(from, line->value / fastest);
+    return line_box(layout_x(layout, from), layout_y(layout, line_at(line, from)),
+                    layout_x(layout, to), layout_y(layout, line_at(line, to)));
+}
+
+/* Whether any line, ridge or leader runs through it. */
+static bool is_crossed(const struct layout *layout, const struct box *box)
+{
+    const struct figure *figure = layout->figure;
+    const struct figure_line *flat = figure_roof(figure, false);
+    for (int i = 0; i < figure->line_count; i++) {
+        const struct figure_line *line = &figure->line[i];
+        struct box other = drawn_box(layout, line);
+        if (boxes_overlap(box, &other))
+            return true;
+        if (!flat || !line->slanted || line->style == LINE_THEORY)
+            continue;
+        double x = layout_x(layout, flat->value / line->value);
+        other = line_box(x, layout->bottom, x, layout_y(layout, flat->value));
+        if (boxes_overlap(box, &other))
+            return true;
+    }
+    for (int i = 0; i < layout->stroke_count; i++) {
+        const struct stroke *stroke = &layout->stroke[i];
+        struct box other = line_box(stroke->x0, stroke->y0, stroke->x1, stroke->y1);
+        if (boxes_overlap(box, &other))
+            return true;
+    }
+    return false;
+}
+
+/* The k-th place to try for a badge: the dot itself, then rings of growing radius around it, each
+ * from the lower right, where a roof leaves room. */
+static struct box badge_candidate(double x, double y, int k)
+{
+    enum { PER_RING = 24 };
+    struct box box = {x, y, 2 * BADGE_RADIUS, 2 * BADGE_RADIUS, 0};
+    if (k > 0) {
+        double ring = 2.5 * BADGE_RADIUS + BADGE_RADIUS * ((k - 1) / PER_RING);
+        double turn = -M_PI / 6 - 2 * M_PI / PER_RING * ((k - 1) % PER_RING);
+        box.x += ring * cos(turn);
+        box.y += ring * sin(turn);
+    }
+    return box;
+}
+
+static void add_badge(struct layout *layout, int i, const struct box *box)
+{
+    char number[16];
+    text_format(number, sizeof number, "%d", i + 1);
+    add_mark(layout, box->x, box->y, BADGE_RADIUS, layout->figure->dot[i].bound);
+    add_text(layout, STYLE_number, box->x, box->y, 0, 0xffffff, number);
+}
+
+/* A tick at the dot's own roof where that is not the line that is drawn: the clock or the memory of
+ * a shared host moved between the rows. */
+static void add_own_roof(struct layout *layout, const struct figure_dot *dot)
+{
+    const double visible_rel = 0.1, half_tick = 7;
+    const struct figure *figure = layout->figure;
+    for (int i = 0; i < figure->line_count; i++) {
+        const struct figure_line *line = &figure->line[i];
+        bool own = dot->bound == BOUND_COMPUTE ? !line->slanted && line->style == LINE_ROOF
+                                               : line->slanted && strcmp(line->label, dot->of) == 0;
+        double drawn = line_at(line, dot->intensity_flops_per_byte);
+        if (!own || !(fabs(dot->roof_flops_per_second / drawn - 1) > visible_rel))
+            continue;
+        double x = layout_x(layout, dot->intensity_flops_per_byte);
+        double y = fmin(layout_y(layout, dot->roof_flops_per_second), layout->top);
+        add_stroke(layout, x, layout_y(layout, dot->flops_per_second), x, y, bound_rgb(dot->bound));
+        add_stroke(layout, x - half_tick, y, x + half_tick, y, bound_rgb(dot->bound));
+    }
+}
+
+/* Badges that have room stand on their dot; the others aside, with a leader to a small dot at the
+ * true place. */
+static void place_badges(struct layout *layout)
+{
+    enum { CANDIDATES = 24 * 60 };
+    const struct figure *figure = layout->figure;
+    bool *aside = layout->aside;
+    for (int i = 0; i < figure->dot_count; i++) {
+        const struct figure_dot *dot = &figure->dot[i];
+        double x = layout_x(layout, dot->intensity_flops_per_byte);
+        double y = layout_y(layout, dot->flops_per_second);
+        struct box box = badge_candidate(x, y, 0);
+        add_own_roof(layout, dot);
+        aside[i] = is_taken(layout, &box);
+        if (!aside[i])
+            add_badge(layout, i, &box);
+    }
+    int badges = layout->mark_count;
+    for (int i = 0; i < figure->dot_count; i++)
+        if (aside[i])
+            add_mark(layout, layout_x(layout, figure->dot[i].intensity_flops_per_byte),
+                     layout_y(layout, figure->dot[i].flops_per_second), DOT_RADIUS,
+                     figure->dot[i].bound);
+    for (int i = 0, dot = badges; i < figure->dot_count; i++) {
+        if (!aside[i])
+            continue;
+        const struct mark *at = &layout->mark[dot++];
+        struct box box = badge_candidate(at->x, at->y, 0);
+        for (int k = 1; k < CANDIDATES && (is_taken(layout, &box) || !inside_plot(layout, &box));
+             k++)
+            box = badge_candidate(at->x, at->y, k);
+        add_stroke(layout, at->x, at->y, box.x, box.y, bound_rgb(at->bound));
+        add_badge(layout, i, &box);
+    }
+}
+
+/* Tries places for a text and takes the first that nothing stands on and nothing crosses, else the
+ * first that nothing stands on. `candidate` yields the k-th place, false after the last. */
+typedef bool candidate_function(const struct layout *layout, const struct figure_line *line, int k,
+                                struct box *box);
+
+static bool place(struct layout *layout, const struct figure_line *line, enum text_style style,
+                  candidate_function *candidate, unsigned rgb, const char *words)
+{
+    struct box box = {.width = text_width(style, words), .height = styles[style].pixels * 1.2};
+    for (int strict = 1; strict >= 0; strict--)
+        for (int k = 0; candidate(layout, line, k, &box); k++)
+            if (inside_plot(layout, &box) && !is_taken(layout, &box) &&
+                !(strict && is_crossed(layout, &box))) {
+                add_text(layout, style, box.x - anchor_offset(style, box.width), box.y, box.angle,
+                         rgb, words);
+                return true;
+            }
+    return false;
+}
+
+/* Along a slanted ceiling from its low end upward, above it and below it in turn. */
+static bool slanted_candidate(const struct layout *layout, const struct figure_line *line, int k,
+                              struct box *box)
+{
+    const double step = 10, aside = 11;
+    struct box drawn = drawn_box(layout, line);
+    double along = drawn.width / 2 - box->width / 2 - 8 - step * (k / 2);
+    double across = k % 2 ? -aside : aside;
+    double c = cos(layout->slope), s = sin(layout->slope);
+    box->x = drawn.x - along * c - across * s;
+    box->y = drawn.y - along * s + across * c;
+    box->angle = layout->slope;
+    return along > -drawn.width / 2;
+}
+
+/* Upright beside a ridge, from its foot upward, right of it and left of it in turn. */
+static bool ridge_candidate(const struct layout *layout, const struct figure_line *line, int k,
+                            struct box *box)
+{
+    const double step = 8, aside = 10;
+    const struct figure_line *flat = figure_roof(layout->figure, false);
+    double x = layout_x(layout, ridge_flops_per_byte(flat->value, line->value));
+    box->x = x + (k % 2 ? -aside : aside);
+    box->y = layout->bottom + box->width / 2 + 6 + step * (k / 2);
+    box->angle = M_PI / 2;
+    return box->y < layout_y(layout, flat->value);
+}
+
+static void place_line_names(struct layout *layout)
+{
+    const struct figure *figure = layout->figure;
+    const struct figure_line *flat = figure_roof(figure, false);
+    /* From the outermost memory level inward: the ones that matter most choose first. */
+    for (int i = figure->line_count - 1; i >= 0; i--) {
+        const struct figure_line *line = &figure->line[i];
+        if (!line->slanted)
+            continue;
+        char value[32], words[128];
+        si_format(line->value, "B/s", value, sizeof value);
+        text_format(words, sizeof words, "%s  %s", line->label, value);
+        unsigned rgb = line->style == LINE_ROOF ? black : line->style == LINE_THEORY ? green : grey;
+        if (!place(layout, line, STYLE_slanted, slanted_candidate, rgb, words))
+            add_remark(layout, rgb, words);
+        if (!flat || line->style == LINE_THEORY)
+            continue;
+        text_format(words, sizeof words, "%s ridge %.3g FLOP/B", line->label,
+                    ridge_flops_per_byte(flat->value, line->value));
+        if (!place(layout, line, STYLE_ridge, ridge_candidate, rgb, words))
+            add_remark(layout, rgb, words);
+    }
+}
+
+/* Names of the horizontal ceilings stand right of the plot, moved apart where lines are close. */
+static void place_ceiling_names(struct layout *layout)
+{
+    const double spacing = 17;
+    const struct figure *figure = layout->figure;
+    double y[FIGURE_LINES_MAX];
+    int count = 0;
+    while (count < figure->line_count && !figure->line[count].slanted) {
+        y[count] = layout_y(layout, figure->line[count].value);
+        count++;
+    }
+    /* Pairs that are too close share the way apart; the pushing dies away geometrically. */
+    for (int round = 0; round < 50 * count; round++)
+        for (int i = 0; i + 1 < count; i++) {
+            double lacking = spacing - (y[i] - y[i + 1]);
+            if (lacking > 0) {
+                y[i] += lacking / 2;
+                y[i + 1] -= lacking / 2;
+            }
+        }
+    for (int i = 0; i < count; i++) {
+        const struct figure_line *line = &figure->line[i];
+        unsigned rgb = line->style == LINE_ROOF ? black : line->style == LINE_THEORY ? green : grey;
+        char value[32], words[128];
+        si_format(line->value, "FLOP/s", value, sizeof value);
+        text_format(words, sizeof words, "%s  %s", value, line->label);
+        cut_text(STYLE_ceiling, words, TABLE_X - CEILING_X - 4);
+        add_stroke(layout, layout->right + 2, layout_y(layout, line->value), CEILING_X - 3, y[i],
+                   rgb);
+        add_text(layout, STYLE_ceiling, CEILING_X, y[i], 0, rgb, words);
+    }
+}
+
+static void add_row(struct layout *layout, int i, double y)
+{
+    const struct figure_dot *dot = &layout->figure->dot[i];
+    unsigned rgb = bound_rgb(dot->bound);
+    char words[128];
+    struct box badge = {TABLE_X + BADGE_RADIUS, y, 2 * BADGE_RADIUS, 2 * BADGE_RADIUS, 0};
+    add_badge(layout, i, &badge);
+    text_copy(words, sizeof words, dot->name);
+    cut_text(STYLE_cell, words, RATE_X - NAME_X - 70);
+    add_text(layout, STYLE_cell, TABLE_X + NAME_X, y, 0, rgb, words);
+    gflops_format(dot->flops_per_second, words, sizeof words);
+    add_text(layout, STYLE_cell_right, TABLE_X + RATE_X, y, 0, rgb, words);
+    if (isnan(dot->roof_fraction)) {
+        add_text(layout, STYLE_cell, TABLE_X + WHICH_X, y, 0, rgb, "no roof measured");
+        return;
+    }
+    text_format(words, sizeof words, "%.0f %%", 100 * dot->roof_fraction);
+    add_text(layout, STYLE_cell_right, TABLE_X + FRACTION_X, y, 0, rgb, words);
+    add_text(layout, STYLE_cell, TABLE_X + WHICH_X, y, 0, rgb, dot->of);
+    add_text(layout, STYLE_cell, TABLE_X + BOUND_X, y, 0, rgb, bound_name(dot->bound));
+}
+
+static void add_legend(struct layout *layout)
+{
+    static const struct {
+        enum bound bound;
+        const char *words;
+    } entries[] = {
+        {BOUND_MEMORY, "memory bandwidth bounds it (left of its ridge)"},
+        {BOUND_COMPUTE, "arithmetic bounds it (right of its ridge)"},
+        {BOUND_LAUNCH, "starting it takes longer than the roof allows"},
+        {BOUND_UNKNOWN, "no ceilings were measured for it"},
+    };
+    for (size_t e = 0; e < sizeof entries / sizeof *entries; e++) {
+        bool used = false;
+        for (int i = 0; i < layout->figure->dot_count; i++)
+            used = used || layout->figure->dot[i].bound == entries[e].bound;
+        if (!used)
+            continue;
+        add_mark(layout, TABLE_X + BADGE_RADIUS, layout->remark_y, BADGE_RADIUS - 2,
+                 entries[e].bound);
+        add_text(layout, STYLE_cell, TABLE_X + NAME_X, layout->remark_y, 0, grey, entries[e].words);
+        layout->remark_y -= ROW_HEIGHT;
+    }
+}
+
+static void add_table(struct layout *layout)
+{
+    double y = layout->top - 8;
+    if (layout->figure->dot_count > 0) {
+        add_text(layout, STYLE_heading, TABLE_X + NAME_X, y, 0, black, "kernel");
+        add_text(layout, STYLE_heading_right, TABLE_X + RATE_X, y, 0, black, "GFLOP/s");
+        add_text(layout, STYLE_heading_right, TABLE_X + FRACTION_X, y, 0, black, "of roof");
+        add_text(layout, STYLE_heading, TABLE_X + BOUND_X, y, 0, black, "bound by");
+    }
+    for (int i = 0; i < layout->figure->dot_count; i++)
+        add_row(layout, i, y - ROW_HEIGHT * (i + 1.15));
+    layout->remark_y = y - ROW_HEIGHT * (layout->figure->dot_count + 1.8);
+    add_legend(layout);
+}
+
+static int allocate(struct layout *layout, struct error *error)
+{
+    /* A dot: number twice, four cells; a line: two names. A dot: two marks on the plot, one in the
+     * table. A dot: leader and own roof; a line: leader. */
+    int dots = layout->figure->dot_count;
+    layout->text_capacity = 6 * dots + 2 * FIGURE_LINES_MAX + 16;
+    layout->mark_capacity = 3 * dots + 8;
+    layout->stroke_capacity = 3 * dots + FIGURE_LINES_MAX;
+    layout->text = calloc((size_t)layout->text_capacity, sizeof *layout->text);
+    layout->mark = calloc((size_t)layout->mark_capacity, sizeof *layout->mark);
+    layout->stroke = calloc((size_t)layout->stroke_capacity, sizeof *layout->stroke);
+    layout->aside = calloc((size_t)dots + 1, sizeof *layout->aside);
+    if (layout->text && layout->mark && layout->stroke && layout->aside)
+        return OK;
+    return error_set(error, FAULT_ENVIRONMENT, "out of memory for a plot of %d kernels", dots);
+}
+
+int layout_build(struct layout *layout, const struct figure *figure, struct error *error)
+{
+    enum { LEGEND_ROWS = 8 };
+    double table = PLOT_TOP_MARGIN + ROW_HEIGHT * (figure->dot_count + LEGEND_ROWS);
+    *layout = (struct layout){
+        .width = WIDTH,
+        .height = fmax(HEIGHT_MIN, table),
+        .left = PLOT_LEFT,
+        .right = PLOT_RIGHT,
+        .bottom = PLOT_BOTTOM,
+        .figure = figure,
+    };
+    layout->top = layout->height - PLOT_TOP_MARGIN;
+    layout->slope = atan2(layout_y(layout, figure->flops_min * 10) - layout->bottom,
+                          layout_x(layout, figure->intensity_min * 10) - layout->left);
+    if (allocate(layout, error) != OK)
+        return FAILED;
+    char words[128];
+    text_copy(words, sizeof words, figure->title);
+    cut_text(STYLE_title, words, WIDTH - 2 * PLOT_LEFT);
+    add_text(layout, STYLE_title, PLOT_LEFT, layout->height - 32, 0, black, words);
+    add_text(layout, STYLE_subtitle, PLOT_LEFT, layout->height - 60, 0, grey, figure->subtitle);
+    add_table(layout);
+    place_badges(layout);
+    place_line_names(layout);
+    place_ceiling_names(layout);
+    return OK;
+}
+
+void layout_free(struct layout *layout)
+{
+    free(layout->text);
+    free(layout->mark);
+    free(layout->stroke);
+    free(layout->aside);
+}

@@ -1,0 +1,85 @@
+// model.h - the roofline model: which ceilings bound a measurement, what they allow, where they
+// meet.
+//
+// attainable(I) = min(P, I x B): Williams, Waterman, Patterson 2009, doi:10.1145/1498765.1498785.
+// One P and one B per measurement: P is the fused multiply-add ceiling of its number format, B the
+// bandwidth of the level that holds its operands; both measured with as many threads.
+// docs/reading-a-roofline.md says which ceilings qualify and why.
+#ifndef ROOFLINE_MODEL_H
+#define ROOFLINE_MODEL_H
+
+#include <stdbool.h>
+
+#include "table.h"
+
+enum bound { BOUND_UNKNOWN, BOUND_MEMORY, BOUND_COMPUTE, BOUND_LAUNCH };
+
+/* "", "memory", "compute", "launch". */
+const char *bound_name(enum bound bound);
+enum bound bound_parse(const char *name);
+
+/* NAN when one of the three is not known. */
+double attainable_flops_per_second(double intensity_flops_per_byte, double flops_per_second,
+                                   double bytes_per_second);
+
+/* The intensity at which both ceilings allow the same. */
+double ridge_flops_per_byte(double flops_per_second, double bytes_per_second);
+
+/* Memory left of the ridge, compute from the ridge on, unknown where a number is not known. */
+enum bound bound_of_intensity(double intensity_flops_per_byte, double flops_per_second,
+                              double bytes_per_second);
+
+/* The ceilings over one measurement. */
+struct roof {
+    double flops_per_second;      /* NAN when not known */
+    double bytes_per_second;      /* NAN when not known */
+    double launch_seconds;        /* the shortest call; NAN where none was measured */
+    char compute[24], memory[24]; /* their words in machine.csv: "fma", "DRAM:read" */
+    char why[256];                /* which ceiling is missing; "" when both are there */
+};
+
+/* The roof of a measurement. A core ceiling is taken at the row's clock (ceiling_at_clock); where
+ * the row holds a ceiling that was sampled in the same rounds, that sample counts: a compute sample
+ * is P, a bandwidth sample is B if it is of the same operation, and else rescales B by what became
+ * of its own operation. */
+struct roof roof_of(const struct table *machine, const struct measurement *row);
+
+/* What bounds a call of `flops` under a roof: launch when an empty call already takes longer than
+ * the roof allows. */
+enum bound bound_under_roof(const struct roof *roof, double flops, double intensity_flops_per_byte);
+
+/* The word of the ceiling that limits at an intensity; "" when the roof is not known. */
+const char *roof_level(const struct roof *roof, double intensity_flops_per_byte);
+
+/* Measured ceiling of a unit mix, the highest over the ISAs when isa is NULL; NULL where there is
+ * none. */
+const struct ceiling *ceiling_of_mix(const struct table *machine, const char *device,
+                                     const char *dtype, const char *isa, const char *mix,
+                                     double workers);
+
+/* The flat part of the roof: fma, where a machine has none mul+add, where a format has only these
+ * tensor. */
+const struct ceiling *ceiling_of_compute(const struct table *machine, const char *device,
+                                         const char *dtype, double workers);
+
+/* The slanted part at a level ("L2", "DRAM"): the fastest operation that moves no more bytes than
+ * it counts. */
+const struct ceiling *ceiling_of_memory(const struct table *machine, const char *device,
+                                        const char *dtype, const char *level, double workers);
+
+/* The derived ceiling that a measured one is compared with, the lowest where several fit; NULL
+ * where there is none. */
+const struct ceiling *ceiling_of_theory(const struct table *machine,
+                                        const struct ceiling *measured);
+
+/* The value of a ceiling at another core clock: in proportion for compute, L1 and L2, which run at
+ * it; unchanged for L3 and DRAM, which do not, and where a clock is not known. */
+double ceiling_at_clock(const struct ceiling *ceiling, double clock_hertz);
+
+/* Length of the level in "DRAM:copy_nt": what stands before the colon. */
+size_t level_length(const char *level);
+
+/* Whether a ceiling's level is `level`, whatever the operation. */
+bool level_is(const char *ceiling_level, const char *level);
+
+#endif

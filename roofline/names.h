@@ -1,0 +1,12 @@
+// names.h - short names for rows: the kernel and what tells it from the others beside it.
+#ifndef ROOFLINE_NAMES_H
+#define ROOFLINE_NAMES_H
+
+#include "summary.h"
+
+/* "gemm m=n=k=1024": the kernel of rows[i]; its variant and ISA where the rows hold several for
+ * that kernel; of its shape the letters that differ between the kernel's rows - all that are not 1
+ * when there is one shape only - with equal neighbours joined. Cut with "..." at the capacity. */
+void name_row(const struct summary *const *rows, int count, int i, char *name, size_t capacity);
+
+#endif

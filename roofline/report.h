@@ -1,0 +1,12 @@
+// report.h - the results of a directory as text: machine, ceilings, kernels, caveats.
+#ifndef ROOFLINE_REPORT_H
+#define ROOFLINE_REPORT_H
+
+#include <stdio.h>
+
+#include "summary.h"
+
+/* At most `columns` wide, but never less than 80. */
+int report_print(const struct results *results, int columns, FILE *out, struct error *error);
+
+#endif
