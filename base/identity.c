@@ -7,7 +7,7 @@
 #include "procfs.h"
 
 #if defined(__x86_64__)
-#    include <cpuid.h>
+#include <cpuid.h>
 
 /* Leaf 1, EAX: Intel SDM volume 2, CPUID, figure 3-6; AMD APM volume 3 (24594), E.3.2. */
 static void read_signature(struct identity *cpu, unsigned signature)

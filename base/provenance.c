@@ -11,13 +11,13 @@
 
 /* The Makefile states these; a file that says "unknown" was built otherwise. */
 #ifndef ROOFLINE_VERSION
-#    define ROOFLINE_VERSION "unknown"
+#define ROOFLINE_VERSION "unknown"
 #endif
 #ifndef ROOFLINE_COMMIT
-#    define ROOFLINE_COMMIT "unknown"
+#define ROOFLINE_COMMIT "unknown"
 #endif
 #ifndef ROOFLINE_FLAGS
-#    define ROOFLINE_FLAGS "unknown"
+#define ROOFLINE_FLAGS "unknown"
 #endif
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -130,9 +130,7 @@ static int list_specs(struct table *table, struct error *error)
         struct spec spec;
         result = spec_parse(&spec, file->name, file->text, error);
         if (result == OK)
-            result = add(table,
-                         ROW(spec.name, spec_note(&spec, "device"),
-                             spec_note(&spec, "microarchitecture"), spec_note(&spec, "title")),
+            result = add(table, ROW(spec.name, spec_note(&spec, "kind"), spec_note(&spec, "title")),
                          error);
     }
     return result;
@@ -164,7 +162,7 @@ static const struct list {
     {"isas", {"isa", "vector_bits", "here"}, list_isas},
     {"dtypes", {"dtype", "bytes"}, list_dtypes},
     {"probes", {"probe", "summary"}, list_probes},
-    {"specs", {"spec", "device", "microarchitecture", "title"}, list_specs},
+    {"specs", {"spec", "kind", "title"}, list_specs},
     {"columns", {"file", "column", "meaning"}, list_columns},
 };
 enum { LIST_COUNT = sizeof lists / sizeof *lists };
