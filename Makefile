@@ -172,6 +172,16 @@ $(TEST_PROGRAMS) $(PEERS): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRAR
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
 	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
 
+# libFuzzer comes with clang; new inputs that it finds interesting stay in build/fuzz/corpus.
+FUZZ_SECONDS ?= 20
+fuzz: | check-deps ## fuzz the CSV reader (needs clang; FUZZ_SECONDS=)
+	@mkdir -p build/fuzz/corpus
+	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o build/fuzz/fuzz_table tests/fuzz/fuzz_table.c \
+	    base/table.c base/table_csv.c base/file.c base/error.c
+	build/fuzz/fuzz_table -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1 \
+	    -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/corpus
+
 # ---- keep in shape ----
 .PHONY: lint format check-format
 lint: $(PROGRAM) ## run the lints alone: include arrows, vector code, peak loops, sizes, globals

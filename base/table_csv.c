@@ -31,18 +31,18 @@ void real_format(double value, char text[32])
 
 static void print_text(FILE *file, const char *text)
 {
-    if (*text != '#' && !strpbrk(text, ",\"\r\n")) { /* a line with # in front is a comment */
-        fputs(text, file);
-        return;
-    }
-    fputc('"', file);
+    /* A line that begins with # would be a comment. */
+    bool quoted = *text == '#' || strpbrk(text, ",\"");
+    if (quoted)
+        fputc('"', file);
     for (; *text; text++) {
         if (*text == '"')
             fputc('"', file);
-        /* One row is one line: line breaks cannot occur in what we write. */
+        /* One row is one line. */
         fputc(*text == '\n' || *text == '\r' ? ' ' : *text, file);
     }
-    fputc('"', file);
+    if (quoted)
+        fputc('"', file);
 }
 
 static void print_row(FILE *file, const struct schema *schema, const char *row)
