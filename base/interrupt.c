@@ -6,16 +6,16 @@
 #include "error.h"
 
 /* Mutable because a signal handler has no other way to speak. */
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t received;
 
 static void note(int number)
 {
-    if (caught) {
+    if (received) {
         signal(number, SIG_DFL);
         raise(number); /* delivered when this handler returns and unblocks it */
         return;
     }
-    caught = number;
+    received = number;
 }
 
 void interrupt_watch(void)
@@ -29,5 +29,5 @@ void interrupt_watch(void)
 
 int interrupted(void)
 {
-    return caught == SIGINT ? FAULT_INTERRUPTED : caught == SIGTERM ? FAULT_TERMINATED : FAULT_NONE;
+    return received == SIGINT ? FAULT_INTERRUPTED : received == SIGTERM ? FAULT_TERMINATED : FAULT_NONE;
 }

@@ -78,15 +78,25 @@ static int list_variants(struct table *table, struct error *error)
     return result;
 }
 
+static int add_letter(struct table *table, const struct kernel *kernel, const struct letter *letter,
+                      struct error *error)
+{
+    char meaning[CELL_CAPACITY];
+    if (letter->fallback < 0)
+        text_format(meaning, sizeof meaning, "%s; must be given", letter->meaning);
+    else
+        text_format(meaning, sizeof meaning, "%s; default %ld", letter->meaning, letter->fallback);
+    return add(table, ROW(kernel->name, letter->name, meaning), error);
+}
+
 static int list_shapes(struct table *table, struct error *error)
 {
     int result = OK;
     for (const struct kernel *const *k = kernels; *k; k++) {
-        for (const char *const *shape = (*k)->shapes; *shape && result == OK; shape++)
-            result = add(table, ROW((*k)->name, *shape, "runs in `roofline bench`"), error);
         for (int i = 0; i < (*k)->letter_count && result == OK; i++)
-            result =
-                add(table, ROW((*k)->name, (*k)->letters[i].name, (*k)->letters[i].meaning), error);
+            result = add_letter(table, *k, &(*k)->letters[i], error);
+        for (const char *const *shape = (*k)->shapes; *shape && result == OK; shape++)
+            result = add(table, ROW((*k)->name, *shape, "run by `roofline bench`"), error);
     }
     return result;
 }
@@ -156,7 +166,7 @@ static const struct list {
     const char *columns[CELLS];
     int (*fill)(struct table *table, struct error *error);
 } lists[] = {
-    {"kernels", {"kernel", "computes", "flops", "bytes (w: of one element)"}, list_kernels},
+    {"kernels", {"kernel", "computes", "flops", "bytes"}, list_kernels},
     {"variants", {"kernel", "variant", "isas", "summary"}, list_variants},
     {"shapes", {"kernel", "shape", "meaning"}, list_shapes},
     {"isas", {"isa", "vector_bits", "here"}, list_isas},

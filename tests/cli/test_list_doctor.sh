@@ -1,24 +1,40 @@
 #!/usr/bin/env bash
-# `roofline list` and `roofline doctor` answer people and machines, and refuse what they do not know by name.
+# `roofline list` and `roofline doctor` answer people and machines, and name what they refuse.
 # shellcheck source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
+# shellcheck disable=SC2154 # roofline is from tap.sh
 
+# answers NAME PATTERN WORD...: a line on stdout fits the pattern
+answers() {
+    local name=$1 pattern=$2
+    shift 2
+    "$roofline" "$@" >answer 2>&1
+    check "$name" grep -E -- "$pattern" answer
+}
+
+# ---- list ----
 for what in kernels variants shapes isas dtypes probes specs columns; do
-    check "list $what prints rows" sh -c "[ \$('$roofline' list $what | wc -l) -gt 1 ]"
+    "$roofline" list $what >rows
+    check "list $what prints rows" test "$(wc -l <rows)" -gt 1
 done
-exits "list without a word names the words" 2 "kernels|specs|columns" "$roofline" list
-exits "an unknown word is named with the known ones" 2 "'kernel'|kernels|columns" "$roofline" list kernel
-exits "a second word is one too many" 2 "'specs'" "$roofline" list kernels specs
-check "every kernel is listed with its models" sh -c "'$roofline' list kernels | grep -q '^gemm .*2 [*] m [*] n [*] k'"
-check "the published machines are listed" sh -c "'$roofline' list specs | grep -q '^xeon-e5-2697-v2 '"
+answers "kernels are listed with their models" '^gemm .*2 [*] m [*] n [*] k' list kernels
+answers "letters are listed with their defaults" '^conv2d +stride +.*default 1' list shapes
+answers "published machines are listed" '^xeon-e5-2697-v2 ' list specs
 for file in machine bench summary; do
-    check "the columns of $file.csv are listed" sh -c "'$roofline' list columns | grep -q '^$file.csv '"
+    answers "columns of $file.csv are listed" "^$file.csv " list columns
 done
+answers "list --csv has a header" '^spec,kind,title$' list specs --csv
 
-check "doctor says how the machine is" sh -c "'$roofline' doctor | grep -q '^machine '"
-"$roofline" doctor --csv >report.csv
-check "doctor --csv names its columns" grep -qx 'check,state,finding,remedy' report.csv
-check "doctor knows four states only" sh -c "sed 1d report.csv | cut -d, -f2 | grep -vqxE 'ok|note|bad|unknown' && exit 1 || exit 0"
+words="kernels variants shapes isas dtypes probes specs columns"
+exits "list without a word names the words" 2 "$words" "$roofline" list
+exits "an unknown word is named with the known ones" 2 "'kernel'|$words" "$roofline" list kernel
+exits "a second word is one too many" 2 "'specs'" "$roofline" list kernels specs
+
+# ---- doctor ----
+answers "doctor says what the machine is" '^machine +ok ' doctor
+answers "doctor --csv names its columns" '^check,state,finding,remedy$' doctor --csv
+sed 1d answer | cut -d, -f2 | grep -vxE 'ok|note|bad|unknown' >other
+check "doctor knows four states only" test ! -s other
 "$roofline" doctor --json >report.json
 if command -v python3 >/dev/null; then
     check "doctor --json is JSON" python3 -m json.tool report.json
@@ -26,13 +42,16 @@ else
     skip "doctor --json is JSON" "no python3 to read it"
 fi
 exits "doctor takes no word" 2 "'now'" "$roofline" doctor now
-exits "a redirected hwloc is refused" 4 "HWLOC_" env HWLOC_SYNTHETIC='package:1 core:2 pu:1' "$roofline" doctor
+exits "a redirected hwloc is refused" 4 "HWLOC_" \
+    env HWLOC_SYNTHETIC='package:1 core:2 pu:1' "$roofline" doctor
+
 if [ "$(nproc)" -gt 1 ] && command -v taskset >/dev/null; then
     first=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
-    check "doctor sees a narrow cpuset" sh -c "taskset -c $first '$roofline' doctor --csv | grep -q '^affinity,note,.*1 of '"
-    check "doctor sees a single core" sh -c "taskset -c $first '$roofline' doctor --csv | grep -q '^cores,note,'"
-    check "doctor blames a variable that binds" \
-        sh -c "OMP_PROC_BIND=true '$roofline' doctor --csv | grep -q '^affinity,bad,.*OMP_PROC_BIND'"
+    taskset -c "$first" "$roofline" doctor --csv >answer
+    check "doctor sees a narrow cpuset" grep -E '^affinity,note,.*1 of ' answer
+    check "doctor sees a single core" grep -E '^cores,note,one core' answer
+    OMP_PROC_BIND=true "$roofline" doctor --csv >answer
+    check "doctor blames a variable that binds" grep -E '^affinity,bad,.*OMP_PROC_BIND' answer
 else
     skip "doctor sees a narrow cpuset" "one CPU only"
 fi

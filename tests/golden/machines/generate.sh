@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Writes the modelled machines of this folder with hwloc's own tools; README says where the figures are from.
+# Writes the modelled machines of this folder with hwloc's own tools; README.md has the sources.
 #
-# lstopo builds the tree from a synthetic description, innermost level last; hwloc-annotate adds what CPUID says.
-# On x86 Linux numbers the first siblings of all cores before the second ones, so PU index = sibling * cores + core.
+# lstopo builds the tree from a synthetic description, innermost level last; hwloc-annotate adds
+# what CPUID says. On x86 Linux numbers the first siblings of all cores before the second ones:
+# PU index = sibling * cores + core.
 set -euo pipefail
 cd "$(dirname "$0")"
 
