@@ -1,13 +1,10 @@
 // identity.c - the CPUID instruction on x86; the device tree's hypervisor elsewhere.
 #include "identity.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#include "procfs.h"
-
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Leaf 1, EAX: Intel SDM volume 2, CPUID, figure 3-6; AMD APM volume 3 (24594), E.3.2. */
 static void read_signature(struct identity *cpu, unsigned signature)
@@ -62,6 +59,8 @@ struct identity identity_read(void)
     return cpu;
 }
 #else
+#include "procfs.h"
+
 struct identity identity_read(void)
 {
     struct identity cpu = {.family = -1, .model_number = -1, .stepping = -1};
