@@ -29,5 +29,7 @@ void interrupt_watch(void)
 
 int interrupted(void)
 {
-    return received == SIGINT ? FAULT_INTERRUPTED : received == SIGTERM ? FAULT_TERMINATED : FAULT_NONE;
+    if (received == SIGINT)
+        return FAULT_INTERRUPTED;
+    return received == SIGTERM ? FAULT_TERMINATED : FAULT_NONE;
 }
