@@ -11,39 +11,50 @@ enum { KERNEL_OPERANDS_MAX = 6 };
 
 enum role { ROLE_INPUT, ROLE_OUTPUT, ROLE_UPDATE /* read and written */ };
 
-/* A dense array of the kernel's dtype. */
+/* A dense array of the kernel's dtype. Operand 0 is the one that is written, the only one. */
 struct operand {
     const char *name;
     enum role role;
     double elements;
+    double low, high; /* initial values are uniform in [low, high) */
 };
 
 /* Sizes that blocking depends on, of the machine that runs it. */
 struct cache_sizes {
     double l1_bytes, l2_bytes; /* per core */
-    double l3_bytes;           /* share of one working thread */
-    double last_level_bytes;   /* all of the outermost cache: beyond it non-temporal stores pay */
+    double l3_bytes; /* share of one working thread; of the outermost cache where there is no L3 */
+    double last_level_bytes; /* all of the outermost cache: beyond it non-temporal stores pay */
 };
 
-/* One call, as every member of the team sees it. Members may meet by team_barrier(). */
+/* One call, as every member of the team sees it. Members may meet by team_barrier(). A member may
+ * enter the next call while others are still in this one: meet before overwriting what others read
+ * in the workspace. */
 struct call {
     const struct shape *shape;
     void *operand[KERNEL_OPERANDS_MAX];
-    void *workspace; /* shared by the members; kernel->workspace() bytes, 64-byte aligned; NULL when
-                        0 */
+    long outputs;    /* elements of operand 0 */
+    void *workspace; /* shared by the members; variant->workspace() bytes, 64-byte aligned; NULL
+                        when 0 */
     struct cache_sizes caches;
     struct member member;
 };
 
 typedef void body(const struct call *call);
 
+/* Elements [begin, end) of operand 0 as they should be after a call: out[i - begin]. On entry out
+ * holds what was there before the call where operand 0 is an update. Plain loops, accumulated in
+ * double. */
+typedef void reference_function(const struct call *call, enum dtype dtype, long begin, long end,
+                                double *out);
+
 /* An implementation. bodies[isa][dtype]; NULL where there is none. */
 struct variant {
     const char *name;
     const char *summary;
     body *bodies[ISA_COUNT][DTYPE_COUNT];
-    double (*workspace)(const struct shape *shape, enum dtype dtype, int threads,
-                        const struct cache_sizes *caches); /* bytes; NULL: none */
+    /* Bytes of workspace; NULL: none. */
+    double (*workspace)(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
+                        const struct cache_sizes *caches);
     /* SKIPPED with a reason when the variant cannot do this shape; NULL: does all. */
     int (*supports)(const struct shape *shape, struct error *error);
 };
@@ -53,10 +64,12 @@ struct kernel {
     const char *summary; /* the formula of what it computes */
     const struct letter *letters;
     int letter_count;
-    const char *const *shapes; /* NULL-ended: what `make bench` runs, in cache and in DRAM */
+    /* NULL-ended: what `make bench` runs, in cache and in DRAM. One letter of a shape may be @L1,
+     * @L2, @L3 or @DRAM: the size at which the operands lie there (kernels/run.h). */
+    const char *const *shapes;
     double (*flops)(const struct shape *shape);
     const char *flops_formula;
-    double (*bytes)(const struct shape *shape, double w); /* w = bytes of an element */
+    double (*bytes)(const struct shape *shape, double element_bytes);
     const char *bytes_formula;
     const char *model_note; /* what the model counts: FMA, padding, in-place traffic */
     /* Constraints between letters (c divisible by groups, output not empty): FAULT_USAGE. NULL:
@@ -65,15 +78,14 @@ struct kernel {
     int (*operands)(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX]);
     /* Largest allowed max|out - reference| / max|reference|, with `unit` = 2^-24 or 2^-53. */
     double (*tolerance)(const struct shape *shape, double unit);
-    /* Plain loops, accumulated in double; runs on one thread. */
-    body *reference[DTYPE_COUNT];
+    reference_function *reference;
     const struct variant *variants; /* ends with a NULL name; the first is the default */
 };
 
-/* A formula and its text from the same tokens. Inside the expression the letters are doubles, `w`
- * is the bytes of an element. LETTERS_AS_DOUBLES is what the kernel file defines to declare them:
- *   #define LETTERS(X) X(m, 1024, 1, "rows of C") X(n, ...)
- *   MODEL(flops, 2*m*n*k)     MODEL(bytes, (m*k + k*n + m*n)*w) */
+/* A formula and its text from the same tokens. Inside the expression the letters are doubles. The
+ * kernel file says which, and what it derives from them: #define LETTERS(X) X(m, 1024, 1, "rows of
+ * C") X(n, ...) #define DERIVED MODEL(flops, 2 * m * n * k)     MODEL(bytes, (m * k + k * n + m *
+ * n) * element_bytes) */
 #define KERNEL_LETTER_INDEX(name, fallback, minimum, meaning) LETTER_##name,
 #define KERNEL_LETTER_ROW(name, fallback, minimum, meaning) {#name, fallback, minimum, meaning},
 #define KERNEL_LETTER_DOUBLE(name, fallback, minimum, meaning)                                     \
@@ -84,48 +96,89 @@ struct kernel {
     (void)name;
 
 #define MODEL_flops_PARAMETERS const struct shape *shape
-#define MODEL_bytes_PARAMETERS const struct shape *shape, const double w
+#define MODEL_bytes_PARAMETERS const struct shape *shape, const double element_bytes
 #define MODEL(what, ...)                                                                           \
     static const char what##_formula[] = #__VA_ARGS__;                                             \
     static double what##_model(MODEL_##what##_PARAMETERS)                                          \
     {                                                                                              \
         LETTERS(KERNEL_LETTER_DOUBLE)                                                              \
+        DERIVED                                                                                    \
         return __VA_ARGS__;                                                                        \
     }
 
 /* The bodies of one implementation, over all ISAs and formats: symbol_f32_avx2 and so on. */
-#define BODY_SYMBOL(symbol, isa, dtype) symbol##_##dtype##_##isa
 #define BODY_DECLARE(symbol, isa) body symbol##_f32_##isa, symbol##_f64_##isa;
 #define BODY_ROW(symbol, isa)                                                                      \
     [ISA_##isa] = {[DTYPE_f32] = symbol##_f32_##isa, [DTYPE_f64] = symbol##_f64_##isa},
 #if defined(__x86_64__)
-#    define BODIES_DECLARE(symbol)                                                                 \
-        BODY_DECLARE(symbol, scalar)                                                               \
-        BODY_DECLARE(symbol, sse2) BODY_DECLARE(symbol, avx) BODY_DECLARE(symbol, avx2)            \
-            BODY_DECLARE(symbol, avx512)
-#    define BODIES(symbol)                                                                         \
-        {                                                                                          \
-            BODY_ROW(symbol, scalar)                                                               \
-            BODY_ROW(symbol, sse2) BODY_ROW(symbol, avx) BODY_ROW(symbol, avx2)                    \
-                BODY_ROW(symbol, avx512)                                                           \
-        }
+#define BODIES_DECLARE(symbol)                                                                     \
+    BODY_DECLARE(symbol, scalar)                                                                   \
+    BODY_DECLARE(symbol, sse2)                                                                     \
+    BODY_DECLARE(symbol, avx) BODY_DECLARE(symbol, avx2) BODY_DECLARE(symbol, avx512)
+#define BODIES(symbol)                                                                             \
+    {                                                                                              \
+        BODY_ROW(symbol, scalar)                                                                   \
+        BODY_ROW(symbol, sse2)                                                                     \
+        BODY_ROW(symbol, avx) BODY_ROW(symbol, avx2) BODY_ROW(symbol, avx512)                      \
+    }
 #elif defined(__aarch64__)
-#    define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, neon)
-#    define BODIES(symbol)                                                                         \
-        {                                                                                          \
-            BODY_ROW(symbol, scalar) BODY_ROW(symbol, neon)                                        \
-        }
+#define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar) BODY_DECLARE(symbol, neon)
+#define BODIES(symbol)                                                                             \
+    {                                                                                              \
+        BODY_ROW(symbol, scalar) BODY_ROW(symbol, neon)                                            \
+    }
 #else
-#    define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar)
-#    define BODIES(symbol)                                                                         \
-        {                                                                                          \
-            BODY_ROW(symbol, scalar)                                                               \
-        }
+#define BODIES_DECLARE(symbol) BODY_DECLARE(symbol, scalar)
+#define BODIES(symbol)                                                                             \
+    {                                                                                              \
+        BODY_ROW(symbol, scalar)                                                                   \
+    }
 #endif
+
+/* The reference as a variant that can be timed: REFERENCE_BODIES(gemm_reference), then
+ * REFERENCE_VARIANT(...). */
+#define REFERENCE_BODIES(function)                                                                 \
+    static void function##_f32(const struct call *call)                                            \
+    {                                                                                              \
+        reference_run(function, call, DTYPE_f32);                                                  \
+    }                                                                                              \
+    static void function##_f64(const struct call *call)                                            \
+    {                                                                                              \
+        reference_run(function, call, DTYPE_f64);                                                  \
+    }
+#define REFERENCE_VARIANT(function)                                                                \
+    {                                                                                              \
+        .name = "reference", .summary = "the plain loops that every variant is checked against",   \
+        .bodies = {                                                                                \
+            [ISA_scalar] = {[DTYPE_f32] = function##_f32, [DTYPE_f64] = function##_f64}            \
+        }                                                                                          \
+    }
+
+/* Runs a reference over the member's part of operand 0, whose length call->outputs is. */
+void reference_run(reference_function *function, const struct call *call, enum dtype dtype);
+
+/* Element i of an array of that format. */
+static inline double real_at(const void *reals, enum dtype dtype, long i)
+{
+    return dtype == DTYPE_f32 ? ((const float *)reals)[i] : ((const double *)reals)[i];
+}
+
+static inline void real_put(void *reals, enum dtype dtype, long i, double value)
+{
+    if (dtype == DTYPE_f32)
+        ((float *)reals)[i] = (float)value;
+    else
+        ((double *)reals)[i] = value;
+}
 
 /* All kernels, NULL-ended, in the order of kernels/kernels.def. */
 extern const struct kernel *const kernels[];
+
+/* NULL when there is none of that name. */
 const struct kernel *kernel_find(const char *name);
+
+/* The kernel's variant of that name, NULL when there is none. */
+const struct variant *variant_find(const struct kernel *kernel, const char *name);
 
 /* Relative rounding unit of a format: 2^-24, 2^-53. */
 double dtype_rounding(enum dtype dtype);

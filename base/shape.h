@@ -8,6 +8,9 @@
 
 enum { SHAPE_LETTERS_MAX = 16 };
 
+/* Beyond this a letter is refused: products with a format's bytes stay exact in a double. */
+#define SHAPE_VALUE_MAX (1L << 40)
+
 /* A letter of a kernel's shape. A negative fallback means: must be given. */
 struct letter {
     const char *name;
@@ -19,8 +22,8 @@ struct shape {
     long value[SHAPE_LETTERS_MAX]; /* in the order of the kernel's letters */
 };
 
-/* "k=v,k=v": unknown, repeated, missing or non-numeric letters and values below the minimum are
- * FAULT_USAGE and name the letter, the kernel and the letters it has. */
+/* "k=v,k=v": unknown, repeated, missing or non-numeric letters and values below the minimum or
+ * above SHAPE_VALUE_MAX are FAULT_USAGE and name the letter, the kernel and the letters it has. */
 int shape_parse(struct shape *shape, const char *text, const struct letter *letters, int count,
                 const char *kernel, struct error *error);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #if !defined(ISA) || !defined(DTYPE)
-#    error "vec.h is for ISA bodies: compile with -DISA=... -DDTYPE=..."
+#error "vec.h is for ISA bodies: compile with -DISA=... -DDTYPE=..."
 #endif
 
 #define VEC_PASTE_(a, b, c) a##_##b##_##c
@@ -41,19 +41,19 @@
 #if VEC_IS_F32
 typedef float real;
 typedef int32_t real_bits;
-#    define REAL_BYTES 4
+#define REAL_BYTES 4
 #else
 typedef double real;
 typedef int64_t real_bits;
-#    define REAL_BYTES 8
+#define REAL_BYTES 8
 #endif
 
 #if VEC_BYTES == 0
-#    define VLEN 1
+#define VLEN 1
 typedef real vec;
 typedef real uvec;
 #else
-#    define VLEN (VEC_BYTES / REAL_BYTES)
+#define VLEN (VEC_BYTES / REAL_BYTES)
 typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
 /* The same at any address. */
 typedef real uvec __attribute__((vector_size(VEC_BYTES), aligned(REAL_BYTES), may_alias));
@@ -64,9 +64,9 @@ typedef real_bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
  * accumulators becomes registers. -O2 alone leaves it rolled and the array on the stack. */
 #define VEC_PRAGMA(x) _Pragma(#x)
 #if defined(__clang__)
-#    define UNROLL(n) VEC_PRAGMA(clang loop unroll(full))
+#define UNROLL(n) VEC_PRAGMA(clang loop unroll(full))
 #else
-#    define UNROLL(n) VEC_PRAGMA(GCC unroll n)
+#define UNROLL(n) VEC_PRAGMA(GCC unroll n)
 #endif
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -128,9 +128,9 @@ ALWAYS_INLINE void vec_store_first(real *p, vec v, long count)
 
 /* Whether vec_stream() is more than a plain store. */
 #if defined(__x86_64__) && VEC_BYTES > 0
-#    define VEC_CAN_STREAM 1
+#define VEC_CAN_STREAM 1
 #else
-#    define VEC_CAN_STREAM 0
+#define VEC_CAN_STREAM 0
 #endif
 
 /* Stores past the caches to an address that is a multiple of VEC_BYTES; a plain store where the ISA
@@ -159,11 +159,11 @@ ALWAYS_INLINE void vec_stream_fence(void)
 /* Makes a value opaque: the compiler may neither fold nor hoist what feeds it, and keeps it in a
  * register. */
 #if defined(__aarch64__)
-#    define PIN(v) __asm__ volatile("" : "+w"(v))
+#define PIN(v) __asm__ volatile("" : "+w"(v))
 #elif defined(__x86_64__)
-#    define PIN(v) __asm__ volatile("" : "+v"(v))
+#define PIN(v) __asm__ volatile("" : "+v"(v))
 #else
-#    define PIN(v) __asm__ volatile("" : "+m"(v))
+#define PIN(v) __asm__ volatile("" : "+m"(v))
 #endif
 
 #endif
