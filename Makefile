@@ -114,14 +114,14 @@ INCLUDES = $(INCLUDES_$(firstword $(subst /, ,$*)))
 $(BUILD)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 	@mkdir -p $(@D)
 	$(SAY)
-	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES) $(ALL_CFLAGS) $(FLAGS_$*) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES) $(ALL_CFLAGS) $(FLAGS_$*) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
 
 define ISA_RULE
 $(BUILD)/$(1)-$(2)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 	@mkdir -p $$(@D)
 	$$(SAY)
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(INCLUDES) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) \
-	    -DISA=$(1) -DDTYPE=$(2) -MMD -MP -c -o $$@ $$<
+	    -DISA=$(1) -DDTYPE=$(2) $(if $(WERROR),-Werror) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),$(eval $(call ISA_RULE,$(isa),$(dtype)))))
 
@@ -168,6 +168,10 @@ test: $(PROGRAM) $(TEST_PROGRAMS) ## run the tests (ONLY=pattern: those whose pa
 $(TEST_PROGRAMS) $(PEERS): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
 	$(SAY)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
+
+# `private`: what this program is built from is linked nowhere else with these wrappers.
+$(BUILD)/tests/unit/test_out_of_memory: private LDFLAGS += \
+    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
 	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test

@@ -1,0 +1,174 @@
+// test_out_of_memory.c - whichever allocation fails, the caller gets words and nothing leaks.
+//
+// Linked with --wrap for malloc, calloc and realloc (see the Makefile).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host.h"
+#include "memory.h"
+#include "probe.h"
+#include "table.h"
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+
+/* The allocation that fails, counted down; 0: none. Mutable and global, as the wrappers have no
+ * other way to know. */
+static int countdown;
+
+static bool fails_now(void)
+{
+    return countdown > 0 && --countdown == 0;
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+    return fails_now() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    return fails_now() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes)
+{
+    return fails_now() ? NULL : __real_realloc(memory, bytes);
+}
+
+/* Runs the function with the 1st, 2nd, ... allocation failing, until it gets by with all of them.
+ * Each failure must be FAULT_ENVIRONMENT and say so; the sanitizers see what leaks. */
+static void fail_every_allocation(int (*function)(struct error *error), int least)
+{
+    for (int n = 1;; n++) {
+        struct error error = {FAULT_NONE, ""};
+        countdown = n;
+        int result = function(&error);
+        bool all_served = countdown > 0;
+        countdown = 0;
+        if (all_served) {
+            assert_int_equal(result, OK);
+            assert_true(n > least);
+            return;
+        }
+        assert_int_equal(result, FAILED);
+        assert_int_equal(error.fault, FAULT_ENVIRONMENT);
+        assert_non_null(strstr(error.text, "memory"));
+    }
+}
+
+static int append_notes_and_rows(struct error *error)
+{
+    struct table table;
+    table_init(&table, &measurement_schema);
+    int result = table_note(&table, "cpu", "some name", error);
+    for (int i = 0; i < 200 && result == OK; i++)
+        if (!table_append(&table))
+            result = error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    table_free(&table);
+    return result;
+}
+
+static int parse_a_file(struct error *error)
+{
+    static char text[16384];
+    size_t used =
+        (size_t)snprintf(text, sizeof text,
+                         "# cpu: name\n# kernel: 6.1\ndevice,level,kind,dtype,isa,workers,"
+                         "value,unit,basis,samples,spread_rel,clock_hertz,source,status,"
+                         "why\n");
+    for (int i = 0; i < 200; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "cpu,fma,,,,,,,,,,,,ok,\n");
+    int failing = countdown;
+    countdown = 0; /* the stream is the test's own */
+    FILE *file = fmemopen(text, used, "r");
+    assert_non_null(file);
+    countdown = failing;
+    struct table table;
+    table_init(&table, &ceiling_schema);
+    int result = table_parse(&table, file, "machine.csv", error);
+    failing = countdown;
+    countdown = 0;
+    fclose(file);
+    countdown = failing;
+    assert_int_equal(table.count, result == OK ? 200 : 0);
+    table_free(&table);
+    return result;
+}
+
+static void tables_say_that_memory_is_out(void **state)
+{
+    (void)state;
+    fail_every_allocation(append_notes_and_rows, 3);
+}
+
+static void the_reader_says_that_memory_is_out(void **state)
+{
+    (void)state;
+    fail_every_allocation(parse_a_file, 5);
+}
+
+static int read_the_host(struct error *error)
+{
+    struct host host;
+    int result = host_read(&host, NULL, error);
+    if (result == OK)
+        host_free(&host);
+    return result;
+}
+
+static void the_host_says_that_memory_is_out(void **state)
+{
+    (void)state;
+    fail_every_allocation(read_the_host, 1);
+}
+
+static int collect_the_arithmetic(struct error *error)
+{
+    static const char *const names[] = {"compute", NULL};
+    struct host host;
+    int failing = countdown;
+    countdown = 0;
+    assert_int_equal(host_read(&host, NULL, error), OK);
+    countdown = failing;
+    struct request request = {.threads = 1, .isa = ISA_scalar, .dtype = DTYPE_f32};
+    struct table machine;
+    table_init(&machine, &ceiling_schema);
+    struct probe_run run = {.host = &host, .request = &request, .machine = &machine};
+    int result = probe_collect(&run, names, error);
+    if (result == OK)
+        result = probe_measure(&run, 1, NULL, error);
+    probe_free(&run);
+    table_free(&machine);
+    host_free(&host);
+    return result;
+}
+
+static void a_probe_says_that_memory_is_out(void **state)
+{
+    (void)state;
+    fail_every_allocation(collect_the_arithmetic, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_say_that_memory_is_out),
+        cmocka_unit_test(the_reader_says_that_memory_is_out),
+        cmocka_unit_test(the_host_says_that_memory_is_out),
+        cmocka_unit_test(a_probe_says_that_memory_is_out),
+    };
+    return cmocka_run_group_tests_name("out of memory", tests, NULL, NULL);
+}
