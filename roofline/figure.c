@@ -231,10 +231,12 @@ static void add_compute_lines(struct figure *figure, const struct table *machine
     }
     const struct ceiling *theory = ceiling_of_theory(machine, roof);
     if (theory) {
+        /* At its own clock, unless the machine ran faster than that. */
+        double hertz = fmax(theory->clock_hertz, clock_hertz);
         char clock[32], name[48];
-        si_format(theory->clock_hertz, "Hz", clock, sizeof clock);
+        si_format(hertz, "Hz", clock, sizeof clock);
         text_format(name, sizeof name, "theory%s%s", clock[0] ? " at " : "", clock);
-        add_line(figure, LINE_THEORY, false, theory->value, "", name);
+        add_line(figure, LINE_THEORY, false, ceiling_at_clock(theory, hertz), "", name);
     }
 }
 
@@ -356,7 +358,8 @@ static void choose_ranges(struct figure *figure)
     figure->flops_max = (high > 0 ? high : GIGA) * 1.7;
 }
 
-/* "Intel(R) Xeon(R) CPU @ 2.60GHz": the clock after the @ is a label, not the clock of this run. */
+/* "Intel(R) Xeon(R) CPU @ 2.60GHz, GenuineIntel family 6 ...": the model's name. The clock after
+ * the @ is a label, not the clock of this run. */
 static void machine_name(const struct table *table, char *name, size_t capacity)
 {
     if (!provenance_value(table, "cpu", name, capacity))
@@ -364,6 +367,19 @@ static void machine_name(const struct table *table, char *name, size_t capacity)
     char *at = strstr(name, " @");
     if (at)
         *at = '\0';
+    name[strcspn(name, ",")] = '\0';
+}
+
+static double fewest_samples(const struct results *results, const struct figure_key *key)
+{
+    double fewest = NAN;
+    for (size_t i = 0; i < results->bench.count; i++) {
+        const struct measurement *row = table_measurement(&results->bench, i);
+        struct figure_key own = key_of(row->device, row->dtype, row->threads);
+        if (key_equals(&own, key) && strcmp(row->status, "ok") == 0)
+            fewest = fmin(fewest, row->samples);
+    }
+    return fewest;
 }
 
 static void write_titles(struct figure *figure, const struct results *results, double clock_hertz)
@@ -378,10 +394,15 @@ static void write_titles(struct figure *figure, const struct results *results, d
                 key->device, key->dtype, key->threads, key->threads == 1 ? "" : "s");
     si_format(clock_hertz, "Hz", clock, sizeof clock);
     if (clock[0])
-        text_format(drawn, sizeof drawn, ", core ceilings at the %s of that run", clock);
-    text_format(figure->subtitle, sizeof figure->subtitle,
-                "%s%sDots are medians of the samples%s. Intensity counts compulsory bytes.", time,
-                time[0] ? ". " : "", drawn);
+        text_format(drawn, sizeof drawn, ", core ceilings are drawn at their median clock, %s",
+                    clock);
+    if (figure->dot_count > 0)
+        text_format(figure->subtitle, sizeof figure->subtitle,
+                    "%s%sDots are medians of %.0f samples%s", time, time[0] ? ". " : "",
+                    fewest_samples(results, key), drawn);
+    else
+        text_format(figure->subtitle, sizeof figure->subtitle, "%s%sCeilings only", time,
+                    time[0] ? ". " : "");
 }
 
 int figure_build(struct figure *figure, const struct results *results, const struct figure_key *key,

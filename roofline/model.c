@@ -174,15 +174,21 @@ static bool theory_covers(const struct ceiling *theory, const struct ceiling *ce
            (isnan(theory->workers) || theory->workers == ceiling->workers) && theory->value > 0;
 }
 
-const struct ceiling *ceiling_of_theory(const struct table *machine, const struct ceiling *ceiling)
+const struct ceiling *ceiling_of_theory(const struct table *machine, const struct ceiling *measured)
 {
     const struct ceiling *best = NULL;
+    double lowest = NAN;
     for (size_t i = 0; i < machine->count; i++) {
         const struct ceiling *theory = table_ceiling(machine, i);
-        if (theory_covers(theory, ceiling) &&
-            (!best || ceiling_at_clock(theory, ceiling->clock_hertz) <
-                          ceiling_at_clock(best, ceiling->clock_hertz)))
+        double value = ceiling_at_clock(theory, measured->clock_hertz);
+        if (!theory_covers(theory, measured))
+            continue;
+        /* Rows at base and boost clock are the same per cycle, up to rounding. */
+        bool same = best && fabs(value / lowest - 1) < 1e-3;
+        if (!best || (same ? theory->value > best->value : value < lowest)) {
             best = theory;
+            lowest = value;
+        }
     }
     return best;
 }

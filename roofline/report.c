@@ -10,6 +10,26 @@
 /* A spread above this is worth a warning: half of the samples differ by more from the others. */
 static const double noisy_rel = 0.10;
 
+/* Words, broken between them; later lines begin at `indent`, where the first one is already. */
+static void print_wrapped(const char *words, int indent, int columns, FILE *out)
+{
+    int used = indent;
+    for (const char *word = words; *word;) {
+        int length = (int)strcspn(word, " ");
+        if (used > indent && used + 1 + length > columns) {
+            fprintf(out, "\n%*s", indent, "");
+            used = indent;
+        } else if (used > indent) {
+            fputc(' ', out);
+            used++;
+        }
+        fprintf(out, "%.*s", length, word);
+        used += length;
+        word += length + (word[length] == ' ');
+    }
+    fputc('\n', out);
+}
+
 static void print_machine(const struct results *results, int columns, FILE *out)
 {
     static const char *const keys[] = {"cpu",    "hypervisor", "kernel",   "governor",
@@ -21,9 +41,8 @@ static void print_machine(const struct results *results, int columns, FILE *out)
         char value[256];
         if (!provenance_value(table, keys[i], value, sizeof value) || !value[0])
             continue;
-        if ((int)strlen(value) > columns - 15)
-            text_copy(value + columns - 18, 4, "...");
-        fprintf(out, "  %-12s %s\n", keys[i], value);
+        fprintf(out, "  %-12s ", keys[i]);
+        print_wrapped(value, 15, columns, out);
     }
 }
 
@@ -111,10 +130,9 @@ static void print_group(const struct results *results, size_t first, int columns
 
 static void print_ceilings(const struct results *results, int columns, FILE *out)
 {
-    fputs(
-        "\nMeasured ceilings: value, per cycle and worker, spread (interquartile range / median),\n"
-        "clock during it, the theoretical ceiling at that clock\n",
-        out);
+    fputs("\nMeasured ceilings: value, per cycle and worker, quartile range of the samples\n"
+          "over their median, clock during them, the theoretical ceiling at that clock\n",
+          out);
     for (size_t i = 0; i < results->machine.count; i++) {
         const struct ceiling *row = table_ceiling(&results->machine, i);
         bool first = is_measured(row);
@@ -131,7 +149,7 @@ static int print_kernels(const struct results *results, int columns, FILE *out, 
 {
     struct figure_key *keys;
     int count, result = figure_keys(results, &keys, &count, error);
-    int name_width = columns - 50;
+    int name_width = columns - 52;
     for (int i = 0; result == OK && i < count; i++) {
         struct figure figure;
         result = figure_build(&figure, results, &keys[i], error);
@@ -156,27 +174,6 @@ static int print_kernels(const struct results *results, int columns, FILE *out, 
     }
     free(keys);
     return result;
-}
-
-/* A sentence, broken between words. */
-static void print_wrapped(const char *sentence, int columns, FILE *out)
-{
-    int used = 4;
-    fputs("  - ", out);
-    for (const char *word = sentence; *word;) {
-        int length = (int)strcspn(word, " ");
-        if (used > 4 && used + 1 + length > columns) {
-            fputs("\n    ", out);
-            used = 4;
-        } else if (used > 4) {
-            fputc(' ', out);
-            used++;
-        }
-        fprintf(out, "%.*s", length, word);
-        used += length;
-        word += length + (word[length] == ' ');
-    }
-    fputc('\n', out);
 }
 
 /* A reason is printed once, with the number of rows that give it. */
@@ -238,7 +235,8 @@ static int print_caveats(const struct results *results, int columns, FILE *out, 
         if (caveats[i].count > 1)
             text_format(more, sizeof more, " and %d more", caveats[i].count - 1);
         text_format(sentence, sizeof sentence, "%s%s: %s", caveats[i].rows, more, caveats[i].why);
-        print_wrapped(sentence, columns, out);
+        fputs("  - ", out);
+        print_wrapped(sentence, 4, columns, out);
     }
     free(caveats);
     return OK;

@@ -267,7 +267,7 @@ static void print_axis(const struct canvas *canvas, FILE *out)
 
 static void print_table(const struct figure *figure, const struct terminal *terminal, FILE *out)
 {
-    int name = terminal->columns - 43;
+    int name = terminal->columns - 44;
     fprintf(out, "\n  #  %-*s %9s %10s %-8s %s\n", name, "kernel", "GFLOP/s", "of roof", "",
             "bound by");
     for (int i = 0; i < figure->dot_count; i++) {
