@@ -394,8 +394,8 @@ static void write_titles(struct figure *figure, const struct results *results, d
                 key->device, key->dtype, key->threads, key->threads == 1 ? "" : "s");
     si_format(clock_hertz, "Hz", clock, sizeof clock);
     if (clock[0])
-        text_format(drawn, sizeof drawn, ", core ceilings are drawn at their median clock, %s",
-                    clock);
+        text_format(drawn, sizeof drawn,
+                    ", core-bound ceilings stand at the median clock of those runs, %s", clock);
     if (figure->dot_count > 0)
         text_format(figure->subtitle, sizeof figure->subtitle,
                     "%s%sDots are medians of %.0f samples%s", time, time[0] ? ". " : "",
