@@ -10,22 +10,24 @@
 #include "cli.h"
 
 static const char usage[] =
-    "usage: roofline theory [SPEC] [--sockets N] [--cores N] [--ghz X] [--channels N] [--mts X]\n"
-    "                       [--isa X|all] [--dtype X] [--topology FILE.xml] [--csv|--json]\n"
+    "usage: roofline theory [SPEC] [--sockets N] [--cores N] [--ghz X] [--channels N]\n"
+    "                       [--mts X] [--isa X|all] [--dtype X] [--topology FILE.xml]\n"
+    "                       [--csv|--json]\n"
     "\n"
-    "Prints what a machine could do at most, each ceiling with its formula and the numbers in it.\n"
+    "Prints what a machine could do at most, each ceiling with its formula and the\n"
+    "numbers in it.\n"
     "\n"
-    "  SPEC            a published machine, or the path of a .csv file of the same form\n"
-    "                  (docs/theory.md); without it, this machine\n"
+    "  SPEC            a published machine, or the path of a .csv file of the same\n"
+    "                  form (docs/theory.md); without it, this machine\n"
     "  --sockets N     what if it had N sockets\n"
     "  --cores N       ... N cores per socket (GPU: N FP32 cores in all)\n"
     "  --ghz X         ... a clock of X GHz\n"
     "  --channels N    ... N memory channels per socket\n"
-    "  --mts X         ... X million transfers per second and channel (GPU: and pin)\n"
+    "  --mts X         ... X million transfers per second and channel (GPU: pin)\n"
     "  --isa X         only this instruction set; default: the widest; all: every one\n"
     "  --dtype X       only this format: f64 f32, of GPUs also tf32 bf16 f16 f8 i8\n"
-    "  --topology F    instead of this machine, the one that `lstopo F.xml` saw\n"
-    "  --csv, --json   the rows as machine.csv has them\n"
+    "  --topology F    instead of this machine the one that 'lstopo F.xml' saw\n"
+    "  --csv, --json   the rows as machine.csv has them, all numbers with sources\n"
     "\n";
 
 /* What the command line says. */

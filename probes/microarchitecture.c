@@ -151,11 +151,13 @@ static bool has_any(const char *features, const struct cpu *cpu)
     return false;
 }
 
+/* Only in a guest: on bare metal the model number is true, and one that is not listed is unknown.
+ */
 static bool signature_matches(const struct spec *spec, const struct cpu *cpu)
 {
     const char *signature = spec_note(spec, "signature");
-    return cpu->has && signature[0] && strcmp(spec_note(spec, "vendor"), cpu->vendor) == 0 &&
-           has_all(signature, cpu);
+    return cpu->has && cpu->has(cpu->features, "hypervisor") && signature[0] &&
+           strcmp(spec_note(spec, "vendor"), cpu->vendor) == 0 && has_all(signature, cpu);
 }
 
 /* Words separated by '|' of which one is in the marketing name. */
@@ -183,7 +185,7 @@ static bool names_fit(const struct spec *spec, const struct cpu *cpu)
 int microarchitecture_identify(struct microarchitecture *core, const struct cpu *cpu, char *how,
                                size_t capacity, struct error *error)
 {
-    char by_model[64] = "", by_features[64] = "", contradicted[64] = "";
+    char by_model[64] = "", by_features[64] = "", contradicted[64] = "", other[64] = "";
     int signatures = 0;
     for (const struct embedded_file *file = embedded_microarchitectures; file->name; file++) {
         struct spec *spec = &core->spec;
@@ -194,7 +196,9 @@ int microarchitecture_identify(struct microarchitecture *core, const struct cpu 
         bool allowed = !cpu->has || !has_any(spec_note(spec, "excludes"), cpu);
         if (model && !allowed)
             snprintf(contradicted, sizeof contradicted, "%s", spec->name);
-        if (model && allowed && (variant ? names_fit(spec, cpu) : !by_model[0]))
+        if (model && variant && !names_fit(spec, cpu))
+            snprintf(other, sizeof other, "%s", spec->name);
+        else if (model && allowed && (variant || !by_model[0]))
             snprintf(by_model, sizeof by_model, "%s", spec->name);
         if (allowed && signature_matches(spec, cpu)) {
             signatures++;
@@ -202,8 +206,8 @@ int microarchitecture_identify(struct microarchitecture *core, const struct cpu 
         }
     }
     if (by_model[0]) {
-        snprintf(how, capacity, "identified by %s family %d model %d%s", cpu->vendor, cpu->family,
-                 cpu->model_number,
+        snprintf(how, capacity, "identified by %s family %d model %d%s%s%s", cpu->vendor,
+                 cpu->family, cpu->model_number, other[0] ? ", not by name " : "", other,
                  cpu->has ? "" : " (features are not known: a masked model would go unnoticed)");
         return microarchitecture_read(core, by_model, error);
     }

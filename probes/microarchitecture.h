@@ -62,9 +62,9 @@ struct cpu {
 
 /* Finds the microarchitecture of a CPU: by vendor, family and model, unless the CPU has a feature
  * that this microarchitecture excludes, for hypervisors report models that the silicon is not (a
- * missing feature contradicts nothing: hypervisors hide features, they do not invent them); then by
- * features that only one microarchitecture has. `how` says which it was. SKIPPED with the reason
- * and the remedy when neither is decisive: never a guess. */
+ * missing feature contradicts nothing: hypervisors hide features, they do not invent them); then,
+ * in a guest, by features that only one microarchitecture has. `how` says which it was. SKIPPED
+ * with the reason and the remedy when neither is decisive: never a guess. */
 int microarchitecture_identify(struct microarchitecture *core, const struct cpu *cpu, char *how,
                                size_t capacity, struct error *error);
 

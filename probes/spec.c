@@ -35,12 +35,7 @@ static const struct unit {
 };
 
 /* Every quantity that a formula reads; a name that is not here is a slip of the pen. docs/theory.md
- * explains them. */
-#define PER_WIDTH(name)                                                                            \
-    {name "_scalar", PER_CYCLE}, {name "_128", PER_CYCLE}, {name "_256", PER_CYCLE},               \
-    {                                                                                              \
-        name "_512", PER_CYCLE                                                                     \
-    }
+ * explains them. A name that ends in '_' is followed by a width: scalar, 128, 256 or 512. */
 static const struct known {
     const char *name;
     enum dimension dimension;
@@ -80,13 +75,13 @@ static const struct known {
     {"pcie_transfers", TRANSFERS},
     {"nvlink_links", COUNT},
     {"nvlink_rate", BYTE_RATE},
-    PER_WIDTH("fma"),
-    PER_WIDTH("mul"),
-    PER_WIDTH("add"),
-    PER_WIDTH("pipes"),
-    PER_WIDTH("loads"),
-    PER_WIDTH("stores"),
-    PER_WIDTH("accesses"),
+    {"fma_", PER_CYCLE},
+    {"mul_", PER_CYCLE},
+    {"add_", PER_CYCLE},
+    {"pipes_", PER_CYCLE},
+    {"loads_", PER_CYCLE},
+    {"stores_", PER_CYCLE},
+    {"accesses_", PER_CYCLE},
     {"l2_bandwidth", BYTES_PER_CYCLE},
 };
 
@@ -104,11 +99,24 @@ double unit_scale(const char *unit)
     return found ? found->scale : NAN;
 }
 
+static bool is_width(const char *word)
+{
+    static const char *const widths[] = {"scalar", "128", "256", "512"};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+        if (strcmp(widths[i], word) == 0)
+            return true;
+    return false;
+}
+
 static const struct known *known_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].name, name) == 0)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t length = strlen(known[i].name);
+        bool prefix = known[i].name[length - 1] == '_';
+        if (prefix ? strncmp(known[i].name, name, length) == 0 && is_width(name + length)
+                   : strcmp(known[i].name, name) == 0)
             return &known[i];
+    }
     return NULL;
 }
 

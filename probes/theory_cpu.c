@@ -82,9 +82,12 @@ static void times_cores(struct formula *formula, const struct theory_cpu *cpu, i
 }
 
 /* Rounded to the MHz: no clock is known better, and the text shows what is multiplied. */
-static void times_clock(struct formula *formula, const struct theory_clock *clock)
+static void times_clock(struct formula *formula, const struct theory_clock *clock,
+                        struct ceiling *row)
 {
-    formula_times(formula, round(clock->hertz / 1e6) / 1e3, 1e9, "GHz %s", clock->word);
+    double gigahertz = round(clock->hertz / 1e6) / 1e3;
+    formula_times(formula, gigahertz, 1e9, "GHz %s", clock->word);
+    row->clock_hertz = gigahertz * 1e9;
 }
 
 /* FLOP per lane and cycle, and which instructions make it. */
@@ -130,12 +133,11 @@ static int compute_row(const struct theory_cpu *cpu, const struct isa_words *isa
     text_copy(row->dtype, sizeof row->dtype, dtype->name);
     text_copy(row->isa, sizeof row->isa, isa->name);
     row->workers = workers;
-    row->clock_hertz = clock->hertz;
     struct issue issue = pipes_issue(pipes, mix);
     int lanes = vector_bytes(isa->width, dtype) / dtype->bytes;
     struct formula formula = {0};
     times_cores(&formula, cpu, workers);
-    times_clock(&formula, clock);
+    times_clock(&formula, clock, row);
     formula_count(&formula, lanes, dtype->lanes);
     times_issue(&formula, &issue, pipes, mix);
     set(cpu, row, &formula, "GFLOP/s");
@@ -160,13 +162,12 @@ static int l1_row(const struct theory_cpu *cpu, const struct isa_words *isa,
         return FAILED;
     text_copy(row->isa, sizeof row->isa, isa->name);
     row->workers = workers;
-    row->clock_hertz = clock->hertz;
     double accesses =
         accesses_per_cycle(&cpu->core->accesses[isa->width], pattern->loads, pattern->stores);
     double total = pattern->loads + pattern->stores;
     struct formula formula = {0};
     times_cores(&formula, cpu, workers);
-    times_clock(&formula, clock);
+    times_clock(&formula, clock, row);
     const char *plural = accesses == 1 ? "" : "s";
     if (pattern->stores == 0)
         formula_times(&formula, accesses, 1, "load%s per cycle", plural);
@@ -190,10 +191,9 @@ static int l2_row(const struct theory_cpu *cpu, const struct theory_clock *clock
     if (!row)
         return FAILED;
     row->workers = workers;
-    row->clock_hertz = clock->hertz;
     struct formula formula = {0};
     times_cores(&formula, cpu, workers);
-    times_clock(&formula, clock);
+    times_clock(&formula, clock, row);
     formula_times(&formula, cpu->core->l2_bytes_per_cycle, 1, "B per cycle into L1");
     set(cpu, row, &formula, "GB/s");
     return OK;
@@ -301,12 +301,12 @@ static int core_rows(const struct theory_cpu *cpu, const struct theory_filter *f
     return OK;
 }
 
+/* Holds for any number of workers, so theirs stays unknown. */
 static int dram_row(const struct theory_cpu *cpu, struct table *table, struct error *error)
 {
     struct ceiling *row = append(cpu, table, "DRAM", "bandwidth", "byte/s", error);
     if (!row)
         return FAILED;
-    row->workers = cpu->sockets * cpu->cores_per_socket;
     if (isnan(cpu->channels) || isnan(cpu->transfers_per_second) || isnan(cpu->bus_bytes)) {
         skip(row, cpu->memory_unknown);
         return OK;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# embed.sh FILE.csv... - prints the C file that carries these texts inside the program (probes/embedded.h).
+# embed.sh FILE.csv... - prints the C file that carries these texts inside the program, as
+# probes/embedded.h declares them.
 #
 # Bytes as numbers rather than string literals: nothing to escape, and no literal is longer than the
 # 4095 characters that C11 5.2.4.1 promises.
