@@ -9,7 +9,7 @@ set -eu
 list() { # list ARRAY FOLDER FILE...
     array=$1 folder=$2
     shift 2
-    echo "const struct embedded_file $array[] = {"
+    echo "const struct embedded_file ${array}[] = {"
     index=0
     for file; do
         case $file in
@@ -26,7 +26,7 @@ echo '#include "embedded.h"'
 index=0
 for file; do
     echo "// $file"
-    echo "static const unsigned char file_$index[] = {"
+    echo "static const unsigned char file_${index}[] = {"
     od -An -v -tu1 "$file" | sed 's/\([0-9][0-9]*\)/\1,/g'
     echo "0};"
     index=$((index + 1))
