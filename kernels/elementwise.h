@@ -69,7 +69,7 @@ REFERENCE_BODIES(plain)
 BODIES_DECLARE(MAP)
 static const struct variant variants[] = {
     {.name = "simd",
-     .summary = "vectors of the ISA; non-temporal stores when the output exceeds the last cache",
+     .summary = "vectors of the ISA; non-temporal stores when the arrays exceed the last cache",
      .bodies = BODIES(MAP)},
     REFERENCE_VARIANT(plain),
     {0},
@@ -99,6 +99,7 @@ const struct kernel PASTE(MAP, _kernel) = {
 #define SCALAR 3
 #define RELU(x) vec_relu(x)
 enum { LETTER_n };
+enum { ARRAY_COUNT = sizeof(const char *[]){ARRAYS} / sizeof(char *) };
 
 ALWAYS_INLINE vec element(vec x, vec y)
 {
@@ -154,14 +155,13 @@ void NAME(MAP)(const struct call *call)
 {
     /* Cache lines are not shared between members. */
     struct part part = member_part(call->member, call->shape->value[LETTER_n], 64 / REAL_BYTES);
-    static const char *const arrays[] = {ARRAYS};
     real *out = (real *)call->operand[0] + part.begin;
     const real *x = call->operand[WRITTEN == ROLE_UPDATE ? 0 : 1], *y;
     x += part.begin;
-    y = (const real *)call->operand[sizeof arrays / sizeof *arrays - 1] + part.begin;
-    double written_bytes = (double)call->outputs * REAL_BYTES;
+    y = (const real *)call->operand[ARRAY_COUNT - 1] + part.begin;
+    double total_bytes = (double)call->outputs * ARRAY_COUNT * REAL_BYTES;
     /* An update has its line in cache already when it stores. */
-    if (WRITTEN == ROLE_OUTPUT && written_bytes > call->caches.last_level_bytes)
+    if (WRITTEN == ROLE_OUTPUT && total_bytes > call->caches.last_level_bytes)
         stream(out, x, y, part.end - part.begin);
     else
         store(out, x, y, part.end - part.begin);

@@ -1,0 +1,317 @@
+// bench_row.c - one row of bench.csv.
+#include "bench_row.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "counters.h"
+#include "interrupt.h"
+#include "model.h"
+#include "stats.h"
+
+/* Samples per row: 10 at least, so that quartiles mean something. */
+static const int rounds_of_budget[] = {
+    [BUDGET_QUICK] = 11, [BUDGET_STANDARD] = 31, [BUDGET_FULL] = 101};
+enum { ROUNDS_MAX = 101, TRIALS = 3 };
+
+/* Of a sample: long against the start of a team (5 us) and reading its clock (16 us). */
+static const double sample_seconds = 1e-3;
+
+int bench_open(struct bench *bench, const struct options *options, struct error *error)
+{
+    static const char *const probes_needed[] = {"compute", "bandwidth", "latency", NULL};
+    *bench = (struct bench){.options = options, .request = options->request};
+    table_init(&bench->rows, &measurement_schema);
+    table_init(&bench->machine, &ceiling_schema);
+    if (bench->request.isa < 0)
+        bench->request.isa = (int)isa_best();
+    bench->probe.host = &bench->host;
+    bench->probe.request = &bench->request;
+    bench->probe.machine = &bench->machine;
+    if (host_read(&bench->host, NULL, error) != OK)
+        return FAILED;
+    if (options->request.threads > bench->host.threads)
+        return error_set(error, FAULT_ENVIRONMENT,
+                         "--threads %d: this process may use %d (affinity, cpuset); ask for no "
+                         "more",
+                         options->request.threads, bench->host.threads);
+    struct counters *counters;
+    struct error reason;
+    bench->counting = counters_open(&counters, &reason) == OK;
+    counters_close(counters);
+    return probe_collect(&bench->probe, probes_needed, error);
+}
+
+void bench_close(struct bench *bench)
+{
+    probe_free(&bench->probe);
+    table_free(&bench->machine);
+    table_free(&bench->rows);
+    host_free(&bench->host);
+}
+
+/* 1, 2, 3 for caches; beyond all of them for DRAM. */
+static int level_rank(const char *level)
+{
+    return level[0] == 'L' ? level[1] - '0' : HOST_LEVELS_MAX + 1;
+}
+
+/* The most bytes that lie at that rank or further in, to a line; 0 for rank 0. */
+static double capacity_bytes(const struct bench *bench, int rank, int threads)
+{
+    const double line_bytes = 64;
+    double fits = 0, too_large = 0x1p50;
+    while (too_large - fits > line_bytes) {
+        double middle = (fits + too_large) / 2;
+        if (level_rank(probe_level(&bench->probe, middle, threads)) <= rank)
+            fits = middle;
+        else
+            too_large = middle;
+    }
+    return fits > line_bytes ? fits : 0;
+}
+
+/* As far from the next inner level as from the next outer one; NAN where the level holds nothing.
+ */
+static double middle_bytes(const struct bench *bench, int rank, int threads)
+{
+    double inner = capacity_bytes(bench, rank - 1, threads);
+    double own = capacity_bytes(bench, rank, threads);
+    return own > inner ? sqrt(inner * own) : NAN;
+}
+
+struct level_bytes bench_levels(const struct bench *bench, int threads)
+{
+    const struct host *host = &bench->host;
+    /* Beyond four times the last cache (STREAM's rule, www.cs.virginia.edu/stream/ref.html) nothing
+     * of one call is left for the next. Where that cache is large, twice it: the arrays and those
+     * of the bandwidth gauges then stay below 1 GiB with 100 MiB of cache. */
+    const double inner_part = 2. / 3, plenty_bytes = 192 << 20;
+    double last = 0;
+    for (int i = 0; i < host->cache_count; i++) {
+        int instances = host->cache[i].instances < threads ? host->cache[i].instances : threads;
+        last = host->cache[i].size_bytes * instances;
+    }
+    double l1 = capacity_bytes(bench, 1, threads);
+    double dram = last > 0 ? fmax(2 * last, fmin(4 * last, plenty_bytes)) : plenty_bytes;
+    return (struct level_bytes){.l1 = l1 > 0 ? inner_part * l1 : NAN,
+                                .l2 = middle_bytes(bench, 2, threads),
+                                .l3 = middle_bytes(bench, 3, threads),
+                                .dram = dram};
+}
+
+static double median_rate(const struct gauge *gauge)
+{
+    double rates[TRIALS];
+    for (int i = 0; i < TRIALS; i++)
+        rates[i] = gauge_sample(gauge).rate;
+    return quartiles_of(rates, TRIALS).median;
+}
+
+/* The ceiling row of a gauge, with a value on the day that it is first asked for; NULL when memory
+ * is out. */
+static struct ceiling *sampled_ceiling(struct bench *bench, const struct gauge *gauge)
+{
+    for (size_t i = 0; i < bench->machine.count; i++) {
+        struct ceiling *row = table_ceiling(&bench->machine, i);
+        if (strcmp(row->basis, "measured") == 0 && strcmp(row->status, "ok") == 0 &&
+            strcmp(row->level, gauge->row.level) == 0 &&
+            strcmp(row->dtype, gauge->row.dtype) == 0 && row->workers == gauge->row.workers)
+            return row;
+    }
+    struct ceiling *row = table_append(&bench->machine);
+    if (!row)
+        return NULL;
+    *row = gauge->row;
+    row->value = median_rate(gauge);
+    row->samples = TRIALS;
+    text_copy(row->device, sizeof row->device, "cpu");
+    text_copy(row->basis, sizeof row->basis, "measured");
+    text_copy(row->status, sizeof row->status, "ok");
+    return row;
+}
+
+/* FMA, or where this ISA has none, multiply and add; NULL where neither was collected. */
+static const struct gauge *compute_gauge(struct bench *bench, const struct run *run)
+{
+    const char *dtype = dtype_name(run->dtype), *isa = isa_name((enum isa)bench->request.isa);
+    const struct gauge *fma = probe_find_gauge(&bench->probe, "fma", dtype, isa, run->threads);
+    return fma ? fma : probe_find_gauge(&bench->probe, "mul+add", dtype, isa, run->threads);
+}
+
+/* The fastest operation at a level. */
+static const struct gauge *memory_gauge(struct bench *bench, const char *level, int threads)
+{
+    const struct gauge *fastest = NULL;
+    double fastest_rate = 0;
+    for (int i = 0; i < bench->probe.gauge_count && !interrupted(); i++) {
+        const struct gauge *gauge = &bench->probe.gauges[i];
+        if (strcmp(gauge->row.kind, "bandwidth") != 0 || gauge->row.workers != threads ||
+            gauge->units || !level_is(gauge->row.level, level))
+            continue;
+        const struct ceiling *row = sampled_ceiling(bench, gauge);
+        if (row && row->value > fastest_rate) {
+            fastest = gauge;
+            fastest_rate = row->value;
+        }
+    }
+    return fastest;
+}
+
+/* The gauge of the ceiling that the roofline model says bounds this call; NULL where one of the two
+ * is missing. */
+static const struct gauge *bounding_gauge(struct bench *bench, const struct run *run,
+                                          const char *level)
+{
+    const struct gauge *compute = compute_gauge(bench, run);
+    const struct gauge *memory = memory_gauge(bench, level, run->threads);
+    if (!compute || !memory)
+        return NULL;
+    double memory_rate = sampled_ceiling(bench, memory)->value;
+    const struct ceiling *compute_row = sampled_ceiling(bench, compute);
+    if (!compute_row)
+        return NULL;
+    enum bound bound = bound_of_intensity(run->flops / run->bytes, compute_row->value, memory_rate);
+    return bound == BOUND_COMPUTE ? compute : memory;
+}
+
+static struct measurement *append_row(struct bench *bench, const struct run *run, const char *shape,
+                                      struct error *error)
+{
+    struct measurement *row = table_append(&bench->rows);
+    if (!row) {
+        error_set(error, FAULT_ENVIRONMENT, "out of memory for the row of '%s'", run->kernel->name);
+        return NULL;
+    }
+    text_copy(row->device, sizeof row->device, "cpu");
+    text_copy(row->kernel, sizeof row->kernel, run->kernel->name);
+    text_copy(row->variant, sizeof row->variant, run->variant->name);
+    text_copy(row->isa, sizeof row->isa, isa_name(run->isa));
+    text_copy(row->dtype, sizeof row->dtype, dtype_name(run->dtype));
+    text_copy(row->shape, sizeof row->shape, shape);
+    text_copy(row->status, sizeof row->status, "ok");
+    row->threads = run->threads;
+    return row;
+}
+
+int bench_skip(struct bench *bench, const struct run *run, const char *shape, const char *why,
+               struct error *error)
+{
+    struct measurement *row = append_row(bench, run, shape, error);
+    if (!row)
+        return FAILED;
+    text_copy(row->status, sizeof row->status, "skipped");
+    text_copy(row->why, sizeof row->why, why);
+    return OK;
+}
+
+/* What one call of each member counted. */
+struct counted_call {
+    struct work work;
+    struct counts *counts;
+};
+
+static void count_member(void *context, struct member member)
+{
+    const struct counted_call *call = context;
+    struct counters *counters;
+    struct error ignored; /* bench_open() saw that counters work; one that fails here counts NAN */
+    int result = counters_open(&counters, &ignored);
+    counters_start(counters);
+    call->work.run(call->work.context, member);
+    struct counts counts = counters_stop(counters);
+    counters_close(counters);
+    call->counts[member.index] = result == OK ? counts : (struct counts){NAN, NAN};
+}
+
+/* Cycles and instructions of all members, per call; a run of its own, as reading counters costs
+ * time. */
+static void count_row(struct measurement *row, struct run *run)
+{
+    struct counted_call call = {run_work(run, false),
+                                calloc((size_t)run->threads, sizeof *call.counts)};
+    if (!call.counts)
+        return;
+    team_run(count_member, &call, run->threads);
+    row->cycles = row->instructions = 0;
+    for (int i = 0; i < run->threads; i++) {
+        row->cycles += call.counts[i].cycles / (double)run->repeats;
+        row->instructions += call.counts[i].instructions / (double)run->repeats;
+    }
+    free(call.counts);
+}
+
+/* Kernel and ceiling in turn, so that both see the same minute. False when an interrupt came. */
+static bool time_row(struct measurement *row, struct run *run, const struct gauge *gauge,
+                     int rounds)
+{
+    double seconds[ROUNDS_MAX], clocks[ROUNDS_MAX], ceilings[ROUNDS_MAX];
+    struct work work = run_work(run, strcmp(row->level, "DRAM") != 0);
+    measure_calibrate(&work, &run->repeats, sample_seconds);
+    for (int i = 0; i < rounds; i++) {
+        if (interrupted())
+            return false;
+        struct sample sample = measure_sample(&work);
+        seconds[i] = sample.seconds / (double)run->repeats;
+        clocks[i] = sample.clock_hertz;
+        ceilings[i] = gauge ? gauge_sample(gauge).rate : NAN;
+    }
+    struct quartiles quartiles = quartiles_of(seconds, (size_t)rounds);
+    row->samples = rounds;
+    row->seconds_min = quartiles.min;
+    row->seconds_q1 = quartiles.q1;
+    row->seconds_median = quartiles.median;
+    row->seconds_q3 = quartiles.q3;
+    row->seconds_max = quartiles.max;
+    row->clock_hertz = quartiles_of(clocks, (size_t)rounds).median;
+    if (gauge) {
+        row->ceiling_sample = quartiles_of(ceilings, (size_t)rounds).median;
+        text_copy(row->ceiling, sizeof row->ceiling, gauge->row.level);
+    }
+    return true;
+}
+
+/* Verifies and times an open run into its row. */
+static int fill_row(struct bench *bench, struct measurement *row, struct run *run,
+                    struct error *error)
+{
+    row->flops = run->flops;
+    row->bytes_min = run->bytes;
+    text_copy(row->level, sizeof row->level,
+              probe_level(&bench->probe, run->operand_bytes, run->threads));
+    if (run_verify(run, &row->error_rel, error) != OK) {
+        if (error->fault != FAULT_WRONG)
+            return FAILED;
+        bench->wrong = true;
+        text_copy(row->status, sizeof row->status, "failed");
+        text_copy(row->why, sizeof row->why, error->text);
+        return OK;
+    }
+    const struct gauge *gauge = bounding_gauge(bench, run, row->level);
+    if (!gauge)
+        text_copy(row->why, sizeof row->why,
+                  "no ceiling was sampled beside it: none of its level, ISA and dtype");
+    if (!time_row(row, run, gauge, rounds_of_budget[bench->options->request.budget])) {
+        bench->rows.count--; /* an unfinished row says nothing */
+        return OK;
+    }
+    if (bench->counting)
+        count_row(row, run);
+    return OK;
+}
+
+int bench_row(struct bench *bench, struct run *run, bool asked, struct error *error)
+{
+    char shape[sizeof((struct measurement *)NULL)->shape];
+    shape_format(&run->shape, run->kernel->letters, run->kernel->letter_count, shape, sizeof shape);
+    int result = run_open(run, error);
+    if (result == SKIPPED || (result == FAILED && error->fault == FAULT_ENVIRONMENT && !asked))
+        return bench_skip(bench, run, shape, error->text, error);
+    if (result != OK)
+        return FAILED;
+    struct measurement *row = append_row(bench, run, shape, error);
+    result = row ? fill_row(bench, row, run, error) : FAILED;
+    run_close(run);
+    return result;
+}

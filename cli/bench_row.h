@@ -1,0 +1,39 @@
+// bench_row.h - one row of bench.csv: a kernel call verified, then timed beside the ceiling that
+// bounds it.
+#ifndef ROOFLINE_BENCH_ROW_H
+#define ROOFLINE_BENCH_ROW_H
+
+#include "cli.h"
+#include "run.h"
+
+/* What all rows of one `roofline bench` share. */
+struct bench {
+    const struct options *options;
+    struct host host;
+    struct table rows; /* bench.csv */
+    /* Gauges of the ceilings, and the value of those that rows were compared with. */
+    struct request request;
+    struct table machine;
+    struct probe_run probe;
+    bool counting; /* hardware counters work here */
+    bool wrong;    /* some row failed its verification */
+};
+
+/* Reads the host, pins the team and collects the gauges for the options' ISA (the best where none
+ * is given), dtype and threads. bench_close() is due in every case. */
+int bench_open(struct bench *bench, const struct options *options, struct error *error);
+void bench_close(struct bench *bench);
+
+/* What @L1 ... @DRAM stand for with so many threads. */
+struct level_bytes bench_levels(const struct bench *bench, int threads);
+
+/* Appends the row of run's kernel, variant, ISA, dtype, shape and threads. A wrong result is a
+ * failed row, a variant that cannot is a skipped one, and so is lack of memory unless `asked` says
+ * that the user wants just this shape. An interrupt leaves the row out. */
+int bench_row(struct bench *bench, struct run *run, bool asked, struct error *error);
+
+/* Appends a skipped row. */
+int bench_skip(struct bench *bench, const struct run *run, const char *shape, const char *why,
+               struct error *error);
+
+#endif
