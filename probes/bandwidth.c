@@ -1,28 +1,28 @@
-// bandwidth.c - bandwidth ceilings: read, write, copy and triad over every level of the memory
-// hierarchy.
+// bandwidth.c - bandwidth ceilings: read, write, copy, triad and update over every level of the
+// memory hierarchy.
 #ifdef ISA
 
-#    include "bandwidth.h"
-#    include "vec.h"
+#include "bandwidth.h"
+#include "vec.h"
 
 /* Bytes are bytes: one format is enough, and STREAM's is double. */
-#    if !VEC_IS_F32
+#if !VEC_IS_F32
 
 /* Vectors of one iteration: enough to bury the loop's own instructions. */
 enum { STEP = STREAM_STEP_BYTES / REAL_BYTES / VLEN, VECTORS = STEP < 16 ? STEP : 16 };
 
 /* Keeps one pointer per array with constant displacements: stores with an index register lose a
  * port on some cores. */
-#        define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer))
+#define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer))
 
 ALWAYS_INLINE void sweep(const struct stream *stream, const int loads, const int stores,
-                         const int nontemporal)
+                         const int in_place, const int nontemporal)
 {
-    vec factor = vec_all(3);
+    vec factor = vec_all(1); /* values stay what they are however often an update passes */
     PIN(factor);
     /* Copies, because stores might otherwise change what `stream` points to. */
     const char *const first_array = stream->array[0], *const second_array = stream->array[1];
-    char *const target_array = stream->array[loads];
+    char *const target_array = stream->array[in_place ? 0 : loads];
     const size_t mask = stream->wrap_bytes - 1;
     size_t offset = stream->begin_bytes & mask;
     for (size_t left = stream->sweep_bytes; left > 0; left -= VECTORS * sizeof(vec)) {
@@ -42,6 +42,8 @@ ALWAYS_INLINE void sweep(const struct stream *stream, const int loads, const int
                 value = first[i];
             if (loads > 1)
                 value = value + factor * second[i];
+            else if (in_place)
+                value = factor * value;
             if (stores == 0)
                 PIN(value);
             else if (nontemporal)
@@ -55,54 +57,56 @@ ALWAYS_INLINE void sweep(const struct stream *stream, const int loads, const int
         vec_stream_fence();
 }
 
-/* X(name, loads, stores, nontemporal) */
-#        define REGULAR_OPERATIONS(X)                                                              \
-            X(read, 1, 0, 0) X(write, 0, 1, 0) X(copy, 1, 1, 0) X(triad, 2, 1, 0)
-#        if VEC_CAN_STREAM
-#            define STREAMED_OPERATIONS(X)                                                         \
-                X(write_nt, 0, 1, 1) X(copy_nt, 1, 1, 1) X(triad_nt, 2, 1, 1)
-#        else
-#            define STREAMED_OPERATIONS(X)
-#        endif
+/* X(name, loads, stores, in_place, nontemporal) */
+#define REGULAR_OPERATIONS(X)                                                                      \
+    X(read, 1, 0, 0, 0)                                                                            \
+    X(write, 0, 1, 0, 0)                                                                           \
+    X(copy, 1, 1, 0, 0) X(triad, 2, 1, 0, 0) X(update, 1, 1, 1, 0)
+#if VEC_CAN_STREAM
+#define STREAMED_OPERATIONS(X)                                                                     \
+    X(write_nt, 0, 1, 0, 1) X(copy_nt, 1, 1, 0, 1) X(triad_nt, 2, 1, 0, 1)
+#else
+#define STREAMED_OPERATIONS(X)
+#endif
 
-#        define FUNCTION(name, loads, stores, nontemporal)                                         \
-            __attribute__((noinline)) static void run_##name(const struct stream *stream)          \
-            {                                                                                      \
-                sweep(stream, loads, stores, nontemporal);                                         \
-            }
+#define FUNCTION(name, loads, stores, in_place, nontemporal)                                       \
+    __attribute__((noinline)) static void run_##name(const struct stream *stream)                  \
+    {                                                                                              \
+        sweep(stream, loads, stores, in_place, nontemporal);                                       \
+    }
 REGULAR_OPERATIONS(FUNCTION)
 STREAMED_OPERATIONS(FUNCTION)
 
-#        define ROW(name, loads, stores, nontemporal)                                              \
-            {#name, loads, stores, nontemporal, run_##name},
+#define ROW(name, loads, stores, in_place, nontemporal)                                            \
+    {#name, loads, stores, in_place, nontemporal, run_##name},
 extern const struct stream_operation NAME(stream_operations)[];
 const struct stream_operation NAME(stream_operations)[] = {REGULAR_OPERATIONS(ROW)
                                                                STREAMED_OPERATIONS(ROW){0}};
 
-#    else
+#else
 extern int bandwidth_is_f64_only; /* an ISO C file is not empty */
-#    endif
+#endif
 
 #else
 
-#    include "bandwidth.h"
+#include "bandwidth.h"
 
-#    include <math.h>
-#    include <stdio.h>
-#    include <stdlib.h>
-#    include <string.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#    include "interrupt.h"
-#    include "probe.h"
+#include "interrupt.h"
+#include "probe.h"
 
-#    define X(isa, vector_bytes, registers) STREAM_OPERATIONS_DECLARE(isa)
+#define X(isa, vector_bytes, registers) STREAM_OPERATIONS_DECLARE(isa)
 ISA_LIST(X)
-#    undef X
+#undef X
 
 static const struct stream_operation *const operations[ISA_COUNT] = {
-#    define X(isa, vector_bytes, registers) stream_operations_f64_##isa,
+#define X(isa, vector_bytes, registers) stream_operations_f64_##isa,
     ISA_LIST(X)
-#    undef X
+#undef X
 };
 
 enum { ELEMENT_BYTES = 8 };
@@ -138,6 +142,11 @@ struct bandwidth_state {
     size_t begin_bytes, sweep_bytes; /* of each array in one sample */
 };
 
+static int array_count(const struct stream_operation *operation)
+{
+    return operation->loads + operation->stores - operation->in_place;
+}
+
 static char *slab_of(const struct slabs *slabs, int unit)
 {
     return unit ? slabs->base + slabs->first_bytes + (size_t)(unit - 1) * slabs->other_bytes
@@ -152,7 +161,7 @@ static struct stream stream_of(const struct bandwidth_state *state, struct membe
         .begin_bytes = state->begin_bytes,
         .sweep_bytes = state->sweep_bytes,
     };
-    int arrays = state->operation->loads + state->operation->stores;
+    int arrays = array_count(state->operation);
     for (int i = 0; i < arrays; i++)
         stream.array[i] =
             slab_of(&state->slabs, unit) + (size_t)i * (state->array_bytes + STAGGER_BYTES);
@@ -235,11 +244,11 @@ static void close_bandwidth(struct gauge *gauge)
     free(gauge->state);
 }
 
-#    if defined(__x86_64__)
+#if defined(__x86_64__)
 enum { WRITE_ALLOCATES = 1 };
-#    else
+#else
 enum { WRITE_ALLOCATES = 0 }; /* Arm cores stream full lines without reading them first */
-#    endif
+#endif
 
 /* What a level and a team share: everything of a gauge but its operation. */
 struct place {
@@ -256,8 +265,8 @@ struct place {
 static int counted_bytes(const struct place *place, const struct stream_operation *operation,
                          char *text, size_t capacity)
 {
-    bool allocates =
-        !place->cache && WRITE_ALLOCATES && operation->stores && !operation->nontemporal;
+    bool allocates = !place->cache && WRITE_ALLOCATES && operation->stores &&
+                     !operation->in_place && !operation->nontemporal;
     int read = ELEMENT_BYTES * operation->loads, written = ELEMENT_BYTES * operation->stores;
     snprintf(text, capacity, "counts %d B read + %d B written%s per element", read, written,
              allocates ? " + 8 B write-allocate" : "");
@@ -285,7 +294,7 @@ static int add_gauge(struct probe_run *run, const struct place *place,
         free(state);
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for the bandwidth probe");
     }
-    size_t arrays = (size_t)(operation->loads + operation->stores);
+    size_t arrays = (size_t)array_count(operation);
     state->operation = operation;
     state->slabs = place->slabs;
     state->units = gauge->units = place->units;
@@ -429,7 +438,7 @@ static int collect_bandwidth(struct probe_run *run, struct error *error)
 extern const struct probe bandwidth_probe;
 const struct probe bandwidth_probe = {
     .name = "bandwidth",
-    .summary = "bytes/s of read, write, copy and triad in every cache and in DRAM",
+    .summary = "bytes/s of read, write, copy, triad and update in every cache and in DRAM",
     .collect = collect_bandwidth,
 };
 

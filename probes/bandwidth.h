@@ -9,7 +9,8 @@
  * at wrap_bytes. One flat loop, so that no branch is mispredicted at the end of a pass over a small
  * array. */
 struct stream {
-    char *array[3];    /* destination last: read uses [0], copy [0] -> [1], triad [0], [1] -> [2] */
+    char *array[3];    /* destination last: read uses [0], copy [0] -> [1], triad [0], [1] -> [2],
+                        * update [0] -> [0] */
     size_t wrap_bytes; /* a power of two */
     size_t begin_bytes, sweep_bytes; /* multiples of STREAM_STEP_BYTES */
 };
@@ -18,8 +19,9 @@ struct stream {
 enum { STREAM_STEP_BYTES = 512 };
 
 struct stream_operation {
-    const char *name;  /* read, write, copy, triad, write_nt, ... */
+    const char *name;  /* read, write, copy, triad, update, write_nt, ... */
     int loads, stores; /* arrays read and written */
+    int in_place;      /* 1: the array written is the one read, so that no write allocates */
     bool nontemporal;
     void (*run)(const struct stream *stream);
 };
