@@ -19,9 +19,9 @@ done
 exits "an unknown command is named" 2 "'frobnicate'|roofline --help" "$roofline" frobnicate
 
 # ---- words ----
-exits "an unknown specification" 2 "'no-such-machine'|list specs" "$roofline" theory no-such-machine
+exits "an unknown specification" 2 "'no-such-machine'|xeon-e5-2697-v2" "$roofline" theory no-such-machine
 exits "an unknown list" 2 "'nonsense'" "$roofline" list nonsense
-exits "an unknown kernel" 2 "'frob'|list kernels" "$roofline" bench frob
+exits "an unknown kernel" 2 "'frob'|gemm" "$roofline" bench frob
 exits "an unknown variant" 2 "'frob'" "$roofline" bench gemm --variant frob
 for command in probe bench; do
     exits "$command: an unknown ISA" 2 "'mmx'|sse2" "$roofline" $command --isa mmx
@@ -52,14 +52,14 @@ done <<-'SHAPES'
 	,,,|gemm
 SHAPES
 exits "a shape for all kernels that not all have" 2 "'m'" "$roofline" bench --shape m=8
-exits "more bytes than an address has" 4 "gemm" \
+exits "more bytes than an address has" 2 "'gemm'" \
     "$roofline" bench gemm --shape m=4000000000,n=4000000000,k=4000000000
-exits "more memory than there is" 4 "GB" \
+exits "more memory than there is" 4 "'gemm'|available" \
     "$roofline" bench gemm --shape m=1000000,n=1000000,k=16 --dtype f64 --budget quick
 
 # ---- files ----
 for command in plot report; do
-    exits "$command: a folder is needed" 2 "DIR" "$roofline" $command
+    exits "$command: a folder is needed" 2 "results directory" "$roofline" $command
     exits "$command: no such folder" 5 "'no-such-folder" "$roofline" $command no-such-folder
     mkdir -p empty
     exits "$command: an empty folder" 5 "machine.csv" "$roofline" $command empty
