@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "plot.h"
+#include "picture.h"
 #include "terminal.h"
 
 static const char usage[] =
@@ -55,8 +55,8 @@ static int draw(const struct figure *figure, const char *directory, const struct
         return terminal_plot(figure, terminal, stdout, error);
     }
     char stem[96];
-    plot_stem(&figure->key, stem, sizeof stem);
-    int result = plot_write(figure, directory, stem, error);
+    picture_stem(&figure->key, stem, sizeof stem);
+    int result = picture_write(figure, directory, stem, error);
     if (result == OK)
         printf("%s/%s.svg\n%s/%s.png\n", directory, stem, directory, stem);
     return result;

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "digest.h"
 #include "physics.h"
-#include "report.h"
 
 static const char usage[] =
     "usage: roofline report DIR [--check] [--csv|--json] [--help]\n"
@@ -38,7 +38,7 @@ static int print_results(const struct results *results, const char *directory, e
         return print_checks(results, directory, error);
     if (output != OUTPUT_TEXT)
         return print_table(&results->summary, output, error);
-    return report_print(results, terminal_columns(), stdout, error);
+    return digest_print(results, terminal_columns(), stdout, error);
 }
 
 static int run_report(const char *directory, enum output output, bool check)

@@ -1,7 +1,6 @@
-// figure.h - what one roofline plot shows: the ceilings and dots of one device, number format and
-// thread count.
+// figure.h - what one roofline plot shows: its lines, dots and axes.
 //
-// The drawing itself is left to plot.c (gnuplot) and terminal.c (characters): both draw the same
+// The drawing itself is left to picture.c (gnuplot) and terminal.c (characters): both draw the same
 // figure.
 #ifndef ROOFLINE_FIGURE_H
 #define ROOFLINE_FIGURE_H

@@ -260,24 +260,27 @@ static void add_badge(struct layout *layout, int i, const struct box *box)
     add_text(layout, STYLE_number, box->x, box->y, 0, 0xffffff, number);
 }
 
-/* A tick at the dot's own roof where that is not the line that is drawn: the clock or the memory of
- * a shared host moved between the rows. */
-static void add_own_roof(struct layout *layout, const struct figure_dot *dot)
+/* Whether a dot's own roof is off the line that is drawn: the clock or the memory of a shared host
+ * moved between the rows. */
+static bool has_own_roof(const struct figure *figure, const struct figure_dot *dot)
 {
-    const double visible_rel = 0.1, half_tick = 7;
-    const struct figure *figure = layout->figure;
+    const double visible_rel = 0.15;
     for (int i = 0; i < figure->line_count; i++) {
         const struct figure_line *line = &figure->line[i];
-        bool own = dot->bound == BOUND_COMPUTE ? !line->slanted && line->style == LINE_ROOF
-                                               : line->slanted && strcmp(line->label, dot->of) == 0;
+        bool over = dot->bound == BOUND_COMPUTE
+                        ? !line->slanted && line->style == LINE_ROOF
+                        : line->slanted && strcmp(line->label, dot->of) == 0;
         double drawn = line_at(line, dot->intensity_flops_per_byte);
-        if (!own || !(fabs(dot->roof_flops_per_second / drawn - 1) > visible_rel))
-            continue;
-        double x = layout_x(layout, dot->intensity_flops_per_byte);
-        double y = fmin(layout_y(layout, dot->roof_flops_per_second), layout->top);
-        add_stroke(layout, x, layout_y(layout, dot->flops_per_second), x, y, bound_rgb(dot->bound));
-        add_stroke(layout, x - half_tick, y, x + half_tick, y, bound_rgb(dot->bound));
+        if (over && fabs(dot->roof_flops_per_second / drawn - 1) > visible_rel)
+            return true;
     }
+    return false;
+}
+
+static void add_tick(struct layout *layout, double x, double y, enum bound bound)
+{
+    const double half = 8;
+    add_stroke(layout, x - half, y, x + half, y, bound_rgb(bound));
 }
 
 /* Badges that have room stand on their dot; the others aside, with a leader to a small dot at the
@@ -292,7 +295,9 @@ static void place_badges(struct layout *layout)
         double x = layout_x(layout, dot->intensity_flops_per_byte);
         double y = layout_y(layout, dot->flops_per_second);
         struct box box = badge_candidate(x, y, 0);
-        add_own_roof(layout, dot);
+        if (has_own_roof(figure, dot))
+            add_tick(layout, x, fmin(layout_y(layout, dot->roof_flops_per_second), layout->top),
+                     dot->bound);
         aside[i] = is_taken(layout, &box);
         if (!aside[i])
             add_badge(layout, i, &box);
@@ -467,6 +472,19 @@ static void add_legend(struct layout *layout)
     }
 }
 
+static void add_tick_legend(struct layout *layout)
+{
+    const struct figure *figure = layout->figure;
+    for (int i = 0; i < figure->dot_count; i++)
+        if (has_own_roof(figure, &figure->dot[i])) {
+            add_tick(layout, TABLE_X + BADGE_RADIUS, layout->remark_y, figure->dot[i].bound);
+            add_text(layout, STYLE_cell, TABLE_X + NAME_X, layout->remark_y, 0, grey,
+                     "own roof of a kernel, sampled beside it, off the line");
+            layout->remark_y -= ROW_HEIGHT;
+            return;
+        }
+}
+
 static void add_table(struct layout *layout)
 {
     double y = layout->top - 8;
@@ -480,6 +498,7 @@ static void add_table(struct layout *layout)
         add_row(layout, i, y - ROW_HEIGHT * (i + 1.15));
     layout->remark_y = y - ROW_HEIGHT * (layout->figure->dot_count + 1.8);
     add_legend(layout);
+    add_tick_legend(layout);
 }
 
 static int allocate(struct layout *layout, struct error *error)
@@ -489,7 +508,7 @@ static int allocate(struct layout *layout, struct error *error)
     int dots = layout->figure->dot_count;
     layout->text_capacity = 6 * dots + 2 * FIGURE_LINES_MAX + 16;
     layout->mark_capacity = 3 * dots + 8;
-    layout->stroke_capacity = 3 * dots + FIGURE_LINES_MAX;
+    layout->stroke_capacity = 3 * dots + FIGURE_LINES_MAX + 1;
     layout->text = calloc((size_t)layout->text_capacity, sizeof *layout->text);
     layout->mark = calloc((size_t)layout->mark_capacity, sizeof *layout->mark);
     layout->stroke = calloc((size_t)layout->stroke_capacity, sizeof *layout->stroke);

@@ -1,5 +1,4 @@
-// layout.h - where everything of a roofline plot stands, in pixels: no text over another, whatever
-// the data.
+// layout.h - where everything of a roofline plot stands, in pixels, without overlaps.
 //
 // Origin at the lower left. Deterministic: the same figure gives the same layout.
 #ifndef ROOFLINE_LAYOUT_H
@@ -18,7 +17,7 @@ struct box {
 
 bool boxes_overlap(const struct box *a, const struct box *b);
 
-/* Each style is a size, an alignment and a colour rule; plot.c draws them. STYLE(name, pixels,
+/* Each style is a size, an alignment and a colour rule; picture.c draws them. STYLE(name, pixels,
  * alignment) */
 #define TEXT_STYLES(STYLE)                                                                         \
     STYLE(title, 19, left)                                                                         \

@@ -88,15 +88,15 @@ static bool matches(const char *word, const char *wanted)
 }
 
 /* A regular store to DRAM first reads the line it writes, so `DRAM:write`, `copy` and `triad` move
- * more bytes than their code names; reads and non-temporal stores move just those. In a cache the
- * line is already there. */
+ * more bytes than their code names; reads, updates in place and non-temporal stores move just
+ * those. In a cache the line is there. */
 static bool moves_what_it_counts(const char *level)
 {
     if (!level_is(level, "DRAM"))
         return true;
     const char *operation = level + level_length(level);
     size_t length = strlen(operation);
-    return strcmp(operation, ":read") == 0 ||
+    return strcmp(operation, ":read") == 0 || strcmp(operation, ":update") == 0 ||
            (length > 3 && strcmp(operation + length - 3, "_nt") == 0);
 }
 

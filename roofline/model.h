@@ -1,5 +1,4 @@
-// model.h - the roofline model: which ceilings bound a measurement, what they allow, where they
-// meet.
+// model.h - the roofline model: which ceilings bound a row, what they allow, where they meet.
 //
 // attainable(I) = min(P, I x B): Williams, Waterman, Patterson 2009, doi:10.1145/1498765.1498785.
 // One P and one B per measurement: P is the fused multiply-add ceiling of its number format, B the

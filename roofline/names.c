@@ -64,7 +64,8 @@ static void choose_letters(struct pairs *pairs, const struct summary *const *row
     }
 }
 
-/* Pairs of equal value that stand side by side: m=n=k=1024. */
+/* Sizes of equal value that stand side by side are joined: m=n=k=1024; words like stride are not.
+ */
 static void print_pairs(const struct pairs *pairs, FILE *out)
 {
     const struct pair *open = NULL;
@@ -72,8 +73,8 @@ static void print_pairs(const struct pairs *pairs, FILE *out)
         const struct pair *pair = &pairs->pair[p];
         if (!pair->shown)
             continue;
-        bool joined =
-            open && span_equals(open->value, open->value_length, pair->value, pair->value_length);
+        bool joined = open && open->letter_length == 1 && pair->letter_length == 1 &&
+                      span_equals(open->value, open->value_length, pair->value, pair->value_length);
         if (open && !joined)
             fprintf(out, "=%.*s", open->value_length, open->value);
         fprintf(out, "%s%.*s", !open ? " " : joined ? "=" : ",", pair->letter_length, pair->letter);

@@ -1,5 +1,4 @@
-// physics.h - what no results may violate, whatever the machine: the checks of `roofline report DIR
-// --check`.
+// physics.h - what no results may violate: the checks of `roofline report DIR --check`.
 #ifndef ROOFLINE_PHYSICS_H
 #define ROOFLINE_PHYSICS_H
 

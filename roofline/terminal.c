@@ -1,5 +1,4 @@
-// terminal.c - a roofline in characters: lines as Braille dots (2 x 4 in a cell) or ASCII, kernels
-// as numbers.
+// terminal.c - a roofline in characters: Braille or ASCII lines, kernels as numbers.
 #include "terminal.h"
 
 #include <math.h>

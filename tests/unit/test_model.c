@@ -92,6 +92,8 @@ static void write_allocating_dram_operations_are_no_roof(void **state)
     struct roof roof = roof_of(&fixture->machine, fixture->row);
     assert_near(roof.bytes_per_second, 12e9);
     assert_string_equal(roof.memory, "DRAM:copy_nt");
+    add_ceiling(&fixture->machine, "bandwidth", "", "DRAM:update", 13e9);
+    assert_near(roof_of(&fixture->machine, fixture->row).bytes_per_second, 13e9);
 }
 
 static void every_operation_of_a_cache_is_a_roof(void **state)

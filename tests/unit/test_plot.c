@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "layout.h"
-#include "plot.h"
+#include "picture.h"
 #include "synthetic.h"
 #include "terminal.h"
 
@@ -179,10 +179,10 @@ static void safe_text_has_no_character_that_gnuplot_interprets(void **state)
 {
     (void)state;
     char text[] = "gemm `x` $(y) \"a\" 'b' |c\n\t\\{}@^_#<>&;!";
-    plot_safe_text(text);
+    picture_safe_text(text);
     assert_null(strpbrk(text, "`$\"'|\n\t\\{}@^#<>&;!"));
     char plain[] = "gemm m=n=k=1024, +50 % (x)/y-z.0_1";
-    plot_safe_text(plain);
+    picture_safe_text(plain);
     assert_string_equal(plain, "gemm m=n=k=1024, +50 % (x)/y-z.0_1");
 }
 
@@ -259,7 +259,7 @@ static void hostile_names_are_drawn_and_never_executed(void **state)
     struct figure_key key = {.device = "cpu", .dtype = "f32", .threads = 1};
     assert_int_equal(figure_build(&figure, &results, &key, &error), OK);
     assert_int_equal(figure.dot_count, 40);
-    if (plot_write(&figure, folder, "hostile", &error) != OK)
+    if (picture_write(&figure, folder, "hostile", &error) != OK)
         fail_msg("%s", error.text);
     assert_int_equal(unsetenv("TMPDIR"), 0);
     /* The two pictures and nothing else: no marker, no left-over folder. */
@@ -288,10 +288,10 @@ static void stems_are_plain_file_names(void **state)
     (void)state;
     char stem[96];
     struct figure_key key = {.device = "cpu", .dtype = "f32", .threads = 2};
-    plot_stem(&key, stem, sizeof stem);
+    picture_stem(&key, stem, sizeof stem);
     assert_string_equal(stem, "roofline-cpu-f32-2t");
     text_copy(key.device, sizeof key.device, "../`x` |'");
-    plot_stem(&key, stem, sizeof stem);
+    picture_stem(&key, stem, sizeof stem);
     assert_null(strpbrk(stem, "/`|' "));
 }
 
@@ -305,7 +305,7 @@ static void without_gnuplot_the_message_names_it(void **state)
     assert_non_null(mkdtemp(folder));
     figure_make(&figure, &results, 3);
     assert_int_equal(setenv("PATH", folder, 1), 0);
-    int result = plot_write(&figure, folder, "none", &error);
+    int result = picture_write(&figure, folder, "none", &error);
     assert_int_equal(setenv("PATH", path, 1), 0);
     assert_int_equal(result, SKIPPED);
     assert_non_null(strstr(error.text, "'gnuplot' is not installed"));

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "digest.h"
 #include "names.h"
-#include "report.h"
 #include "synthetic.h"
 
 #ifndef TEST_SOURCE_DIR
@@ -104,10 +104,10 @@ static void names_show_what_tells_rows_apart(void **state)
     text_copy(b.shape, sizeof b.shape, "m=9,n=9,k=8");
     text_copy(c.variant, sizeof c.variant, "y");
     text_copy(conv.kernel, sizeof conv.kernel, "conv2d");
-    text_copy(conv.shape, sizeof conv.shape, "n=1,c=3,h=7,w=7,stride=1");
+    text_copy(conv.shape, sizeof conv.shape, "n=1,c=3,h=7,w=7,stride=2,pad=2");
     const struct summary *alone[] = {&a, &conv};
     assert_name(alone, 2, 0, "gemm m=n=k=8");
-    assert_name(alone, 2, 1, "conv2d c=3,h=w=7");
+    assert_name(alone, 2, 1, "conv2d c=3,h=w=7,stride=2,pad=2");
     const struct summary *shapes[] = {&a, &b, &conv};
     assert_name(shapes, 3, 0, "gemm m=n=8");
     assert_name(shapes, 3, 1, "gemm m=n=9");
@@ -191,7 +191,7 @@ static void captured_results_give_the_captured_report(void **state)
         snprintf(directory, sizeof directory, "%s/golden/results/%s", TEST_SOURCE_DIR, machines[i]);
         assert_int_equal(results_read(&results, directory, &error), OK);
         FILE *out = open_memstream(&text, &length);
-        assert_int_equal(report_print(&results, 80, out, &error), OK);
+        assert_int_equal(digest_print(&results, 80, out, &error), OK);
         fclose(out);
         assert_golden(directory, "report.txt", text);
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))

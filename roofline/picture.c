@@ -1,6 +1,5 @@
-// plot.c - data files and a constant script for gnuplot; runs it in a private folder and takes the
-// pictures.
-#include "plot.h"
+// picture.c - data files and a constant script for gnuplot, run in a private folder.
+#include "picture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +49,7 @@ static const char *const text_files[] = {
 
 enum { FIXED_FILES = sizeof fixed_files / sizeof *fixed_files, PNG_SCALE = 2 };
 
-void plot_safe_text(char *text)
+void picture_safe_text(char *text)
 {
     static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                " _.,=+/()%-";
@@ -59,10 +58,10 @@ void plot_safe_text(char *text)
             *text = '?';
 }
 
-void plot_stem(const struct figure_key *key, char *stem, size_t capacity)
+void picture_stem(const struct figure_key *key, char *stem, size_t capacity)
 {
     text_format(stem, capacity, "roofline-%s-%s-%.0ft", key->device, key->dtype, key->threads);
-    plot_safe_text(stem);
+    picture_safe_text(stem);
     for (char *p = stem; *p; p++)
         if (strchr(" /?()%", *p))
             *p = '_';
@@ -228,7 +227,7 @@ static int write_texts(const char *folder, const struct layout *layout, int styl
         struct text text = layout->text[i];
         if ((int)text.style != style)
             continue;
-        plot_safe_text(text.text);
+        picture_safe_text(text.text);
         fprintf(file, "%.9g\t%.9g\t%s\t%u\n", text_anchor(&text), text.box.y, text.text, text.rgb);
     }
     return finish(file, text_files[style], error);
@@ -457,8 +456,8 @@ static void remove_folder(const char *folder)
     rmdir(folder);
 }
 
-int plot_write(const struct figure *figure, const char *directory, const char *stem,
-               struct error *error)
+int picture_write(const struct figure *figure, const char *directory, const char *stem,
+                  struct error *error)
 {
     struct layout layout;
     char folder[1024];

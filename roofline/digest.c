@@ -1,5 +1,5 @@
-// report.c - machine, ceilings, kernels and caveats as text.
-#include "report.h"
+// digest.c - machine, ceilings, kernels and caveats as text.
+#include "digest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -242,7 +242,7 @@ static int print_caveats(const struct results *results, int columns, FILE *out, 
     return OK;
 }
 
-int report_print(const struct results *results, int columns, FILE *out, struct error *error)
+int digest_print(const struct results *results, int columns, FILE *out, struct error *error)
 {
     columns = columns < 80 ? 80 : columns > 120 ? 120 : columns;
     print_machine(results, columns, out);
