@@ -110,18 +110,20 @@ INCLUDES_roofline := -Iroofline
 INCLUDES_cli := -Icli -Iprobes -Ikernels -Iroofline
 INCLUDES_tests := $(INCLUDES_cli) -DTEST_SOURCE_DIR='"$(CURDIR)/tests"'
 INCLUDES = $(INCLUDES_$(firstword $(subst /, ,$*)))
+# Flags that do not change what an object does; WERROR=1 is for CI.
+OBJECT_FLAGS = $(if $(WERROR),-Werror) -MMD -MP -c
 
 $(BUILD)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 	@mkdir -p $(@D)
 	$(SAY)
-	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES) $(ALL_CFLAGS) $(FLAGS_$*) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES) $(ALL_CFLAGS) $(FLAGS_$*) $(OBJECT_FLAGS) -o $@ $<
 
 define ISA_RULE
 $(BUILD)/$(1)-$(2)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 	@mkdir -p $$(@D)
 	$$(SAY)
 	$$(Q)$$(CC) $$(CPPFLAGS) $$(INCLUDES) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) \
-	    -DISA=$(1) -DDTYPE=$(2) $(if $(WERROR),-Werror) -MMD -MP -c -o $$@ $$<
+	    -DISA=$(1) -DDTYPE=$(2) $$(OBJECT_FLAGS) -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),$(eval $(call ISA_RULE,$(isa),$(dtype)))))
 

@@ -45,7 +45,7 @@ exits() {
     "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || got=$?
     [ "$got" -eq "$code" ] || bad="exit code $got, not $code"
     while read -r -d '|' word; do
-        [ -z "$word" ] || grep -qF -- "$word" "$scratch/err" || bad="$bad; no '$word' in the message"
+        [ -z "$word" ] || grep -qF -- "$word" "$scratch/err" || bad="$bad; no '$word' in it"
     done <<<"$words|"
     if [ -z "$bad" ]; then
         pass "$name"

@@ -13,13 +13,14 @@ check "--help names every command" bash -c \
 check "--version names the program" bash -c "'$roofline' --version | grep -q '^roofline [0-9]'"
 for command in $commands; do
     exits "$command --help" 0 "" "$roofline" "$command" --help
-    check "$command --help says how to use it on stdout" grep -q "usage: roofline $command" out
+    check "$command --help says how to use it" grep -q "usage: roofline $command" out
     exits "$command --frobnicate is named" 2 "frobnicate" "$roofline" "$command" --frobnicate
 done
 exits "an unknown command is named" 2 "'frobnicate'|roofline --help" "$roofline" frobnicate
 
 # ---- words ----
-exits "an unknown specification" 2 "'no-such-machine'|xeon-e5-2697-v2" "$roofline" theory no-such-machine
+exits "an unknown specification" 2 "'no-such-machine'|xeon-e5-2697-v2" \
+    "$roofline" theory no-such-machine
 exits "an unknown list" 2 "'nonsense'" "$roofline" list nonsense
 exits "an unknown kernel" 2 "'frob'|gemm" "$roofline" bench frob
 exits "an unknown variant" 2 "'frob'" "$roofline" bench gemm --variant frob
