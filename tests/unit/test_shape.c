@@ -1,0 +1,113 @@
+// test_shape.c - shapes as text: what is accepted, what is refused and in which words.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run.h"
+
+static const struct letter letters[] = {
+    {"m", -1, 0, "rows"}, {"n", -1, 1, "columns"}, {"stride", 1, 1, "step"}};
+enum { LETTERS = sizeof letters / sizeof *letters };
+
+static void equal_shapes_are_equal_texts(void **state)
+{
+    (void)state;
+    struct shape shape;
+    struct error error;
+    char text[64];
+    assert_int_equal(shape_parse(&shape, "n=3,m=0", letters, LETTERS, "x", &error), OK);
+    shape_format(&shape, letters, LETTERS, text, sizeof text);
+    assert_string_equal(text, "m=0,n=3,stride=1");
+    assert_int_equal(shape_parse(&shape, text, letters, LETTERS, "x", &error), OK);
+    assert_int_equal(shape.value[1], 3);
+}
+
+static void a_wrong_shape_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"m=1", "letter 'n' of 'x' (columns) is missing"},
+        {"m=1,n=2,q=3", "no letter 'q'"},
+        {"m=1,n=2,n=3", "given twice"},
+        {"m=1,n", "'n' in the shape of 'x' is not letter=value"},
+        {"m=1,n=", "not a whole number"},
+        {"m=1,n=2x", "not a whole number"},
+        {"m=1,n= 2", "not a whole number"},
+        {"m=1,n=1e3", "not a whole number"},
+        {"m=1,n=0", "smallest allowed is 1"},
+        {"m=-1,n=1", "smallest allowed is 0"},
+        {"m=1,n=99999999999999999999", "largest allowed"},
+        {"m=1,n=2000000000000", "largest allowed"},
+        {"", "is missing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct shape shape;
+        struct error error;
+        int result = shape_parse(&shape, cases[i].text, letters, LETTERS, "x", &error);
+        if (result != FAILED || error.fault != FAULT_USAGE || !strstr(error.text, cases[i].words))
+            fail_msg("'%s': %s", cases[i].text, result == OK ? "accepted" : error.text);
+    }
+}
+
+static void a_level_stands_for_the_largest_size_that_fits(void **state)
+{
+    (void)state;
+    const struct level_bytes levels = {24000, 240000, NAN, 3e8};
+    const struct kernel *triad = kernel_find("triad");
+    struct shape shape;
+    struct error error;
+    assert_int_equal(run_shape(&shape, triad, "n=@L1", DTYPE_f32, &levels, &error), OK);
+    assert_int_equal(shape.value[0], 24000 / 12 / 64 * 64);
+    assert_int_equal(run_shape(&shape, triad, "n=@DRAM", DTYPE_f64, &levels, &error), OK);
+    assert_int_equal(shape.value[0], 300000000 / 24 / 64 * 64);
+    const struct kernel *gemm = kernel_find("gemm");
+    assert_int_equal(run_shape(&shape, gemm, "m=8,n=@L2,k=64", DTYPE_f32, &levels, &error), OK);
+    double bytes = 4. * (8 * 64 + 64 * (double)shape.value[1] + 8 * (double)shape.value[1]);
+    assert_true(bytes <= 240000 && bytes > 240000 - 64 * 72 * 4);
+    assert_int_equal(run_shape(&shape, triad, "n=@L3", DTYPE_f32, &levels, &error), SKIPPED);
+    assert_non_null(strstr(error.text, "@L3"));
+    assert_int_equal(run_shape(&shape, triad, "n=@L5", DTYPE_f32, &levels, &error), FAILED);
+    assert_int_equal(run_shape(&shape, triad, "q=@L1", DTYPE_f32, &levels, &error), FAILED);
+    assert_int_equal(run_shape(&shape, gemm, "m=@L1,n=@L1,k=1", DTYPE_f32, &levels, &error),
+                     FAILED);
+}
+
+static void a_convolution_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "c=4,h=8,w=8,k=6,r=3,s=3,groups=4",
+        "c=3,h=8,w=8,k=6,r=3,s=3,groups=2",
+        "c=1,h=2,w=8,k=1,r=3,s=3",
+        "c=1,h=8,w=8,k=1,r=3,s=3,dilation=4",
+        "c=1,h=8,w=8,k=1,r=1099511627776,s=1099511627776,dilation=1099511627776",
+        "c=1,h=1,w=1,k=1,r=1,s=1,pad=1099511627776,stride=1099511627776"};
+    const struct kernel *conv2d = kernel_find("conv2d");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct shape shape;
+        struct error error;
+        assert_int_equal(
+            shape_parse(&shape, texts[i], conv2d->letters, conv2d->letter_count, "conv2d", &error),
+            OK);
+        if (conv2d->check(&shape, &error) != FAILED || error.fault != FAULT_USAGE)
+            fail_msg("'%s' is accepted", texts[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_shapes_are_equal_texts),
+        cmocka_unit_test(a_wrong_shape_is_refused_by_name),
+        cmocka_unit_test(a_level_stands_for_the_largest_size_that_fits),
+        cmocka_unit_test(a_convolution_that_cannot_be_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
