@@ -178,6 +178,21 @@ $(BUILD)/tests/unit/test_out_of_memory: private LDFLAGS += \
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
 	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
 
+# Other CPUs: the native variants test on older ones, and one for aarch64, linked from
+# what needs no library but the C library and OpenMP.
+.PHONY: test-emulated
+test-emulated: $(PROGRAM) $(BUILD)/tests/variants/test_variants ## kernels on CPUs this one is not
+	@! command -v aarch64-linux-gnu-gcc >/dev/null || $(MAKE) ARCH=aarch64 CONFIG=aarch64 \
+	    CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar build/aarch64/tests/cross/variants
+	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) tests/run tests/cross/test_emulated.sh
+
+$(BUILD)/tests/cross/variants: $(BUILD)/tests/variants/test_variants.o \
+    $(BUILD)/tests/cross/stand_ins.o $(filter-out $(BUILD)/base/host.o,$(OBJECTS)) $(BODY_OBJECTS)
+	$(SAY)
+	@rm -f $@.a
+	$(Q)$(AR) rcs $@.a $^
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $@.a -lm
+
 # libFuzzer comes with clang; new inputs that it finds interesting stay in build/fuzz/corpus.
 FUZZ_SECONDS ?= 20
 fuzz: | check-deps ## fuzz the CSV reader (needs clang; FUZZ_SECONDS=)

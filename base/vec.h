@@ -30,7 +30,11 @@
 #define VEC_BYTES_neon 16
 #define VEC_BYTES VEC_CAT(VEC_BYTES_, ISA)
 /* Architectural vector registers: decides tile sizes. */
+#if defined(__aarch64__)
+#define VEC_REGISTERS_scalar 32
+#else
 #define VEC_REGISTERS_scalar 16
+#endif
 #define VEC_REGISTERS_sse2 16
 #define VEC_REGISTERS_avx 16
 #define VEC_REGISTERS_avx2 16
