@@ -142,7 +142,7 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.c Makefile $(BUILD)/flags | check-deps
 $(BUILD)/flags $(BUILD)/commit: FORCE | check-deps
 	@mkdir -p $(@D)
 	@echo "$(STAMP_$(@F))" | cmp -s - $@ || echo "$(STAMP_$(@F))" >$@
-STAMP_flags = $(CC) $(shell $(CC) -dumpfullversion) $(ALL_CFLAGS) $(LDFLAGS) $(PAPI)
+STAMP_flags = $(shell $(CC) --version | head -n 1) $(ALL_CFLAGS) $(LDFLAGS) $(PAPI)
 STAMP_commit = $(or $(shell git --no-optional-locks describe --always --dirty 2>/dev/null),unknown)
 
 $(BUILD)/base/provenance.o: $(BUILD)/commit

@@ -46,7 +46,6 @@ else
 	Conroe scalar sse2
 	SandyBridge scalar sse2 avx
 	Haswell scalar sse2 avx avx2
-	EPYC-Milan scalar sse2 avx avx2
 	CPUS
 fi
 

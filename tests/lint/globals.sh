@@ -16,10 +16,11 @@ if [[ "$build" == *sanitize* ]]; then
     exit
 fi
 
-# Sections by name, because read-only tables of pointers are relocated data to nm.
+# Sections by name, because read-only tables of pointers are relocated data to nm. The lock behind an
+# OpenMP critical section is the compiler's.
 objdump -t "$build/libroofline.a" | awk '
     /:     file format/ {object = $1; sub(/:$/, "", object)}
-    / O (\.data|\.bss|\.tdata|\.tbss|\*COM\*)(\.[a-z]+)?\t/ && !/\.data\.rel\.ro/ {
+    / O (\.data|\.bss|\.tdata|\.tbss|\*COM\*)(\.[a-z]+)?\t/ && !/\.data\.rel\.ro|\.gomp_critical/ {
         symbol = $NF
         sub(/\.[0-9]+$/, "", symbol)
         print object, symbol

@@ -22,28 +22,35 @@ rows() {
         }' probes/compute.c
 }
 
-# loops OBJECT: of every function with one its last innermost loop: name FMAs MULs ADDs memory stack
+# loops OBJECT: of every function that calculates in a loop the innermost one:
+# name FMAs MULs ADDs operands-in-memory of-these-on-the-stack
 loops() {
     objdump -d --no-show-raw-insn "$1" | awk '
         function hexadecimal(text,   i, value) {
-            value = 0
             for (i = 1; i <= length(text); i++)
                 value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
             return value
         }
-        function close_function() {
-            if (name != "" && best_end) {
-                f = mu = a = memory = stack = 0
-                for (i = best_start; i <= best_end; i++) {
-                    f += mnemonic[i] ~ /^vfn?m(add|sub)/
-                    mu += mnemonic[i] ~ /^v?mul[ps][sd]$/
-                    a += mnemonic[i] ~ /^v?add[ps][sd]$/
-                    memory += operands[i] ~ /\(%/
-                    stack += operands[i] ~ /\(%rsp|\(%rbp/
-                }
-                print name, f, mu, a, memory, stack
+        # Counts from the jump back to its target; keeps the loop with most FMAs (else with most
+        # arithmetic), of several the innermost.
+        function close_loop(target,   i, f, mu, a, memory, stack, score) {
+            for (i = count; i >= 1 && where[i] >= target; i--) {
+                f += mnemonic[i] ~ /^vfn?m(add|sub)/
+                mu += mnemonic[i] ~ /^v?mul[ps][sd]$/
+                a += mnemonic[i] ~ /^v?add[ps][sd]$/
+                memory += operands[i] ~ /\(%/
+                stack += operands[i] ~ /\(%rsp/
             }
-            count = best_end = 0
+            score = f ? 1000 * f : mu + a
+            if (score > best || (score && score == best && count - i < shortest)) {
+                best = score
+                shortest = count - i
+                found = name " " f + 0 " " mu + 0 " " a + 0 " " memory + 0 " " stack + 0
+            }
+        }
+        function close_function() {
+            if (best) print found
+            count = best = 0
         }
         /^[0-9a-f]+ </ {close_function(); name = $2; gsub(/[<>:]/, "", name); next}
         /^ +[0-9a-f]+:\t/ {
@@ -51,14 +58,7 @@ loops() {
             where[++count] = hexadecimal($1)
             mnemonic[count] = $2
             operands[count] = $3
-            if ($2 ~ /^j/ && hexadecimal($3) <= where[count]) {
-                target = hexadecimal($3)
-                for (i = count; i >= 1 && where[i] >= target; i--) start = i
-                if (count - start > best_end - best_start || !best_end) {
-                    best_start = start
-                    best_end = count
-                }
-            }
+            if ($2 ~ /^j/ && hexadecimal($3) <= where[count]) close_loop(hexadecimal($3))
         }
         END {close_function()}'
 }
@@ -94,6 +94,32 @@ for object in "$build"/{scalar,sse2,avx,avx2,avx512}-f{32,64}/probes/compute.o; 
         [[ "$symbol" != fma* || "$object" != */avx-* ]] || continue
         holds "$object" "$symbol" "$fmas" "$muls" "$adds"
     done < <(rows)
+done
+
+# The register tile of kernels/tile.h: rows x vectors accumulators stay in registers while a column
+# of A and a row of B are read once per step.
+tile_holds() {
+    local isa=$1 kernel=$2 rows=$3 vectors=$4 f memory stack times
+    read -r _ f _ _ memory stack < <(grep -E "^multiply_panel_$vectors(\.[a-z.0-9]+)? " \
+        "$scratch/loops")
+    times=$((${f:-0} / (rows * vectors)))
+    if [ "$times" -ge 1 ] && [ "$f" -eq $((times * rows * vectors)) ] && [ "$stack" -eq 0 ] &&
+        [ "$memory" -le $((times * (rows + vectors))) ]; then
+        pass "$isa $kernel: a tile of $rows x $vectors vectors stays in registers"
+    else
+        fail "$isa $kernel: tile of $rows x $vectors: ${f:-no} FMAs, ${memory:-?} in memory, \
+${stack:-?} on the stack"
+    fi
+}
+
+for kernel in gemm conv2d; do
+    for isa in avx2-f32 avx2-f64 avx512-f32 avx512-f64; do
+        loops "$build/$isa/kernels/$kernel.o" >"$scratch/loops"
+        case $isa in
+        avx2-*) tile_holds "$isa" $kernel 6 2 ;;
+        avx512-*) tile_holds "$isa" $kernel 8 3 ;;
+        esac
+    done
 done
 
 done_testing
