@@ -41,12 +41,13 @@ struct pace measure_pace(const struct work *work, double seconds);
 /* Monotonic time in seconds. */
 double seconds_now(void);
 
-/* Runs a chain of `links` (a multiple of 16) dependent register-register adds: one cycle each.
- * Register operands, because Golden Cove's renamer executes adds of small immediates ahead of time:
- * a chain of `add $1` reads four times the clock there (docs/estimators.md). */
-void clock_chain(long links);
+/* Runs a chain of dependent register-register adds for that many cycles (a multiple of 16), one
+ * each. Register operands, because Golden Cove's renamer executes adds of small immediates ahead of
+ * time: a chain of `add $1` reads four times the clock there (docs/estimators.md). */
+void clock_chain(long cycles);
 
-/* Core clock of the calling thread: a chain of 16384 links, timed. */
+/* Core clock of the calling thread: the faster of a chain of adds and, on x86, one of multiplies.
+ */
 double clock_hertz_now(void);
 
 /* The number of repeats, at least 1, for which `work` with *repeats = that number lasts `seconds`.

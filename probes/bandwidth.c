@@ -21,8 +21,9 @@ ALWAYS_INLINE void sweep(const struct stream *stream, const int loads, const int
     vec factor = vec_all(1); /* values stay what they are however often an update passes */
     PIN(factor);
     /* Copies, because stores might otherwise change what `stream` points to. */
-    const char *const first_array = stream->array[0], *const second_array = stream->array[1];
-    char *const target_array = stream->array[in_place ? 0 : loads];
+    const char *const first_array = stream->array[0];
+    const char *const second_array = stream->array[loads > 1 ? 1 : 0];
+    char *const target_array = stream->array[in_place || stores == 0 ? 0 : loads];
     const size_t mask = stream->wrap_bytes - 1;
     size_t offset = stream->begin_bytes & mask;
     for (size_t left = stream->sweep_bytes; left > 0; left -= VECTORS * sizeof(vec)) {
@@ -139,7 +140,8 @@ struct bandwidth_state {
     const int *units; /* borrowed; NULL: thread i on unit i */
     size_t array_bytes;
     bool dram;
-    size_t begin_bytes, sweep_bytes; /* of each array in one sample */
+    size_t begin_bytes, sweep_bytes; /* of each array in one pass */
+    long passes;                     /* of one call */
 };
 
 static int array_count(const struct stream_operation *operation)
@@ -159,7 +161,7 @@ static struct stream stream_of(const struct bandwidth_state *state, struct membe
     struct stream stream = {
         .wrap_bytes = state->dram ? (size_t)1 << 62 : state->array_bytes,
         .begin_bytes = state->begin_bytes,
-        .sweep_bytes = state->sweep_bytes,
+        .sweep_bytes = state->sweep_bytes * (size_t)state->passes,
     };
     int arrays = array_count(state->operation);
     for (int i = 0; i < arrays; i++)
@@ -302,7 +304,7 @@ static int add_gauge(struct probe_run *run, const struct place *place,
     gauge->state = state;
     gauge->close = close_bandwidth;
     gauge->work = (struct work){fill_cache, run_stream, state, place->workers};
-    long passes = 1;
+    state->passes = 1;
     if (state->dram) {
         size_t slab = place->workers > 1 ? state->slabs.other_bytes : state->slabs.first_bytes;
         state->array_bytes = (slab - SLACK_BYTES) / arrays;
@@ -312,15 +314,14 @@ static int add_gauge(struct probe_run *run, const struct place *place,
         double set = working_set_bytes(run->host, place->cache, place->workers);
         state->array_bytes = power_of_two_below(set / (double)arrays);
         state->sweep_bytes = state->array_bytes;
-        double once = measure_sample(&gauge->work).seconds;
-        once = measure_sample(&gauge->work).seconds; /* the first one may have been cold */
         gauge->paced = place->cache->level < 3 && place->workers <= run->host->cores;
-        passes = 1 + (long)((gauge->paced ? slice_seconds : sample_seconds) / once);
-        state->sweep_bytes *= (size_t)passes;
+        measure_calibrate(&gauge->work, &state->passes,
+                          gauge->paced ? slice_seconds : sample_seconds);
     }
     char counted[96];
     int bytes = counted_bytes(place, operation, counted, sizeof counted);
-    gauge->amount = (double)(state->sweep_bytes / ELEMENT_BYTES) * bytes * place->workers;
+    double swept = (double)state->sweep_bytes * (double)state->passes;
+    gauge->amount = swept / ELEMENT_BYTES * bytes * place->workers;
     describe(place, operation, &gauge->row);
     text_format(gauge->row.source, sizeof gauge->row.source, "%zu x %zu KiB per worker; %s", arrays,
                 state->array_bytes / 1024, counted);

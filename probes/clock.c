@@ -1,5 +1,5 @@
-// clock.c - the core clock: by a chain of dependent adds, which works without a PMU, and by counted
-// cycles.
+// clock.c - the core clock: by chains of dependent instructions, which work without a PMU, and by
+// counted cycles.
 #include <math.h>
 #include <stdlib.h>
 
@@ -7,14 +7,14 @@
 #include "probe.h"
 #include "stats.h"
 
-/* 0.2 to 1 ms: long against an interruption of the timestamp, short against a drift. */
-enum { SAMPLE_LINKS = 1 << 20, PMU_SAMPLES = 15 };
+/* Cycles of a counted sample, 0.2 to 1 ms: long against a time stamp, short against a drift. */
+enum { COUNTED_CYCLES = 1 << 20, COUNTED_SAMPLES = 15 };
 
-static void run_chain(void *context, struct member member)
+/* A pace reads the clock beside its slices: here there is nothing else to do in them. */
+static void do_nothing(void *context, struct member member)
 {
     (void)context;
     (void)member;
-    clock_chain(SAMPLE_LINKS);
 }
 
 static struct ceiling clock_key(const char *level)
@@ -33,21 +33,22 @@ static int add_gauge(struct probe_run *run, int workers, struct error *error)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for the clock probe");
     gauge->row = clock_key("clock:chain");
     gauge->row.workers = workers;
-    gauge->work = (struct work){NULL, run_chain, NULL, workers};
-    gauge->amount = SAMPLE_LINKS;
+    gauge->work = (struct work){NULL, do_nothing, NULL, workers};
+    gauge->paced = true;
     text_copy(gauge->row.source, sizeof gauge->row.source,
-              "dependent register-register adds, one per cycle; with more workers the slowest");
+              "chains of dependent adds (1 cycle) and multiplies (3), the faster one; mean of the "
+              "workers");
     return OK;
 }
 
 static int count_cycles(struct counters *counters, struct ceiling *row)
 {
-    double hertz[PMU_SAMPLES];
+    double hertz[COUNTED_SAMPLES];
     size_t samples = 0;
-    for (int i = 0; i < PMU_SAMPLES; i++) {
+    for (int i = 0; i < COUNTED_SAMPLES; i++) {
         counters_start(counters);
         double start = seconds_now();
-        clock_chain(SAMPLE_LINKS);
+        clock_chain(COUNTED_CYCLES);
         double seconds = seconds_now() - start;
         double cycles = counters_stop(counters).cycles;
         if (!isnan(cycles)) /* the counter was scheduled all the time */
@@ -102,6 +103,6 @@ static int collect_clock(struct probe_run *run, struct error *error)
 extern const struct probe clock_probe;
 const struct probe clock_probe = {
     .name = "clock",
-    .summary = "core clock by a chain of dependent adds and by counted cycles",
+    .summary = "core clock by chains of dependent instructions and by counted cycles",
     .collect = collect_clock,
 };

@@ -128,6 +128,8 @@ struct reading gauge_sample(const struct gauge *gauge)
 {
     if (gauge->paced) {
         struct pace pace = measure_pace(&gauge->work, pace_seconds);
+        if (strcmp(gauge->row.unit, "Hz") == 0)
+            return (struct reading){pace.clock_hertz, pace.clock_hertz};
         double per_call = gauge->amount / gauge->work.threads;
         return (struct reading){pace.calls_per_second * per_call, pace.clock_hertz};
     }
