@@ -315,8 +315,11 @@ static int add_gauge(struct probe_run *run, const struct place *place,
         state->array_bytes = power_of_two_below(set / (double)arrays);
         state->sweep_bytes = state->array_bytes;
         gauge->paced = place->cache->level < 3 && place->workers <= run->host->cores;
+        /* With one worker: each has as much to do, and several may wait for each other. */
+        gauge->work.threads = 1;
         measure_calibrate(&gauge->work, &state->passes,
                           gauge->paced ? slice_seconds : sample_seconds);
+        gauge->work.threads = place->workers;
     }
     char counted[96];
     int bytes = counted_bytes(place, operation, counted, sizeof counted);

@@ -106,9 +106,11 @@ static int add_gauge(struct probe_run *run, const struct ceiling *key,
     gauge->row.workers = workers;
     gauge->state = state;
     gauge->close = close_compute;
-    gauge->work = (struct work){warm_up, run_loop, state, workers};
+    gauge->work = (struct work){warm_up, run_loop, state, 1};
     gauge->paced = workers <= run->host->cores;
+    /* With one worker: each has as much to do, and several may wait for each other. */
     measure_calibrate(&gauge->work, &state->passes, gauge->paced ? slice_seconds : sample_seconds);
+    gauge->work.threads = workers;
     gauge->amount = (double)loop->flops * (double)state->passes * workers;
     text_format(gauge->row.source, sizeof gauge->row.source, "registers only; a pass is %s",
                 loop->form);
