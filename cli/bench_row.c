@@ -64,7 +64,7 @@ static double capacity_bytes(const struct bench *bench, int rank, int threads)
     double fits = 0, too_large = 0x1p50;
     while (too_large - fits > line_bytes) {
         double middle = (fits + too_large) / 2;
-        if (level_rank(probe_level(&bench->probe, middle, threads)) <= rank)
+        if (level_rank(host_level(&bench->host, middle, threads)) <= rank)
             fits = middle;
         else
             too_large = middle;
@@ -85,16 +85,17 @@ struct level_bytes bench_levels(const struct bench *bench, int threads)
 {
     const struct host *host = &bench->host;
     /* Beyond four times the last cache (STREAM's rule, www.cs.virginia.edu/stream/ref.html) nothing
-     * of one call is left for the next. Where that cache is large, twice it: the arrays and those
-     * of the bandwidth gauges then stay below 1 GiB with 100 MiB of cache. */
-    const double inner_part = 2. / 3, plenty_bytes = 192 << 20;
+     * of one call is left for the next; at least 96 MiB, for a cache may be larger than it is said
+     * to be. Where it is large, twice it: the arrays and those of the bandwidth gauges then stay
+     * below 1 GiB with 100 MiB of cache. */
+    const double inner_part = 2. / 3, least_bytes = 96 << 20, plenty_bytes = 192 << 20;
     double last = 0;
     for (int i = 0; i < host->cache_count; i++) {
         int instances = host->cache[i].instances < threads ? host->cache[i].instances : threads;
         last = host->cache[i].size_bytes * instances;
     }
     double l1 = capacity_bytes(bench, 1, threads);
-    double dram = last > 0 ? fmax(2 * last, fmin(4 * last, plenty_bytes)) : plenty_bytes;
+    double dram = fmax(2 * last, fmin(fmax(4 * last, least_bytes), plenty_bytes));
     return (struct level_bytes){.l1 = l1 > 0 ? inner_part * l1 : NAN,
                                 .l2 = middle_bytes(bench, 2, threads),
                                 .l3 = middle_bytes(bench, 3, threads),
@@ -279,7 +280,7 @@ static int fill_row(struct bench *bench, struct measurement *row, struct run *ru
     row->flops = run->flops;
     row->bytes_min = run->bytes;
     text_copy(row->level, sizeof row->level,
-              probe_level(&bench->probe, run->operand_bytes, run->threads));
+              host_level(&bench->host, run->operand_bytes, run->threads));
     if (run_verify(run, &row->error_rel, error) != OK) {
         if (error->fault != FAULT_WRONG)
             return FAILED;

@@ -333,8 +333,6 @@ static int add_gauge(struct probe_run *run, const struct place *place,
 
 static int add_operations(struct probe_run *run, const struct place *place, struct error *error)
 {
-    if (place->cache && place->cache->level == run->phantom_level)
-        return OK; /* the latency probe has said so in a row */
     if (place->cache && working_set_bytes(run->host, place->cache, place->workers) == 0) {
         struct ceiling key = {0};
         describe(place, operations[place->isa], &key);

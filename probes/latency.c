@@ -153,7 +153,8 @@ static double quick_seconds(const struct gauge *gauge)
 
 /* CPUID and hwloc list what the chip has. In a virtual machine the share of an outer cache may be
  * next to nothing (cache allocation, busy neighbours): then its set is as slow as DRAM, and the
- * level would be a second DRAM line under a false name. */
+ * level would be a second DRAM line under a false name. It is dropped from the host, so that nobody
+ * else believes in it. */
 static const double phantom_ratio = 0.8;
 
 static int drop_phantom(struct probe_run *run, int last, int dram, struct error *error)
@@ -163,18 +164,19 @@ static int drop_phantom(struct probe_run *run, int last, int dram, struct error 
     if (cache_seconds < phantom_ratio * dram_seconds)
         return OK;
     const struct cache *cache = &run->host->cache[run->host->cache_count - 1];
-    run->phantom_level = cache->level;
-    text_format(
-        run->phantom_why, sizeof run->phantom_why,
-        "hwloc lists %.0f MiB, but %.0f MiB take %.0f ns per load and DRAM %.0f: this machine's "
-        "share of the cache is not usable now, data beyond L%d count as DRAM",
-        cache->size_bytes / (1 << 20), set_of(run->host, run->host->cache_count - 1) / (1 << 20),
-        cache_seconds * 1e9, dram_seconds * 1e9, cache->level - 1);
+    char why[256];
+    text_format(why, sizeof why,
+                "hwloc lists %.0f MiB, but %.0f MiB take %.0f ns per load and DRAM %.0f: this "
+                "machine's share of the cache is not usable now, data beyond L%d count as DRAM",
+                cache->size_bytes / (1 << 20),
+                set_of(run->host, run->host->cache_count - 1) / (1 << 20), cache_seconds * 1e9,
+                dram_seconds * 1e9, cache->level - 1);
+    run->host->cache_count--;
     struct gauge phantom = run->gauges[last];
     memmove(&run->gauges[last], &run->gauges[last + 1],
             (size_t)(run->gauge_count - last - 1) * sizeof *run->gauges);
     run->gauge_count--;
-    int result = probe_skip(run, &phantom.row, run->phantom_why, error);
+    int result = probe_skip(run, &phantom.row, why, error);
     close_latency(&phantom);
     return result;
 }

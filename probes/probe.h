@@ -42,10 +42,7 @@ struct request {
 
 /* What a probe works on. */
 struct probe_run {
-    const struct host *host;
-    int phantom_level; /* a cache that hwloc lists but that loads do not find (probes/latency.c); 0:
-                          none */
-    char phantom_why[256];
+    struct host *host; /* borrowed; the latency probe drops a cache that loads do not find */
     const struct request *request;
     struct table *machine; /* ceilings; a probe may append rows that need no samples */
     struct gauge *gauges;  /* owned by the run */
@@ -92,9 +89,6 @@ void *probe_reserve(struct probe_run *run, double bytes, const char *purpose, st
  * docs/estimators.md. */
 int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
                   struct error *error);
-
-/* host_level() without the phantom: where data of that size lie on this machine. */
-const char *probe_level(const struct probe_run *run, double bytes, int threads);
 
 /* The gauge of a key, NULL where there is none: level "fma" or "DRAM:read". */
 struct gauge *probe_find_gauge(struct probe_run *run, const char *level, const char *dtype,

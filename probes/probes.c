@@ -139,14 +139,6 @@ struct reading gauge_sample(const struct gauge *gauge)
     return (struct reading){rate, sample.clock_hertz};
 }
 
-const char *probe_level(const struct probe_run *run, double bytes, int threads)
-{
-    const char *level = host_level(run->host, bytes, threads);
-    if (run->phantom_level && level[0] == 'L' && level[1] - '0' == run->phantom_level)
-        return "DRAM";
-    return level;
-}
-
 /* Caches inside the core and its arithmetic run at the core's clock: their rate per cycle is what
  * repeats while the clock drifts. L3 and memory have clocks of their own. */
 static bool follows_core_clock(const struct ceiling *row)
