@@ -9,12 +9,12 @@
 /* Ascending: a later one is preferred where the CPU has it. The Makefile holds the compiler flags
  * of each (ISA_FLAGS_name), isa.c the CPU features. X(name, vector_bytes, registers) */
 #if defined(__x86_64__)
-#    define ISA_LIST(X)                                                                            \
-        X(scalar, 0, 16) X(sse2, 16, 16) X(avx, 32, 16) X(avx2, 32, 16) X(avx512, 64, 32)
+#define ISA_LIST(X)                                                                                \
+    X(scalar, 0, 16) X(sse2, 16, 16) X(avx, 32, 16) X(avx2, 32, 16) X(avx512, 64, 32)
 #elif defined(__aarch64__)
-#    define ISA_LIST(X) X(scalar, 0, 32) X(neon, 16, 32)
+#define ISA_LIST(X) X(scalar, 0, 32) X(neon, 16, 32)
 #else
-#    define ISA_LIST(X) X(scalar, 0, 16)
+#define ISA_LIST(X) X(scalar, 0, 16)
 #endif
 
 /* X(name, bytes, C type) : the formats that CPU kernels are compiled for. */
