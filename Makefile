@@ -200,8 +200,8 @@ fuzz: | check-deps ## fuzz the CSV reader (needs clang; FUZZ_SECONDS=)
 	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=all -o build/fuzz/fuzz_table tests/fuzz/fuzz_table.c \
 	    base/table.c base/table_csv.c base/file.c base/error.c
-	build/fuzz/fuzz_table -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1 \
-	    -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/corpus
+	build/fuzz/fuzz_table -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -verbosity=0 \
+	    -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/corpus
 
 # ---- keep in shape ----
 .PHONY: lint format check-format

@@ -7,7 +7,7 @@
 #include "interrupt.h"
 
 #ifndef ROOFLINE_VERSION
-#    define ROOFLINE_VERSION "unknown"
+#define ROOFLINE_VERSION "unknown"
 #endif
 
 #define COMMAND(name) extern const struct command name##_command;

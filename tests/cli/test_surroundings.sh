@@ -5,8 +5,9 @@
 . "$(dirname "$0")/../tap.sh"
 # shellcheck disable=SC2154 # roofline is from tap.sh
 
-small=(bench add --shape n=1000 --dtype f32 --isa scalar)
-[ "$(uname -m)" = x86_64 ] && small=(bench add --shape n=1000 --dtype f32 --isa sse2)
+isa=(--isa scalar)
+[ "$(uname -m)" != x86_64 ] || isa=(--isa sse2)
+small=(bench add --shape n=1000 --dtype f32 "${isa[@]}")
 
 # rows FILE: measurements and ceilings in it, without notes and header
 rows() {
@@ -55,11 +56,14 @@ else
 fi
 
 # ---- interrupts ----
+# Seconds until there is something to lose.
+patience=6
+[[ "${BUILD:-}" != *sanitize* ]] || patience=20
 # interrupted SIGNAL CODE COMMAND FILE
 interrupted() {
     rm -rf stopped
-    exits "$3, $1 in the middle: code $2" "$2" "" timeout --preserve-status --signal="$1" 6 \
-        "$roofline" "$3" --budget full --dtype f32 --out stopped
+    exits "$3, $1 in the middle: code $2" "$2" "" timeout --preserve-status --signal="$1" \
+        $patience "$roofline" "$3" --budget full --dtype f32 --threads 1 "${isa[@]}" --out stopped
     check "$3, $1 in the middle: finished rows are kept" test "$(rows "stopped/$4")" -gt 0
     check "$3, $1 in the middle: nothing half written" test "$(ls stopped)" = "$4"
 }

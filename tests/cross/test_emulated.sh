@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# CPUs that this machine is not: each gets the best ISA it has and no more, and every kernel computes
+# CPUs that this machine is not: each runs the ISAs it has and no more, and every kernel computes
 # there what its reference does.
 #
 #   BUILD       folder of the native build

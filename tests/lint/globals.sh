@@ -16,7 +16,7 @@ if [[ "$build" == *sanitize* ]]; then
     exit
 fi
 
-# Sections by name, because read-only tables of pointers are relocated data to nm. The lock behind an
+# Sections by name, because read-only tables of pointers are relocated data to nm. The lock of an
 # OpenMP critical section is the compiler's.
 objdump -t "$build/libroofline.a" | awk '
     /:     file format/ {object = $1; sub(/:$/, "", object)}
