@@ -65,6 +65,7 @@ LIBRARY := $(BUILD)/libroofline.a
 PROGRAM := $(BUILD)/bin/roofline
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 PEERS := $(BUILD)/tests/perf/peers
+REPEATABILITY := $(BUILD)/tests/perf/repeatability
 TEST_SCRIPTS := $(sort $(wildcard tests/cli/test_*.sh tests/lint/*.sh))
 
 .PHONY: help
@@ -151,7 +152,7 @@ FLAGS_base/provenance = $(FLAGS_cli/main) -DROOFLINE_COMMIT='"$(shell cat $(BUIL
                         -DROOFLINE_FLAGS='"$(ALL_CFLAGS)"'
 
 # ---- measure ----
-.PHONY: bench baseline perf-peers
+.PHONY: bench baseline perf-peers perf-repeat
 bench: build/roofline ## measure this machine: results/<host>/latest with plot and report (BUDGET=)
 	@scripts/bench.sh $(PROGRAM) $(BUDGET)
 
@@ -161,13 +162,16 @@ baseline: ## keep the latest results as results/<host>/baseline
 perf-peers: $(PEERS) ## ours against likwid-bench, interleaved, with ratios
 	@scripts/perf-peers $(PEERS) $(ONLY)
 
+perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe agree (RUNS=)
+	@scripts/perf-repeat $(PROGRAM) $(REPEATABILITY) $(RUNS)
+
 # ---- test ----
 .PHONY: test test-sanitize fuzz
-test: $(PROGRAM) $(TEST_PROGRAMS) ## run the tests (ONLY=pattern: those whose path contains it)
+test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=pattern: those whose path contains it)
 	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
 # Test programs see the subcommands too, all but main().
-$(TEST_PROGRAMS) $(PEERS): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
+$(TEST_PROGRAMS) $(PEERS) $(REPEATABILITY): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
 	$(SAY)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
 
