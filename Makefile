@@ -167,7 +167,7 @@ perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe ag
 
 # ---- test ----
 .PHONY: test test-sanitize fuzz
-test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=pattern: those whose path contains it)
+test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=part of a path)
 	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
 # Test programs see the subcommands too, all but main().
