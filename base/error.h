@@ -9,7 +9,8 @@ enum status {
     FAILED = 2
 };
 
-/* Why it failed. The value is the exit code of the program, as documented in docs/cli.md. */
+/* Why it failed. The value is the exit code of the program, as in README.md and `roofline --help`.
+ */
 enum fault {
     FAULT_NONE = 0,
     FAULT_REGRESSION = 1,

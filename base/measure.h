@@ -17,8 +17,7 @@ struct work {
 struct sample {
     double seconds;      /* first start to last end */
     double skew_seconds; /* first start to last start */
-    double clock_hertz;  /* mean over the members; each by an add chain before and after, the larger
-                            one */
+    double clock_hertz;  /* mean over the members; each reads before and after, the larger one */
 };
 
 /* Takes one sample. All members start at an agreed time a few microseconds after the last one is
@@ -30,8 +29,8 @@ struct sample measure_sample(const struct work *work);
  * microseconds, so only a reading next to the work counts, and an interruption spoils one slice
  * instead of the sample. One call of work->run is one slice. */
 struct pace {
-    double calls_per_second; /* of all members together: sum over them of clock / median cycles per
-                                call */
+    double calls_per_second; /* of all members together: sum over them of clock / first quartile of
+                                cycles per call */
     double clock_hertz;      /* mean over the members of the median reading */
 };
 

@@ -103,7 +103,8 @@ static double measured_clock(void)
 static void add_host_clocks(struct theory_cpu *cpu, const struct host *host)
 {
     if (!host->captured)
-        add_clock(cpu, "measured", measured_clock(), "", "a chain of dependent adds, just now");
+        add_clock(cpu, "measured", measured_clock(), "",
+                  "chains of dependent instructions, just now");
     struct nominal_clock base = nominal_clock_base(host), boost = nominal_clock_boost(host);
     add_clock(cpu, "base", base.hertz, "", base.source);
     add_clock(cpu, "boost", boost.hertz, "", boost.source);
