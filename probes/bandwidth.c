@@ -227,12 +227,13 @@ static size_t power_of_two_below(double bytes)
 }
 
 /* Bytes of all arrays of one worker at a level; 0 when it cannot be told from the level inside it.
- * Three quarters of L1 and L2, which are the worker's own; of an outer cache eight times the inner
- * one, at most half of the worker's share. */
+ * Three quarters of the worker's share of L1 and L2: all of them but where hardware threads of one
+ * core work; of an outer cache eight times the inner one, at most half of the worker's share. */
 static double working_set_bytes(const struct host *host, const struct cache *cache, int workers)
 {
-    int sharing = workers < cache->cores_sharing ? workers : cache->cores_sharing;
-    double share = cache->size_bytes / (sharing > 1 ? sharing : 1);
+    int per_core = (workers + host->cores - 1) / host->cores;
+    int cores = workers < cache->cores_sharing ? workers : cache->cores_sharing;
+    double share = cache->size_bytes / (per_core * (cores > 1 ? cores : 1));
     const struct cache *inner = host_cache(host, cache->level - 1);
     if (cache->level < 3)
         return 0.75 * share;
@@ -306,7 +307,9 @@ static int add_gauge(struct probe_run *run, const struct place *place,
     gauge->work = (struct work){fill_cache, run_stream, state, place->workers};
     state->passes = 1;
     if (state->dram) {
-        size_t slab = place->workers > 1 ? state->slabs.other_bytes : state->slabs.first_bytes;
+        /* The lone worker of a node may sit on any unit. */
+        bool alone = place->workers == 1 && !place->units;
+        size_t slab = alone ? state->slabs.first_bytes : state->slabs.other_bytes;
         state->array_bytes = (slab - SLACK_BYTES) / arrays;
         state->sweep_bytes = DRAM_WINDOW_BYTES / arrays;
         gauge->work.prepare = next_window;
@@ -348,6 +351,14 @@ static int add_operations(struct probe_run *run, const struct place *place, stru
     return OK;
 }
 
+static int skip_level(struct probe_run *run, const char *level, const char *why,
+                      struct error *error)
+{
+    struct ceiling key = {.workers = NAN, .kind = "bandwidth"};
+    text_copy(key.level, sizeof key.level, level);
+    return probe_skip(run, &key, why, error);
+}
+
 static int collect_caches(struct probe_run *run, enum isa isa, const int *workers, int counts,
                           struct error *error)
 {
@@ -356,23 +367,28 @@ static int collect_caches(struct probe_run *run, enum isa isa, const int *worker
     for (int i = 0; i < host->cache_count; i++)
         largest = fmax(largest, working_set_bytes(host, &host->cache[i], 1));
     struct place place = {.isa = isa};
-    if (host->cache_count == 0 || reserve_slabs(run, largest, largest, SLACK_BYTES,
-                                                workers[counts - 1], &place.slabs, error) != OK)
-        return host->cache_count ? FAILED : OK;
-    for (int level = 0; level < host->cache_count; level++)
-        for (int i = 0; i < counts; i++) {
-            char name[8];
-            snprintf(name, sizeof name, "L%d", host->cache[level].level);
-            place.level = name;
-            place.cache = &host->cache[level];
-            place.workers = workers[i];
+    struct error reason;
+    bool room =
+        host->cache_count > 0 && reserve_slabs(run, largest, largest, SLACK_BYTES,
+                                               workers[counts - 1], &place.slabs, &reason) == OK;
+    for (int i = 0; i < host->cache_count; i++) {
+        char level[8];
+        snprintf(level, sizeof level, "L%d", host->cache[i].level);
+        if (!room && skip_level(run, level, reason.text, error) != OK)
+            return FAILED;
+        place.level = level;
+        place.cache = &host->cache[i];
+        for (int j = 0; room && j < counts; j++) {
+            place.workers = workers[j];
             if (add_operations(run, &place, error) != OK)
                 return FAILED;
         }
+    }
     return OK;
 }
 
-/* Every NUMA node by itself: all its units on the memory of that node. */
+/* Every NUMA node by itself: all its units on the memory of that node. What limits the threads (a
+ * quota, the user) limits the nodes that they reach. */
 static int collect_nodes(struct probe_run *run, struct place place, int threads,
                          struct error *error)
 {
@@ -415,10 +431,8 @@ static int collect_dram(struct probe_run *run, enum isa isa, const int *workers,
     sharing = sharing < most ? sharing : most;
     struct place place = {.isa = isa, .level = "DRAM"};
     if (reserve_slabs(run, fmax(overrun, least), fmax(overrun / sharing, least), DRAM_WINDOW_BYTES,
-                      most, &place.slabs, error) != OK) {
-        struct ceiling key = {.workers = NAN, .kind = "bandwidth", .level = "DRAM"};
-        return probe_skip(run, &key, error->text, error);
-    }
+                      most, &place.slabs, error) != OK)
+        return skip_level(run, "DRAM", error->text, error);
     for (int i = 0; i < counts; i++) {
         place.workers = workers[i];
         if (add_operations(run, &place, error) != OK)

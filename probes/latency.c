@@ -101,31 +101,33 @@ static void close_latency(struct gauge *gauge)
     free(gauge->state);
 }
 
+/* SKIPPED, with a row that says why, where there is no memory for the set. */
 static int add_gauge(struct probe_run *run, const char *level, double set_bytes, int line_bytes,
                      bool cache, struct error *error)
 {
+    struct ceiling row = {.workers = 1};
+    text_copy(row.level, sizeof row.level, level);
+    text_copy(row.kind, sizeof row.kind, "latency");
+    text_copy(row.unit, sizeof row.unit, "s");
+    char *base = probe_reserve(run, set_bytes, "the latency probe", error);
+    if (!base)
+        return probe_skip(run, &row, error->text, error) == OK ? SKIPPED : FAILED;
     struct gauge *gauge = probe_add_gauge(run);
     struct latency_state *state = calloc(1, sizeof *state);
-    char *base = probe_reserve(run, set_bytes, "the latency probe", error);
-    if (!gauge || !state || !base) {
+    if (!gauge || !state) {
         free(state);
-        return base ? error_set(error, FAULT_ENVIRONMENT, "out of memory for the latency probe")
-                    : FAILED;
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the latency probe");
     }
     state->nodes = (long)(set_bytes / line_bytes);
     build_chain(base, state->nodes, (size_t)line_bytes);
     state->position = (void **)base;
     state->loads = cache ? CACHE_LOADS : DRAM_LOADS;
+    gauge->row = row;
     gauge->state = state;
     gauge->close = close_latency;
     gauge->work = (struct work){cache ? fill_cache : flush_lines, run_chase, state, 1};
     gauge->amount = (double)state->loads;
-    struct ceiling *row = &gauge->row;
-    text_copy(row->level, sizeof row->level, level);
-    text_copy(row->kind, sizeof row->kind, "latency");
-    text_copy(row->unit, sizeof row->unit, "s");
-    row->workers = 1;
-    text_format(row->source, sizeof row->source,
+    text_format(gauge->row.source, sizeof gauge->row.source,
                 "load to use: pointers in one random cycle over %ld lines of %d B%s", state->nodes,
                 line_bytes, cache ? "" : ", flushed before each sample");
     return OK;
@@ -138,7 +140,7 @@ static double set_of(const struct host *host, int index)
     const struct cache *cache = &host->cache[index];
     if (cache->level < 3)
         return cache->size_bytes / 4;
-    double inner = index ? host->cache[index - 1].size_bytes : 0;
+    double inner = index ? host->cache[index - 1].size_bytes : INFINITY;
     return fmin(8 * inner, cache->size_bytes / 2);
 }
 
@@ -184,20 +186,21 @@ static int drop_phantom(struct probe_run *run, int last, int dram, struct error 
 static int collect_latency(struct probe_run *run, struct error *error)
 {
     const struct host *host = run->host;
-    int line_bytes = 64, first = run->gauge_count;
-    for (int i = 0; i < host->cache_count; i++) {
+    int line_bytes = 64, result = OK;
+    for (int i = 0; i < host->cache_count && result != FAILED; i++) {
         char level[8];
         snprintf(level, sizeof level, "L%d", host->cache[i].level);
         if (host->cache[i].line_bytes > 0)
             line_bytes = host->cache[i].line_bytes;
-        if (add_gauge(run, level, set_of(host, i), line_bytes, true, error) != OK)
-            return FAILED;
+        result = add_gauge(run, level, set_of(host, i), line_bytes, true, error);
     }
-    if (add_gauge(run, "DRAM", dram_set_bytes, line_bytes, false, error) != OK)
+    if (result == FAILED)
         return FAILED;
-    if (host->cache_count > 0 && host->cache[host->cache_count - 1].level > 2)
-        return drop_phantom(run, first + host->cache_count - 1, first + host->cache_count, error);
-    return OK;
+    bool outer = result == OK && host->cache_count && host->cache[host->cache_count - 1].level > 2;
+    result = add_gauge(run, "DRAM", dram_set_bytes, line_bytes, false, error);
+    if (result == OK && outer)
+        return drop_phantom(run, run->gauge_count - 2, run->gauge_count - 1, error);
+    return result == FAILED ? FAILED : OK;
 }
 
 extern const struct probe latency_probe;

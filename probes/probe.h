@@ -40,6 +40,9 @@ struct request {
     int dtype;   /* enum dtype, or -1: all */
 };
 
+/* Samples below which quartiles mean little. */
+enum { PROBE_ROUNDS_MIN = 10 };
+
 /* What a probe works on. */
 struct probe_run {
     struct host *host; /* borrowed; the latency probe drops a cache that loads do not find */
@@ -49,6 +52,8 @@ struct probe_run {
     int gauge_count, gauge_capacity;
     struct memory *memory; /* owned by the run: what gauges work on, shared between them */
     int memory_count;
+    double deadline_seconds; /* by seconds_now(): rounds beyond PROBE_ROUNDS_MIN are to end before;
+                                0: none */
 };
 
 struct probe {
@@ -84,9 +89,9 @@ struct reading gauge_sample(const struct gauge *gauge);
 /* Reserves untouched memory that lives as long as the run; NULL on failure. */
 void *probe_reserve(struct probe_run *run, double bytes, const char *purpose, struct error *error);
 
-/* Samples every gauge once per round for `rounds` rounds, stops early on an interrupt, then appends
- * one measured row each to run->machine. `progress` (may be NULL) is told the round. Estimators:
- * docs/estimators.md. */
+/* Samples every gauge once per round for `rounds` rounds, fewer on an interrupt or at the deadline,
+ * then appends one measured row each to run->machine. `progress` (may be NULL) is told the round.
+ * Estimators: docs/estimators.md. */
 int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
                   struct error *error);
 

@@ -19,9 +19,10 @@ const struct probe *const probes[] = {
 };
 
 /* Interference by other work only ever slows a sample down, and neighbours of a shared host stay
- * for seconds: the ninth decile of the rates is nearer to what the hardware does than their median,
- * and needs no luck as their maximum does (docs/estimators.md). */
-static const double rate_quantile = 0.9;
+ * for seconds. A sample of a paced gauge is itself a quantile of some 80 slices, so the best of
+ * them is no lucky reading: its maximum. A plain sample is one interval: the ninth decile, which
+ * needs no luck (docs/estimators.md). */
+static const double paced_quantile = 1, plain_quantile = 0.9;
 
 struct gauge *probe_add_gauge(struct probe_run *run)
 {
@@ -160,7 +161,8 @@ static void estimate(const struct gauge *gauge, struct ceiling *row, double *scr
         scratch[i] = latency ? rate * clock : rate / clock;
     }
     struct quartiles quartiles = quartiles_of(scratch, count);
-    double value = quantile(scratch, count, latency ? 1 - rate_quantile : rate_quantile);
+    double best = gauge->paced ? paced_quantile : plain_quantile;
+    double value = quantile(scratch, count, latency ? 1 - best : best);
     double clock = per_cycle ? clock_hertz : 1;
     row->value = latency ? value / clock : value * clock;
     row->samples = (double)count;
@@ -206,10 +208,22 @@ static int sample_gauge(struct probe_run *run, struct gauge *gauge, int rounds, 
     return OK;
 }
 
-int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
-                  struct error *error)
+/* Whether one more round, as long as the last one, would end behind the deadline. */
+static bool out_of_time(const struct probe_run *run, int round, double round_start)
 {
+    double now = seconds_now();
+    return run->deadline_seconds > 0 && round >= PROBE_ROUNDS_MIN &&
+           now + (now - round_start) > run->deadline_seconds;
+}
+
+static int sample_rounds(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
+                         struct error *error)
+{
+    double round_start = seconds_now();
     for (int round = 0; round < rounds && !interrupted(); round++) {
+        if (out_of_time(run, round, round_start))
+            break;
+        round_start = seconds_now();
         if (progress)
             progress(round, rounds);
         for (int i = 0; i < run->gauge_count && !interrupted(); i++)
@@ -218,7 +232,16 @@ int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round,
     }
     if (progress && !interrupted())
         progress(rounds, rounds);
-    return append_rows(run, error);
+    return OK;
+}
+
+int probe_measure(struct probe_run *run, int rounds, void (*progress)(int round, int rounds),
+                  struct error *error)
+{
+    struct error second;
+    int sampled = sample_rounds(run, rounds, progress, error);
+    int appended = append_rows(run, sampled == OK ? error : &second);
+    return sampled == OK ? appended : sampled;
 }
 
 struct gauge *probe_find_gauge(struct probe_run *run, const char *level, const char *dtype,
