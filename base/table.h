@@ -79,6 +79,10 @@ int table_print(const struct table *table, FILE *file, struct error *error);
  * never a torn one. */
 int table_write(const struct table *table, const char *directory, struct error *error);
 
+/* Whether table_write() could begin, to be asked before what is to be written is measured; makes
+ * the directory. */
+int table_check_target(const struct table *table, const char *directory, struct error *error);
+
 /* Reads directory/name.csv. Unknown columns are ignored, a missing one, a broken row or a newer
  * schema version is FAULT_IO with file and line named. The table must be initialised; on failure it
  * is empty. */

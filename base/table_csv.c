@@ -86,12 +86,28 @@ static int table_path(const struct table *table, const char *directory, char pat
     return path_join(path, 1024, directory, name, error);
 }
 
-int table_write(const struct table *table, const char *directory, struct error *error)
+static int open_target(struct atomic_file *file, const struct table *table, const char *directory,
+                       struct error *error)
 {
     char path[1024];
+    if (table_path(table, directory, path, error) != OK || directory_create(directory, error) != OK)
+        return FAILED;
+    return atomic_open(file, path, error);
+}
+
+int table_check_target(const struct table *table, const char *directory, struct error *error)
+{
     struct atomic_file file;
-    if (table_path(table, directory, path, error) != OK ||
-        directory_create(directory, error) != OK || atomic_open(&file, path, error) != OK)
+    if (open_target(&file, table, directory, error) != OK)
+        return FAILED;
+    atomic_abandon(&file);
+    return OK;
+}
+
+int table_write(const struct table *table, const char *directory, struct error *error)
+{
+    struct atomic_file file;
+    if (open_target(&file, table, directory, error) != OK)
         return FAILED;
     struct error ignored; /* the stream keeps its error flag; atomic_commit names the file */
     table_print(table, file.stream, &ignored);

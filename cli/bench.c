@@ -130,8 +130,8 @@ static int run_all(struct bench *bench, const struct selection *selection, struc
         progress("bench: kernel", i + 1, total);
         result = run_kernel(bench, selection->kernels[i], selection, error);
         struct error unwritten;
-        if (options->out && table_write(&bench->rows, options->out, &unwritten) != OK &&
-            result == OK) {
+        if (options->out && bench->rows.count > 0 &&
+            table_write(&bench->rows, options->out, &unwritten) != OK && result == OK) {
             *error = unwritten;
             result = FAILED;
         }
@@ -207,7 +207,7 @@ static int run_bench(const struct options *options, const struct selection *sele
     if (result != OK)
         return complain(&error);
     if (interrupted())
-        return interrupted();
+        return report_interrupt(options);
     return wrong ? FAULT_WRONG : FAULT_NONE;
 }
 

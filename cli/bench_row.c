@@ -26,6 +26,8 @@ int bench_open(struct bench *bench, const struct options *options, struct error 
     table_init(&bench->machine, &ceiling_schema);
     if (bench->request.isa < 0)
         bench->request.isa = (int)isa_best();
+    if (options->out && table_check_target(&bench->rows, options->out, error) != OK)
+        return FAILED;
     bench->probe.host = &bench->host;
     bench->probe.request = &bench->request;
     bench->probe.machine = &bench->machine;

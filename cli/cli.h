@@ -77,6 +77,9 @@ int complain(const struct error *error);
 /* A warning on stderr. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Says on stderr where the finished rows are after an interrupt; returns the exit code of that. */
+int report_interrupt(const struct options *options);
+
 /* Rows as a table for people, as CSV or as JSON on stdout. */
 int print_table(const struct table *table, enum output output, struct error *error);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "interrupt.h"
 
 void options_init(struct options *options)
 {
@@ -111,6 +112,13 @@ int complain(const struct error *error)
     fflush(stdout);
     fprintf(stderr, "roofline: %s\n", error->text);
     return error->fault == FAULT_NONE ? FAULT_ENVIRONMENT : (int)error->fault;
+}
+
+int report_interrupt(const struct options *options)
+{
+    warn("interrupted: finished rows are %s%s", options->out ? "in " : "on standard output",
+         options->out ? options->out : "");
+    return interrupted();
 }
 
 void warn(const char *format, ...)
