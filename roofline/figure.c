@@ -233,9 +233,10 @@ static void add_compute_lines(struct figure *figure, const struct table *machine
     if (theory) {
         /* At its own clock, unless the machine ran faster than that. */
         double hertz = fmax(theory->clock_hertz, clock_hertz);
-        char clock[32], name[48];
+        char clock[32], mix[24], name[64];
         si_format(hertz, "Hz", clock, sizeof clock);
-        text_format(name, sizeof name, "theory%s%s", clock[0] ? " at " : "", clock);
+        ceiling_words(theory->level, mix, sizeof mix);
+        text_format(name, sizeof name, "theory %s%s%s", mix, clock[0] ? " at " : "", clock);
         add_line(figure, LINE_THEORY, false, ceiling_at_clock(theory, hertz), "", name);
     }
 }
@@ -352,7 +353,7 @@ static void choose_ranges(struct figure *figure)
     left = left > 0 ? left : 1;
     right = right > left ? right : left;
     figure->intensity_min = power_of_two_below(left / 2);
-    figure->intensity_max = power_of_two_below(4 * right);
+    figure->intensity_max = 2 * power_of_two_below(1.25 * right);
     low = memory ? fmin(low, 2 * line_at(memory, figure->intensity_min)) : low;
     figure->flops_min = (low > 0 ? low : GIGA) / 2;
     figure->flops_max = (high > 0 ? high : GIGA) * 1.7;
@@ -370,6 +371,7 @@ static void machine_name(const struct table *table, char *name, size_t capacity)
     name[strcspn(name, ",")] = '\0';
 }
 
+/* Samples behind a dot, at least; NAN without dots. */
 static double fewest_samples(const struct results *results, const struct figure_key *key)
 {
     double fewest = NAN;
@@ -382,27 +384,35 @@ static double fewest_samples(const struct results *results, const struct figure_
     return fewest;
 }
 
+static bool has_theory(const struct figure *figure)
+{
+    bool found = false;
+    for (int i = 0; i < figure->line_count; i++)
+        found = found || figure->line[i].style == LINE_THEORY;
+    return found;
+}
+
 static void write_titles(struct figure *figure, const struct results *results, double clock_hertz)
 {
     const struct table *table = results->bench.provenance ? &results->bench : &results->machine;
     const struct figure_key *key = &figure->key;
-    char machine[96], time[64], clock[32] = "", drawn[96] = "";
+    char machine[96], time[64], clock[32] = "", dots[64] = "", drawn[96] = "";
     machine_name(table, machine, sizeof machine);
     provenance_value(table, "time_utc", time, sizeof time);
     time[strcspn(time, "T")] = '\0';
     text_format(figure->title, sizeof figure->title, "%s, %s, %s, %.0f thread%s", machine,
                 key->device, key->dtype, key->threads, key->threads == 1 ? "" : "s");
     si_format(clock_hertz, "Hz", clock, sizeof clock);
-    if (clock[0])
-        text_format(drawn, sizeof drawn,
-                    ", core-bound ceilings stand at the median clock of those runs, %s", clock);
     if (figure->dot_count > 0)
-        text_format(figure->subtitle, sizeof figure->subtitle,
-                    "%s%sDots are medians of %.0f samples%s", time, time[0] ? ". " : "",
-                    fewest_samples(results, key), drawn);
-    else
-        text_format(figure->subtitle, sizeof figure->subtitle, "%s%sCeilings only", time,
-                    time[0] ? ". " : "");
+        text_format(dots, sizeof dots, "Dots are medians of %.0f samples, lines",
+                    fewest_samples(results, key));
+    if (clock[0])
+        text_format(drawn, sizeof drawn, " (of the cores at %s, the median clock of the dots)",
+                    clock);
+    text_format(figure->subtitle, sizeof figure->subtitle,
+                "%s%s%s the ceilings that were reached%s%s", time, time[0] ? ". " : "",
+                figure->dot_count > 0 ? dots : "Lines are", drawn,
+                has_theory(figure) ? ", green is theory" : "");
 }
 
 int figure_build(struct figure *figure, const struct results *results, const struct figure_key *key,

@@ -2,27 +2,30 @@
 #include "layout.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Shown 1000 pixels wide, the smallest words of the table are still 10 high. */
 enum {
-    WIDTH = 1820,
-    HEIGHT_MIN = 900,
-    PLOT_LEFT = 120,
-    PLOT_RIGHT = 840,
-    PLOT_BOTTOM = 80,
-    PLOT_TOP_MARGIN = 90,
-    CEILING_X = 862, /* names of the horizontal ceilings, right of the plot */
-    TABLE_X = 1184,
-    /* Columns of the table, from TABLE_X. */
-    NAME_X = 28,
-    RATE_X = 430,
-    FRACTION_X = 495,
-    WHICH_X = 504,
-    BOUND_X = 552,
-    ROW_HEIGHT = 23,
-    BADGE_RADIUS = 10,
+    WIDTH = 1500,
+    HEIGHT_MIN = 800,
+    PLOT_LEFT = 136,
+    PLOT_BOTTOM = 76,
+    PLOT_TOP_MARGIN = 84,
+    MARGIN = 14,
+    /* Columns of the table: names from its left, the others from its right. They are as wide as
+     * the longest name needs; the plot has the rest. */
+    NAME_X = 30,
+    NAME_LEAST = 130,
+    NAME_MOST = 330,
+    NAME_TO_RATE = 76,
+    NAME_TO_FRACTION = 148,
+    NAME_TO_WHICH = 156,
+    NAME_TO_END = 206,
+    ROW_HEIGHT = 24,
+    BADGE_RADIUS = 11,
     DOT_RADIUS = 4
 };
 
@@ -143,9 +146,12 @@ static void cut_text(enum text_style style, char *words, double pixels)
 }
 
 /* A sentence below the table. */
-static void add_remark(struct layout *layout, unsigned rgb, const char *words)
+static void add_remark(struct layout *layout, unsigned rgb, const char *sentence)
 {
-    add_text(layout, STYLE_cell, TABLE_X, layout->remark_y, 0, rgb, words);
+    char words[160];
+    text_copy(words, sizeof words, sentence);
+    cut_text(STYLE_cell, words, WIDTH - MARGIN - layout->table_x);
+    add_text(layout, STYLE_cell, layout->table_x, layout->remark_y, 0, rgb, words);
     layout->remark_y -= ROW_HEIGHT;
 }
 
@@ -211,30 +217,31 @@ static struct box drawn_box(const struct layout *layout, const struct figure_lin
                     layout_x(layout, to), layout_y(layout, line_at(line, to)));
 }
 
-/* Whether any line, ridge or leader runs through it. */
-static bool is_crossed(const struct layout *layout, const struct box *box)
+/* How much the lines, ridges and leaders that run through a text disturb it; one along it more than
+ * those across. */
+static int crossings(const struct layout *layout, const struct box *box)
 {
+    enum { ACROSS = 1, ALONG = 4 };
     const struct figure *figure = layout->figure;
     const struct figure_line *flat = figure_roof(figure, false);
+    int sum = 0;
     for (int i = 0; i < figure->line_count; i++) {
         const struct figure_line *line = &figure->line[i];
         struct box other = drawn_box(layout, line);
         if (boxes_overlap(box, &other))
-            return true;
+            sum += fabs(other.angle - box->angle) < 0.1 ? ALONG : ACROSS;
         if (!flat || !line->slanted || line->style == LINE_THEORY)
             continue;
         double x = layout_x(layout, flat->value / line->value);
         other = line_box(x, layout->bottom, x, layout_y(layout, flat->value));
-        if (boxes_overlap(box, &other))
-            return true;
+        sum += boxes_overlap(box, &other) ? ACROSS : 0;
     }
     for (int i = 0; i < layout->stroke_count; i++) {
         const struct stroke *stroke = &layout->stroke[i];
         struct box other = line_box(stroke->x0, stroke->y0, stroke->x1, stroke->y1);
-        if (boxes_overlap(box, &other))
-            return true;
+        sum += boxes_overlap(box, &other) ? ACROSS : 0;
     }
-    return false;
+    return sum;
 }
 
 /* The k-th place to try for a badge: the dot itself, then rings of growing radius around it, each
@@ -321,8 +328,8 @@ static void place_badges(struct layout *layout)
     }
 }
 
-/* Tries places for a text and takes the first that nothing stands on and nothing crosses, else the
- * first that nothing stands on. `candidate` yields the k-th place, false after the last. */
+/* Tries places for a text and takes, of those that nothing stands on, the first that the fewest
+ * lines cross. `candidate` yields the k-th place, false after the last. */
 typedef bool candidate_function(const struct layout *layout, const struct figure_line *line, int k,
                                 struct box *box);
 
@@ -330,15 +337,21 @@ static bool place(struct layout *layout, const struct figure_line *line, enum te
                   candidate_function *candidate, unsigned rgb, const char *words)
 {
     struct box box = {.width = text_width(style, words), .height = styles[style].pixels * 1.2};
-    for (int strict = 1; strict >= 0; strict--)
-        for (int k = 0; candidate(layout, line, k, &box); k++)
-            if (inside_plot(layout, &box) && !is_taken(layout, &box) &&
-                !(strict && is_crossed(layout, &box))) {
-                add_text(layout, style, box.x - anchor_offset(style, box.width), box.y, box.angle,
-                         rgb, words);
-                return true;
-            }
-    return false;
+    struct box best = box;
+    int fewest = INT_MAX;
+    for (int k = 0; fewest > 0 && candidate(layout, line, k, &box); k++) {
+        if (!inside_plot(layout, &box) || is_taken(layout, &box))
+            continue;
+        int crossed = crossings(layout, &box);
+        if (crossed < fewest) {
+            fewest = crossed;
+            best = box;
+        }
+    }
+    if (fewest < INT_MAX)
+        add_text(layout, style, best.x - anchor_offset(style, best.width), best.y, best.angle, rgb,
+                 words);
+    return fewest < INT_MAX;
 }
 
 /* Along a slanted ceiling from its low end upward, above it and below it in turn. */
@@ -353,7 +366,7 @@ static bool slanted_candidate(const struct layout *layout, const struct figure_l
     box->x = drawn.x - along * c - across * s;
     box->y = drawn.y - along * s + across * c;
     box->angle = layout->slope;
-    return along > -drawn.width / 2;
+    return along > (box->width - drawn.width) / 2;
 }
 
 /* Upright beside a ridge, from its foot upward, right of it and left of it in turn. */
@@ -369,83 +382,100 @@ static bool ridge_candidate(const struct layout *layout, const struct figure_lin
     return box->y < layout_y(layout, flat->value);
 }
 
+/* Along a horizontal ceiling from its right end leftward, above it and below it in turn. */
+static bool flat_candidate(const struct layout *layout, const struct figure_line *line, int k,
+                           struct box *box)
+{
+    const double step = 10, aside = 12;
+    struct box drawn = drawn_box(layout, line);
+    box->x = layout->right - 6 - box->width / 2 - step * (k / 2);
+    box->y = drawn.y + (k % 2 ? -aside : aside);
+    return box->x > drawn.x - drawn.width / 2;
+}
+
+static unsigned line_rgb(const struct figure_line *line)
+{
+    return line->style == LINE_ROOF ? black : line->style == LINE_THEORY ? green : grey;
+}
+
+static void place_name(struct layout *layout, const struct figure_line *line)
+{
+    char value[32], words[128];
+    si_format(line->value, line->slanted ? "B/s" : "FLOP/s", value, sizeof value);
+    text_format(words, sizeof words, "%s  %s", line->label, value);
+    candidate_function *candidate = line->slanted ? slanted_candidate : flat_candidate;
+    if (!place(layout, line, line->slanted ? STYLE_slanted : STYLE_flat, candidate, line_rgb(line),
+               words))
+        add_remark(layout, line_rgb(line), words);
+}
+
+static void place_ridge(struct layout *layout, const struct figure_line *line,
+                        const struct figure_line *flat)
+{
+    char words[128];
+    text_format(words, sizeof words, "%s ridge %.3g FLOP/B", line->label,
+                ridge_flops_per_byte(flat->value, line->value));
+    if (!place(layout, line, STYLE_ridge, ridge_candidate, line_rgb(line), words))
+        add_remark(layout, line_rgb(line), words);
+}
+
+/* Who has the least choice of places chooses first: the roof, the other horizontal ceilings from
+ * the lowest up, then the slanted ones from the outermost memory level inward. */
 static void place_line_names(struct layout *layout)
 {
     const struct figure *figure = layout->figure;
     const struct figure_line *flat = figure_roof(figure, false);
-    /* From the outermost memory level inward: the ones that matter most choose first. */
+    if (flat)
+        place_name(layout, flat);
+    for (int i = figure->line_count - 1; i >= 0; i--)
+        if (!figure->line[i].slanted && &figure->line[i] != flat)
+            place_name(layout, &figure->line[i]);
     for (int i = figure->line_count - 1; i >= 0; i--) {
         const struct figure_line *line = &figure->line[i];
-        if (!line->slanted)
-            continue;
-        char value[32], words[128];
-        si_format(line->value, "B/s", value, sizeof value);
-        text_format(words, sizeof words, "%s  %s", line->label, value);
-        unsigned rgb = line->style == LINE_ROOF ? black : line->style == LINE_THEORY ? green : grey;
-        if (!place(layout, line, STYLE_slanted, slanted_candidate, rgb, words))
-            add_remark(layout, rgb, words);
-        if (!flat || line->style == LINE_THEORY)
-            continue;
-        text_format(words, sizeof words, "%s ridge %.3g FLOP/B", line->label,
-                    ridge_flops_per_byte(flat->value, line->value));
-        if (!place(layout, line, STYLE_ridge, ridge_candidate, rgb, words))
-            add_remark(layout, rgb, words);
+        if (line->slanted)
+            place_name(layout, line);
+        if (flat && line->slanted && line->style != LINE_THEORY)
+            place_ridge(layout, line, flat);
     }
 }
 
-/* Names of the horizontal ceilings stand right of the plot, moved apart where lines are close. */
-static void place_ceiling_names(struct layout *layout)
+/* As wide as the longest name, within bounds. */
+static double name_width(const struct figure *figure)
 {
-    const double spacing = 17;
-    const struct figure *figure = layout->figure;
-    double y[FIGURE_LINES_MAX];
-    int count = 0;
-    while (count < figure->line_count && !figure->line[count].slanted) {
-        y[count] = layout_y(layout, figure->line[count].value);
-        count++;
-    }
-    /* Pairs that are too close share the way apart; the pushing dies away geometrically. */
-    for (int round = 0; round < 50 * count; round++)
-        for (int i = 0; i + 1 < count; i++) {
-            double lacking = spacing - (y[i] - y[i + 1]);
-            if (lacking > 0) {
-                y[i] += lacking / 2;
-                y[i + 1] -= lacking / 2;
-            }
-        }
-    for (int i = 0; i < count; i++) {
-        const struct figure_line *line = &figure->line[i];
-        unsigned rgb = line->style == LINE_ROOF ? black : line->style == LINE_THEORY ? green : grey;
-        char value[32], words[128];
-        si_format(line->value, "FLOP/s", value, sizeof value);
-        text_format(words, sizeof words, "%s  %s", value, line->label);
-        cut_text(STYLE_ceiling, words, TABLE_X - CEILING_X - 4);
-        add_stroke(layout, layout->right + 2, layout_y(layout, line->value), CEILING_X - 3, y[i],
-                   rgb);
-        add_text(layout, STYLE_ceiling, CEILING_X, y[i], 0, rgb, words);
-    }
+    double width = NAME_LEAST;
+    for (int i = 0; i < figure->dot_count; i++)
+        width = fmax(width, text_width(STYLE_cell, figure->dot[i].name));
+    return fmin(width, NAME_MOST);
 }
 
 static void add_row(struct layout *layout, int i, double y)
 {
     const struct figure_dot *dot = &layout->figure->dot[i];
+    double end = layout->table_x + NAME_X + layout->name_width;
     unsigned rgb = bound_rgb(dot->bound);
     char words[128];
-    struct box badge = {TABLE_X + BADGE_RADIUS, y, 2 * BADGE_RADIUS, 2 * BADGE_RADIUS, 0};
+    struct box badge = {layout->table_x + BADGE_RADIUS, y, 2 * BADGE_RADIUS, 2 * BADGE_RADIUS, 0};
     add_badge(layout, i, &badge);
     text_copy(words, sizeof words, dot->name);
-    cut_text(STYLE_cell, words, RATE_X - NAME_X - 70);
-    add_text(layout, STYLE_cell, TABLE_X + NAME_X, y, 0, rgb, words);
+    cut_text(STYLE_cell, words, layout->name_width);
+    add_text(layout, STYLE_cell, layout->table_x + NAME_X, y, 0, rgb, words);
     gflops_format(dot->flops_per_second, words, sizeof words);
-    add_text(layout, STYLE_cell_right, TABLE_X + RATE_X, y, 0, rgb, words);
+    add_text(layout, STYLE_cell_right, end + NAME_TO_RATE, y, 0, rgb, words);
     if (isnan(dot->roof_fraction)) {
-        add_text(layout, STYLE_cell, TABLE_X + WHICH_X, y, 0, rgb, "no roof measured");
+        add_text(layout, STYLE_cell_right, end + NAME_TO_END, y, 0, rgb, "not known");
         return;
     }
     text_format(words, sizeof words, "%.0f %%", 100 * dot->roof_fraction);
-    add_text(layout, STYLE_cell_right, TABLE_X + FRACTION_X, y, 0, rgb, words);
-    add_text(layout, STYLE_cell, TABLE_X + WHICH_X, y, 0, rgb, dot->of);
-    add_text(layout, STYLE_cell, TABLE_X + BOUND_X, y, 0, rgb, bound_name(dot->bound));
+    add_text(layout, STYLE_cell_right, end + NAME_TO_FRACTION, y, 0, rgb, words);
+    text_copy(words, sizeof words, dot->of);
+    cut_text(STYLE_cell, words, NAME_TO_END - NAME_TO_WHICH);
+    add_text(layout, STYLE_cell, end + NAME_TO_WHICH, y, 0, rgb, words);
+}
+
+static void add_legend_words(struct layout *layout, const char *words)
+{
+    add_text(layout, STYLE_cell, layout->table_x + NAME_X, layout->remark_y, 0, grey, words);
+    layout->remark_y -= ROW_HEIGHT;
 }
 
 static void add_legend(struct layout *layout)
@@ -454,61 +484,52 @@ static void add_legend(struct layout *layout)
         enum bound bound;
         const char *words;
     } entries[] = {
-        {BOUND_MEMORY, "memory bandwidth bounds it (left of its ridge)"},
-        {BOUND_COMPUTE, "arithmetic bounds it (right of its ridge)"},
-        {BOUND_LAUNCH, "starting it takes longer than the roof allows"},
-        {BOUND_UNKNOWN, "no ceilings were measured for it"},
+        {BOUND_MEMORY, "bound by memory, left of its ridge"},
+        {BOUND_COMPUTE, "bound by compute, right of its ridge"},
+        {BOUND_LAUNCH, "bound by its launch"},
+        {BOUND_UNKNOWN, "no ceiling measured for it"},
     };
+    const struct figure *figure = layout->figure;
+    double x = layout->table_x + BADGE_RADIUS;
     for (size_t e = 0; e < sizeof entries / sizeof *entries; e++) {
         bool used = false;
-        for (int i = 0; i < layout->figure->dot_count; i++)
-            used = used || layout->figure->dot[i].bound == entries[e].bound;
+        for (int i = 0; i < figure->dot_count; i++)
+            used = used || figure->dot[i].bound == entries[e].bound;
         if (!used)
             continue;
-        add_mark(layout, TABLE_X + BADGE_RADIUS, layout->remark_y, BADGE_RADIUS - 2,
-                 entries[e].bound);
-        add_text(layout, STYLE_cell, TABLE_X + NAME_X, layout->remark_y, 0, grey, entries[e].words);
-        layout->remark_y -= ROW_HEIGHT;
+        add_mark(layout, x, layout->remark_y, BADGE_RADIUS - 2, entries[e].bound);
+        add_legend_words(layout, entries[e].words);
     }
-}
-
-static void add_tick_legend(struct layout *layout)
-{
-    const struct figure *figure = layout->figure;
     for (int i = 0; i < figure->dot_count; i++)
         if (has_own_roof(figure, &figure->dot[i])) {
-            add_tick(layout, TABLE_X + BADGE_RADIUS, layout->remark_y, figure->dot[i].bound);
-            add_text(layout, STYLE_cell, TABLE_X + NAME_X, layout->remark_y, 0, grey,
-                     "own roof of a kernel, sampled beside it, off the line");
-            layout->remark_y -= ROW_HEIGHT;
+            add_tick(layout, x, layout->remark_y, figure->dot[i].bound);
+            add_legend_words(layout, "its own roof, off the line drawn");
             return;
         }
 }
 
 static void add_table(struct layout *layout)
 {
-    double y = layout->top - 8;
+    double y = layout->top - 8, end = layout->table_x + NAME_X + layout->name_width;
     if (layout->figure->dot_count > 0) {
-        add_text(layout, STYLE_heading, TABLE_X + NAME_X, y, 0, black, "kernel");
-        add_text(layout, STYLE_heading_right, TABLE_X + RATE_X, y, 0, black, "GFLOP/s");
-        add_text(layout, STYLE_heading_right, TABLE_X + FRACTION_X, y, 0, black, "of roof");
-        add_text(layout, STYLE_heading, TABLE_X + BOUND_X, y, 0, black, "bound by");
+        add_text(layout, STYLE_heading, layout->table_x + NAME_X, y, 0, black, "kernel");
+        add_text(layout, STYLE_heading_right, end + NAME_TO_RATE, y, 0, black, "GFLOP/s");
+        add_text(layout, STYLE_heading_right, end + NAME_TO_FRACTION, y, 0, black, "of roof");
     }
     for (int i = 0; i < layout->figure->dot_count; i++)
         add_row(layout, i, y - ROW_HEIGHT * (i + 1.15));
-    layout->remark_y = y - ROW_HEIGHT * (layout->figure->dot_count + 1.8);
+    layout->remark_y = y - ROW_HEIGHT * (layout->figure->dot_count + 1.6);
     add_legend(layout);
-    add_tick_legend(layout);
 }
 
 static int allocate(struct layout *layout, struct error *error)
 {
-    /* A dot: number twice, four cells; a line: two names. A dot: two marks on the plot, one in the
-     * table. A dot: leader and own roof; a line: leader. */
+    /* A dot: number twice, four cells; a line: its name and its ridge's. A dot: two marks on the
+     * plot, one in the table. A dot: leader and own roof; one more of these in the legend. */
     int dots = layout->figure->dot_count;
     layout->text_capacity = 6 * dots + 2 * FIGURE_LINES_MAX + 16;
     layout->mark_capacity = 3 * dots + 8;
-    layout->stroke_capacity = 3 * dots + FIGURE_LINES_MAX + 1;
+    layout->stroke_capacity = 2 * dots + 1;
     layout->text = calloc((size_t)layout->text_capacity, sizeof *layout->text);
     layout->mark = calloc((size_t)layout->mark_capacity, sizeof *layout->mark);
     layout->stroke = calloc((size_t)layout->stroke_capacity, sizeof *layout->stroke);
@@ -526,10 +547,12 @@ int layout_build(struct layout *layout, const struct figure *figure, struct erro
         .width = WIDTH,
         .height = fmax(HEIGHT_MIN, table),
         .left = PLOT_LEFT,
-        .right = PLOT_RIGHT,
         .bottom = PLOT_BOTTOM,
+        .name_width = name_width(figure),
         .figure = figure,
     };
+    layout->table_x = WIDTH - MARGIN - NAME_TO_END - layout->name_width - NAME_X;
+    layout->right = layout->table_x - 2 * MARGIN;
     layout->top = layout->height - PLOT_TOP_MARGIN;
     layout->slope = atan2(layout_y(layout, figure->flops_min * 10) - layout->bottom,
                           layout_x(layout, figure->intensity_min * 10) - layout->left);
@@ -537,13 +560,12 @@ int layout_build(struct layout *layout, const struct figure *figure, struct erro
         return FAILED;
     char words[128];
     text_copy(words, sizeof words, figure->title);
-    cut_text(STYLE_title, words, WIDTH - 2 * PLOT_LEFT);
-    add_text(layout, STYLE_title, PLOT_LEFT, layout->height - 32, 0, black, words);
-    add_text(layout, STYLE_subtitle, PLOT_LEFT, layout->height - 60, 0, grey, figure->subtitle);
+    cut_text(STYLE_title, words, WIDTH - PLOT_LEFT - MARGIN);
+    add_text(layout, STYLE_title, PLOT_LEFT, layout->height - 26, 0, black, words);
+    add_text(layout, STYLE_subtitle, PLOT_LEFT, layout->height - 56, 0, grey, figure->subtitle);
     add_table(layout);
     place_badges(layout);
     place_line_names(layout);
-    place_ceiling_names(layout);
     return OK;
 }
 

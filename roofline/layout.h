@@ -20,16 +20,16 @@ bool boxes_overlap(const struct box *a, const struct box *b);
 /* Each style is a size, an alignment and a colour rule; picture.c draws them. STYLE(name, pixels,
  * alignment) */
 #define TEXT_STYLES(STYLE)                                                                         \
-    STYLE(title, 19, left)                                                                         \
-    STYLE(subtitle, 12, left)                                                                      \
-    STYLE(heading, 13, left)                                                                       \
-    STYLE(heading_right, 13, right)                                                                \
-    STYLE(cell, 13, left)                                                                          \
-    STYLE(cell_right, 13, right)                                                                   \
-    STYLE(ceiling, 12, left)                                                                       \
-    STYLE(slanted, 12, center)                                                                     \
-    STYLE(ridge, 11, center)                                                                       \
-    STYLE(number, 11, center)
+    STYLE(title, 22, left)                                                                         \
+    STYLE(subtitle, 14, left)                                                                      \
+    STYLE(heading, 15, left)                                                                       \
+    STYLE(heading_right, 15, right)                                                                \
+    STYLE(cell, 15, left)                                                                          \
+    STYLE(cell_right, 15, right)                                                                   \
+    STYLE(flat, 15, center)                                                                        \
+    STYLE(slanted, 15, center)                                                                     \
+    STYLE(ridge, 13, center)                                                                       \
+    STYLE(number, 13, center)
 
 enum text_style {
 #define STYLE(name, pixels, alignment) STYLE_##name,
@@ -60,6 +60,7 @@ struct layout {
     double width, height;            /* of the picture */
     double left, bottom, right, top; /* of the plot area in it */
     double slope;                    /* angle of the slanted ceilings, radians */
+    double table_x, name_width;      /* of the table right of the plot, of its first column */
     struct text *text;               /* owned */
     struct mark *mark;               /* owned */
     struct stroke *stroke;           /* owned */
