@@ -48,6 +48,21 @@ static bool differs(const struct pair *pair, const char *shape)
     return true;
 }
 
+/* Words such as stride, unlike sizes, mostly have the value that changes nothing. */
+static bool is_neutral(const struct pair *pair)
+{
+    return pair->letter_length > 1 && (span_equals(pair->value, pair->value_length, "0", 1) ||
+                                       span_equals(pair->value, pair->value_length, "1", 1));
+}
+
+static bool is_told_apart(const struct pairs *pairs, const char *shape)
+{
+    bool apart = false;
+    for (int p = 0; p < pairs->count; p++)
+        apart = apart || (pairs->pair[p].shown && differs(&pairs->pair[p], shape));
+    return apart;
+}
+
 static void choose_letters(struct pairs *pairs, const struct summary *const *rows, int count, int i)
 {
     bool one_shape = true;
@@ -58,14 +73,19 @@ static void choose_letters(struct pairs *pairs, const struct summary *const *row
     for (int p = 0; p < pairs->count; p++) {
         struct pair *pair = &pairs->pair[p];
         pair->shown = one_shape && !span_equals(pair->value, pair->value_length, "1", 1);
-        for (int row = 0; row < count && !pair->shown; row++)
+        for (int row = 0; row < count && !pair->shown && !is_neutral(pair); row++)
             pair->shown =
                 strcmp(rows[row]->kernel, rows[i]->kernel) == 0 && differs(pair, rows[row]->shape);
     }
+    for (int row = 0; row < count; row++)
+        if (strcmp(rows[row]->kernel, rows[i]->kernel) == 0 &&
+            !is_told_apart(pairs, rows[row]->shape))
+            for (int p = 0; p < pairs->count; p++)
+                pairs->pair[p].shown =
+                    pairs->pair[p].shown || differs(&pairs->pair[p], rows[row]->shape);
 }
 
-/* Sizes of equal value that stand side by side are joined: m=n=k=1024; words like stride are not.
- */
+/* "c64 hw56 stride2": sizes of equal value that stand side by side are joined. */
 static void print_pairs(const struct pairs *pairs, FILE *out)
 {
     const struct pair *open = NULL;
@@ -76,12 +96,12 @@ static void print_pairs(const struct pairs *pairs, FILE *out)
         bool joined = open && open->letter_length == 1 && pair->letter_length == 1 &&
                       span_equals(open->value, open->value_length, pair->value, pair->value_length);
         if (open && !joined)
-            fprintf(out, "=%.*s", open->value_length, open->value);
-        fprintf(out, "%s%.*s", !open ? " " : joined ? "=" : ",", pair->letter_length, pair->letter);
+            fprintf(out, "%.*s", open->value_length, open->value);
+        fprintf(out, "%s%.*s", joined ? "" : " ", pair->letter_length, pair->letter);
         open = pair;
     }
     if (open)
-        fprintf(out, "=%.*s", open->value_length, open->value);
+        fprintf(out, "%.*s", open->value_length, open->value);
 }
 
 void name_row(const struct summary *const *rows, int count, int i, char *name, size_t capacity)

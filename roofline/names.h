@@ -4,9 +4,10 @@
 
 #include "summary.h"
 
-/* "gemm m=n=k=1024": the kernel of rows[i]; its variant and ISA where the rows hold several for
- * that kernel; of its shape the letters that differ between the kernel's rows - all that are not 1
- * when there is one shape only - with equal neighbours joined. Cut with "..." at the capacity. */
+/* "gemm mnk1024": the kernel of rows[i]; its variant and ISA where the rows hold several for that
+ * kernel; of its shape the letters that differ between the kernel's rows - all that are not 1 when
+ * there is one shape only - with equal neighbours joined. Words of value 0 or 1 (pad1, groups1) are
+ * left out where the rest tells the rows apart. Cut with "..." at the capacity. */
 void name_row(const struct summary *const *rows, int count, int i, char *name, size_t capacity);
 
 #endif

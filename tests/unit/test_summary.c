@@ -106,18 +106,31 @@ static void names_show_what_tells_rows_apart(void **state)
     text_copy(conv.kernel, sizeof conv.kernel, "conv2d");
     text_copy(conv.shape, sizeof conv.shape, "n=1,c=3,h=7,w=7,stride=2,pad=2");
     const struct summary *alone[] = {&a, &conv};
-    assert_name(alone, 2, 0, "gemm m=n=k=8");
-    assert_name(alone, 2, 1, "conv2d c=3,h=w=7,stride=2,pad=2");
+    assert_name(alone, 2, 0, "gemm mnk8");
+    assert_name(alone, 2, 1, "conv2d c3 hw7 stride2 pad2");
     const struct summary *shapes[] = {&a, &b, &conv};
-    assert_name(shapes, 3, 0, "gemm m=n=8");
-    assert_name(shapes, 3, 1, "gemm m=n=9");
+    assert_name(shapes, 3, 0, "gemm mn8");
+    assert_name(shapes, 3, 1, "gemm mn9");
     const struct summary *variants[] = {&a, &c};
-    assert_name(variants, 2, 1, "gemm y m=n=k=8");
+    assert_name(variants, 2, 1, "gemm y mnk8");
     text_copy(c.isa, sizeof c.isa, "sse2");
-    assert_name(variants, 2, 1, "gemm y sse2 m=n=k=8");
-    char cut[12];
+    assert_name(variants, 2, 1, "gemm y sse2 mnk8");
+    char cut[9];
     name_row(alone, 2, 0, cut, sizeof cut);
-    assert_string_equal(cut, "gemm m=n...");
+    assert_string_equal(cut, "gemm ...");
+}
+
+static void neutral_words_are_left_out_of_names_unless_they_alone_tell_rows_apart(void **state)
+{
+    (void)state;
+    struct summary a = {.kernel = "conv2d", .shape = "c=64,h=56,w=56,stride=1,pad=1,groups=1"};
+    struct summary b = {.kernel = "conv2d", .shape = "c=3,h=224,w=224,stride=2,pad=3,groups=1"};
+    struct summary c = {.kernel = "conv2d", .shape = "c=64,h=56,w=56,stride=1,pad=0,groups=1"};
+    const struct summary *two[] = {&a, &b}, *three[] = {&a, &b, &c};
+    assert_name(two, 2, 0, "conv2d c64 hw56");
+    assert_name(two, 2, 1, "conv2d c3 hw224 stride2 pad3");
+    assert_name(three, 3, 0, "conv2d c64 hw56 pad1");
+    assert_name(three, 3, 2, "conv2d c64 hw56 pad0");
 }
 
 static void hostile_shapes_are_names_too(void **state)
@@ -241,6 +254,7 @@ int main(void)
         cmocka_unit_test(rows_that_are_not_ok_keep_only_their_keys),
         cmocka_unit_test(rows_without_a_roof_say_why),
         cmocka_unit_test(names_show_what_tells_rows_apart),
+        cmocka_unit_test(neutral_words_are_left_out_of_names_unless_they_alone_tell_rows_apart),
         cmocka_unit_test(hostile_shapes_are_names_too),
         cmocka_unit_test(provenance_is_read_by_key),
         cmocka_unit_test(captured_results_give_the_captured_report),
