@@ -219,48 +219,58 @@ static bool is_bandwidth(const char *ceiling)
     return strchr(ceiling, ':') != NULL;
 }
 
-static void take_compute(struct roof *roof, const struct table *machine,
-                         const struct measurement *row)
+/* The ceilings of machine.csv at the row's clock. */
+static void take_ceilings(struct roof *roof, const struct table *machine,
+                          const struct measurement *row)
 {
-    const struct ceiling *best = ceiling_of_compute(machine, row->device, row->dtype, row->threads);
-    if (best) {
-        roof->flops_per_second = ceiling_at_clock(best, row->clock_hertz);
-        text_copy(roof->compute, sizeof roof->compute, best->level);
+    const struct ceiling *compute =
+        ceiling_of_compute(machine, row->device, row->dtype, row->threads);
+    const struct ceiling *memory =
+        ceiling_of_memory(machine, row->device, row->dtype, row->level, row->threads);
+    if (compute) {
+        roof->flops_per_second = ceiling_at_clock(compute, row->clock_hertz);
+        text_copy(roof->compute, sizeof roof->compute, compute->level);
     }
-    if (row->ceiling_sample > 0 && row->ceiling[0] && !is_bandwidth(row->ceiling)) {
-        roof->flops_per_second = row->ceiling_sample;
-        text_copy(roof->compute, sizeof roof->compute, row->ceiling);
+    if (memory) {
+        roof->bytes_per_second = ceiling_at_clock(memory, row->clock_hertz);
+        text_copy(roof->memory, sizeof roof->memory, memory->level);
     }
 }
 
-static void take_memory(struct roof *roof, const struct table *machine,
+/* The ceiling that was sampled in the row's rounds instead of the one measured some time before. */
+static void take_sample(struct roof *roof, const struct table *machine,
                         const struct measurement *row)
 {
-    const struct ceiling *best =
-        ceiling_of_memory(machine, row->device, row->dtype, row->level, row->threads);
-    bool sampled =
-        row->ceiling_sample > 0 && is_bandwidth(row->ceiling) && level_is(row->ceiling, row->level);
-    const struct ceiling *before =
-        sampled ? ceiling_of_operation(machine, row->device, row->ceiling, row->threads) : NULL;
-    if (best) {
-        roof->bytes_per_second = ceiling_at_clock(best, row->clock_hertz);
-        text_copy(roof->memory, sizeof roof->memory, best->level);
-    }
-    if (best && before) {
-        roof->bytes_per_second = best->value * (row->ceiling_sample / before->value);
-    } else if (sampled) {
-        roof->bytes_per_second = row->ceiling_sample;
-        text_copy(roof->memory, sizeof roof->memory, row->ceiling);
+    if (!(row->ceiling_sample > 0) || !row->ceiling[0])
+        return;
+    if (!is_bandwidth(row->ceiling)) {
+        roof->flops_per_second = row->ceiling_sample;
+        text_copy(roof->compute, sizeof roof->compute, row->ceiling);
+    } else if (level_is(row->ceiling, row->level)) {
+        const struct ceiling *before =
+            ceiling_of_operation(machine, row->device, row->ceiling, row->threads);
+        if (moves_what_it_counts(row->ceiling) || isnan(roof->bytes_per_second)) {
+            roof->bytes_per_second = row->ceiling_sample;
+            text_copy(roof->memory, sizeof roof->memory, row->ceiling);
+        } else if (before) {
+            roof->bytes_per_second *= row->ceiling_sample / before->value;
+        }
     }
 }
 
-struct roof roof_of(const struct table *machine, const struct measurement *row)
+struct roof roof_of_machine(const struct table *machine, const struct measurement *row)
 {
     struct roof roof = {.flops_per_second = NAN,
                         .bytes_per_second = NAN,
                         .launch_seconds = launch_seconds(machine, row->device)};
-    take_compute(&roof, machine, row);
-    take_memory(&roof, machine, row);
+    take_ceilings(&roof, machine, row);
+    return roof;
+}
+
+struct roof roof_of(const struct table *machine, const struct measurement *row)
+{
+    struct roof roof = roof_of_machine(machine, row);
+    take_sample(&roof, machine, row);
     const char *missing = isnan(roof.flops_per_second) ? row->dtype : row->level;
     if (isnan(roof.flops_per_second) || isnan(roof.bytes_per_second))
         text_format(roof.why, sizeof roof.why,

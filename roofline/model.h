@@ -37,10 +37,13 @@ struct roof {
     char why[256];                /* which ceiling is missing; "" when both are there */
 };
 
-/* The roof of a measurement. A core ceiling is taken at the row's clock (ceiling_at_clock); where
- * the row holds a ceiling that was sampled in the same rounds, that sample counts: a compute sample
- * is P, a bandwidth sample is B if it is of the same operation, and else rescales B by what became
- * of its own operation. */
+/* The roof of a measurement by machine.csv alone, core ceilings at the row's clock
+ * (ceiling_at_clock). `why` stays empty. */
+struct roof roof_of_machine(const struct table *machine, const struct measurement *row);
+
+/* The roof of a measurement: where the row holds a ceiling that was sampled in the same rounds,
+ * that sample is P, or B; of an operation that moves more than it counts it is not B, but rescales
+ * the B of machine.csv by what became of that operation. All else is as machine.csv has it. */
 struct roof roof_of(const struct table *machine, const struct measurement *row);
 
 /* What bounds a call of `flops` under a roof: launch when an empty call already takes longer than

@@ -12,7 +12,8 @@ struct physics {
 
 /* Checks every row that is ok and prints one line per violation, the row named. The rules:
  * - a measured ceiling is at most 3 % above the derived one at the measured clock;
- * - a kernel is at most 5 % above its roof;
+ * - a kernel is at most 5 % above its roof, the one sampled beside it or the one of machine.csv,
+ *   whichever is higher;
  * - minimum, quartiles and maximum are in order; flops, bytes and times are positive;
  * - the words of a row's key are there; a measured ceiling has at least 10 samples, a spread and a
  * clock, a kernel at least 10 samples and a clock. */
