@@ -115,7 +115,8 @@ static void print_group(const struct results *results, size_t first, int columns
     const struct ceiling *head = table_ceiling(&results->machine, first);
     char title[128];
     int name_width = columns - 60;
-    text_format(title, sizeof title, "%s %s%s%s, %.0f worker%s", head->device, head->kind,
+    const char *kind = strcmp(head->unit, "Hz") == 0 ? "clock" : head->kind;
+    text_format(title, sizeof title, "%s %s%s%s, %.0f worker%s", head->device, kind,
                 head->dtype[0] ? " " : "", head->dtype, head->workers, plural(head->workers));
     bool latency = strcmp(head->kind, "latency") == 0;
     fprintf(out, "\n  %s\n  %-*s %13s %8s %7s %5s %13s %5s\n", title, name_width, "", "",
@@ -195,6 +196,17 @@ static int count_reason(struct caveat *caveats, int count, const char *why, cons
     return count + 1;
 }
 
+/* Words with one space between them; empty ones leave none. */
+static void join_words(char *text, size_t capacity, const char *const words[4])
+{
+    text[0] = '\0';
+    for (int i = 0; i < 4; i++) {
+        size_t used = strlen(text);
+        if (words[i][0])
+            text_format(text + used, capacity - used, "%s%s", used ? " " : "", words[i]);
+    }
+}
+
 static int collect_caveats(const struct results *results, struct caveat *caveats)
 {
     int count = 0;
@@ -203,7 +215,8 @@ static int collect_caveats(const struct results *results, struct caveat *caveats
                                 "clock moved; repeat it on a quieter machine";
     for (size_t i = 0; i < results->machine.count; i++) {
         const struct ceiling *row = table_ceiling(&results->machine, i);
-        text_format(row_name, sizeof row_name, "%s %s %s", row->level, row->dtype, row->isa);
+        join_words(row_name, sizeof row_name,
+                   (const char *const[4]){row->level, row->dtype, row->isa, ""});
         if (row->why[0])
             count = count_reason(caveats, count, row->why, row_name);
         if (row->spread_rel > noisy_rel)
@@ -211,8 +224,8 @@ static int collect_caveats(const struct results *results, struct caveat *caveats
     }
     for (size_t i = 0; i < results->summary.count; i++) {
         const struct summary *row = table_summary(&results->summary, i);
-        text_format(row_name, sizeof row_name, "%s %s %s %s", row->kernel, row->variant, row->dtype,
-                    row->shape);
+        join_words(row_name, sizeof row_name,
+                   (const char *const[4]){row->kernel, row->variant, row->dtype, row->shape});
         if (row->why[0])
             count = count_reason(caveats, count, row->why, row_name);
         if (row->spread_rel > noisy_rel)

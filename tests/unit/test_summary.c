@@ -219,6 +219,29 @@ static void captured_results_give_the_captured_report(void **state)
     }
 }
 
+static void reports_name_clocks_and_caveats_without_gaps(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t length;
+    struct error error;
+    struct results results;
+    assert_int_equal(synthetic_results(&results, 1, &error), OK);
+    struct ceiling *row = add_ceiling(&results.machine, "capacity", "", "clock:chain", 2e9);
+    text_copy(row->unit, sizeof row->unit, "Hz");
+    row = add_ceiling(&results.machine, "latency", "", "L3", NAN);
+    text_copy(row->status, sizeof row->status, "skipped");
+    text_copy(row->why, sizeof row->why, "cannot be told from DRAM");
+    FILE *out = open_memstream(&text, &length);
+    assert_non_null(out);
+    assert_int_equal(digest_print(&results, 80, out, &error), OK);
+    fclose(out);
+    assert_non_null(strstr(text, "cpu clock, 1 worker"));
+    assert_non_null(strstr(text, "- L3: cannot be told from DRAM"));
+    free(text);
+    results_free(&results);
+}
+
 static void missing_and_broken_files_are_input_faults(void **state)
 {
     (void)state;
@@ -258,6 +281,7 @@ int main(void)
         cmocka_unit_test(hostile_shapes_are_names_too),
         cmocka_unit_test(provenance_is_read_by_key),
         cmocka_unit_test(captured_results_give_the_captured_report),
+        cmocka_unit_test(reports_name_clocks_and_caveats_without_gaps),
         cmocka_unit_test(missing_and_broken_files_are_input_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
