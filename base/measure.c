@@ -204,12 +204,17 @@ static void take_slices(void *context, struct member member)
         work->prepare(work->context, member);
     wait_for_start(&race->waiting, &race->start_time);
     double end_time = race->start_time + race->seconds;
+    double clock_before = read_clock(SLICE_CYCLES);
     do {
         struct stopwatch watch = stopwatch_start();
         work->run(work->context, member);
         double seconds = stopwatch_seconds(watch);
-        clock_hertz[count] = read_clock(SLICE_CYCLES);
+        double clock_after = read_clock(SLICE_CYCLES);
+        /* The larger one is the clock, as in a sample: an interrupted chain must not make the slice
+         * look short of cycles. */
+        clock_hertz[count] = clock_before > clock_after ? clock_before : clock_after;
         cycles[count] = seconds * clock_hertz[count];
+        clock_before = clock_after;
         count++;
     } while (count < SLICES_MAX && (count < SLICES_MIN || seconds_now() < end_time));
     double clock = quartiles_of(clock_hertz, count).median;

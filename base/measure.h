@@ -25,7 +25,7 @@ struct sample {
 struct sample measure_sample(const struct work *work);
 
 /* The speed of work that stays within a core (arithmetic, L1, L2), from many slices of some 20 us,
- * each followed by a reading of the clock: wide vectors change the clock by a fifth within
+ * each between two readings of the clock: wide vectors change the clock by a fifth within
  * microseconds, so only a reading next to the work counts, and an interruption spoils one slice
  * instead of the sample. One call of work->run is one slice. */
 struct pace {
