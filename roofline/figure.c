@@ -396,23 +396,23 @@ static void write_titles(struct figure *figure, const struct results *results, d
 {
     const struct table *table = results->bench.provenance ? &results->bench : &results->machine;
     const struct figure_key *key = &figure->key;
-    char machine[96], time[64], clock[32] = "", dots[64] = "", drawn[96] = "";
+    char machine[96], time[64], clock[32], dots[64] = "", lines[128] = "", at[80] = "";
     machine_name(table, machine, sizeof machine);
     provenance_value(table, "time_utc", time, sizeof time);
     time[strcspn(time, "T")] = '\0';
     text_format(figure->title, sizeof figure->title, "%s, %s, %s, %.0f thread%s", machine,
                 key->device, key->dtype, key->threads, key->threads == 1 ? "" : "s");
     si_format(clock_hertz, "Hz", clock, sizeof clock);
-    if (figure->dot_count > 0)
-        text_format(dots, sizeof dots, "Dots are medians of %.0f samples, lines",
-                    fewest_samples(results, key));
     if (clock[0])
-        text_format(drawn, sizeof drawn, " (of the cores at %s, the median clock of the dots)",
-                    clock);
-    text_format(figure->subtitle, sizeof figure->subtitle,
-                "%s%s%s the ceilings that were reached%s%s", time, time[0] ? ". " : "",
-                figure->dot_count > 0 ? dots : "Lines are", drawn,
-                has_theory(figure) ? ", green is theory" : "");
+        text_format(at, sizeof at, " (of the cores at %s, the median clock of the dots)", clock);
+    if (figure->dot_count > 0)
+        text_format(dots, sizeof dots, "dots are medians of %.0f samples",
+                    fewest_samples(results, key));
+    if (figure->line_count > 0)
+        text_format(lines, sizeof lines, "%slines are the ceilings that were reached%s%s",
+                    dots[0] ? ", " : "", at, has_theory(figure) ? ", green is theory" : "");
+    text_format(figure->subtitle, sizeof figure->subtitle, "%s%s%s%s", time, time[0] ? ", " : "",
+                dots, lines);
 }
 
 int figure_build(struct figure *figure, const struct results *results, const struct figure_key *key,

@@ -442,7 +442,7 @@ static void place_line_names(struct layout *layout)
 /* As wide as the longest name, within bounds. */
 static double name_width(const struct figure *figure)
 {
-    double width = NAME_LEAST;
+    double width = figure->dot_count > 0 ? NAME_LEAST : 0;
     for (int i = 0; i < figure->dot_count; i++)
         width = fmax(width, text_width(STYLE_cell, figure->dot[i].name));
     return fmin(width, NAME_MOST);
