@@ -14,6 +14,10 @@
 #include "physics.h"
 #include "synthetic.h"
 
+#ifndef TEST_SOURCE_DIR
+#define TEST_SOURCE_DIR "tests"
+#endif
+
 struct fixture {
     struct results results;
     char *text; /* what the checks printed; owned */
@@ -167,6 +171,29 @@ static void keys_are_complete(void **state)
     assert_violation(fixture, "fma", "unit");
 }
 
+static void captured_results_hold(void **state)
+{
+    (void)state;
+    static const char *const machines[] = {"zen3", "sapphire-rapids"};
+    for (size_t i = 0; i < 2; i++) {
+        char directory[256], *text = NULL;
+        size_t length;
+        struct error error;
+        struct results results;
+        text_format(directory, sizeof directory, "%s/golden/results/%s", TEST_SOURCE_DIR,
+                    machines[i]);
+        assert_int_equal(results_read(&results, directory, &error), OK);
+        FILE *out = open_memstream(&text, &length);
+        assert_non_null(out);
+        struct physics physics = physics_check(&results, out);
+        fclose(out);
+        assert_string_equal(text, "");
+        assert_true(physics.checks > 500);
+        free(text);
+        results_free(&results);
+    }
+}
+
 static void skipped_rows_are_not_checked(void **state)
 {
     struct fixture *fixture = *state;
@@ -191,6 +218,7 @@ int main(void)
         WITH_RESULTS(measured_rows_have_samples_spread_and_clock),
         WITH_RESULTS(keys_are_complete),
         WITH_RESULTS(skipped_rows_are_not_checked),
+        cmocka_unit_test(captured_results_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
