@@ -49,11 +49,12 @@ enum {
     OPTION_HELP,
     OPTION_TOPOLOGY
 };
-#define OPTIONS_PRINT                                                                              \
-    {"csv", no_argument, NULL, OPTION_CSV}, {"json", no_argument, NULL, OPTION_JSON},              \
+#define OPTIONS_HELP                                                                               \
     {                                                                                              \
         "help", no_argument, NULL, OPTION_HELP                                                     \
     }
+#define OPTIONS_PRINT                                                                              \
+    {"csv", no_argument, NULL, OPTION_CSV}, {"json", no_argument, NULL, OPTION_JSON}, OPTIONS_HELP
 #define OPTIONS_RUN                                                                                \
     OPTIONS_PRINT, {"out", required_argument, NULL, OPTION_OUT},                                   \
         {"device", required_argument, NULL, OPTION_DEVICE},                                        \
@@ -65,6 +66,12 @@ enum {
     }
 
 void options_init(struct options *options);
+
+/* All options of a command that has none of its own but flags (struct option's flag), then the
+ * number of words that it expects: none, or one results directory, argv[optind]. */
+enum words { WORDS_ANY, WORDS_NONE, WORDS_DIRECTORY };
+int options_parse(struct options *options, const struct option *longs, enum words words, int argc,
+                  char **argv, struct error *error);
 
 /* Stores one option that getopt_long returned with its optarg; FAULT_USAGE for a bad value. An
  * option that getopt did not know ('?') is FAULT_USAGE too: call it with the argv that getopt saw.

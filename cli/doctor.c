@@ -338,19 +338,11 @@ static int run(int argc, char **argv)
     struct options options;
     struct error error;
     struct host host;
-    options_init(&options);
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-        if (options_take(&options, option, argv, &error) != OK)
-            return complain(&error);
+    if (options_parse(&options, longs, WORDS_NONE, argc, argv, &error) != OK)
+        return complain(&error);
     if (options.help) {
         fputs(usage, stdout);
         return FAULT_NONE;
-    }
-    if (optind < argc) {
-        error_set(&error, FAULT_USAGE, "unexpected word '%s'; see 'roofline doctor --help'",
-                  argv[optind]);
-        return complain(&error);
     }
     if (host_read(&host, NULL, &error) != OK)
         return complain(&error);

@@ -224,11 +224,8 @@ static int run(int argc, char **argv)
     struct options options;
     struct error error;
     const struct list *list = NULL;
-    options_init(&options);
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-        if (options_take(&options, option, argv, &error) != OK)
-            return complain(&error);
+    if (options_parse(&options, longs, WORDS_ANY, argc, argv, &error) != OK)
+        return complain(&error);
     if (options.help) {
         fputs(usage, stdout);
         return FAULT_NONE;

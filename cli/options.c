@@ -96,6 +96,26 @@ int options_take(struct options *options, int option, char **argv, struct error 
     }
 }
 
+int options_parse(struct options *options, const struct option *longs, enum words words, int argc,
+                  char **argv, struct error *error)
+{
+    options_init(options);
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
+        if (option != 0 && options_take(options, option, argv, error) != OK)
+            return FAILED;
+    if (options->help)
+        return OK;
+    if (words == WORDS_NONE && optind < argc)
+        return error_set(error, FAULT_USAGE, "unexpected word '%s'; see 'roofline %s --help'",
+                         argv[optind], argv[0]);
+    if (words == WORDS_DIRECTORY && argc - optind != 1)
+        return error_set(error, FAULT_USAGE,
+                         "'roofline %s' needs one results directory; see 'roofline %s --help'",
+                         argv[0], argv[0]);
+    return OK;
+}
+
 int device_check(const char *device, struct error *error)
 {
     if (!device || strcmp(device, "cpu") == 0 || strcmp(device, "all") == 0)

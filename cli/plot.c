@@ -98,28 +98,15 @@ static int run_plot(const char *directory, bool in_terminal)
 
 static int run_command(int argc, char **argv)
 {
-    enum { OPTION_TERMINAL = 1 };
-    static const struct option longs[] = {{"terminal", no_argument, NULL, OPTION_TERMINAL},
-                                          {"help", no_argument, NULL, OPTION_HELP},
-                                          {0}};
+    int in_terminal = 0;
+    const struct option longs[] = {{"terminal", no_argument, &in_terminal, 1}, OPTIONS_HELP, {0}};
     struct options options;
     struct error error;
-    bool in_terminal = false;
-    options_init(&options);
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-        if (option == OPTION_TERMINAL)
-            in_terminal = true;
-        else if (options_take(&options, option, argv, &error) != OK)
-            return complain(&error);
+    if (options_parse(&options, longs, WORDS_DIRECTORY, argc, argv, &error) != OK)
+        return complain(&error);
     if (options.help) {
         fputs(usage, stdout);
         return FAULT_NONE;
-    }
-    if (argc - optind != 1) {
-        error_set(&error, FAULT_USAGE,
-                  "'roofline plot' needs one results directory; see 'roofline plot --help'");
-        return complain(&error);
     }
     return run_plot(argv[optind], in_terminal);
 }

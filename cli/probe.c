@@ -169,19 +169,11 @@ static int run_command(int argc, char **argv)
     static const struct option longs[] = {OPTIONS_RUN, {0}};
     struct options options;
     struct error error;
-    options_init(&options);
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-        if (options_take(&options, option, argv, &error) != OK)
-            return complain(&error);
+    if (options_parse(&options, longs, WORDS_NONE, argc, argv, &error) != OK)
+        return complain(&error);
     if (options.help) {
         fputs(usage, stdout);
         return FAULT_NONE;
-    }
-    if (optind < argc) {
-        error_set(&error, FAULT_USAGE, "unexpected word '%s'; see 'roofline probe --help'",
-                  argv[optind]);
-        return complain(&error);
     }
     if (device_check(options.device, &error) != OK)
         return complain(&error);

@@ -57,27 +57,15 @@ static int run_report(const char *directory, enum output output, bool check)
 
 static int run_command(int argc, char **argv)
 {
-    enum { OPTION_CHECK = 1 };
-    static const struct option longs[] = {
-        {"check", no_argument, NULL, OPTION_CHECK}, OPTIONS_PRINT, {0}};
+    int check = 0;
+    const struct option longs[] = {{"check", no_argument, &check, 1}, OPTIONS_PRINT, {0}};
     struct options options;
     struct error error;
-    bool check = false;
-    options_init(&options);
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "", longs, NULL)) != -1;)
-        if (option == OPTION_CHECK)
-            check = true;
-        else if (options_take(&options, option, argv, &error) != OK)
-            return complain(&error);
+    if (options_parse(&options, longs, WORDS_DIRECTORY, argc, argv, &error) != OK)
+        return complain(&error);
     if (options.help) {
         fputs(usage, stdout);
         return FAULT_NONE;
-    }
-    if (argc - optind != 1) {
-        error_set(&error, FAULT_USAGE,
-                  "'roofline report' needs one results directory; see 'roofline report --help'");
-        return complain(&error);
     }
     return run_report(argv[optind], options.output, check);
 }
