@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "interrupt.h"
 #include "provenance.h"
+#include "wrapped.h"
 
 static const char usage[] =
     "usage: roofline probe [--out DIR] [--budget quick|standard|full] [--threads N] [--isa X]\n"
@@ -35,22 +36,24 @@ static const double quick_seconds = 14;
 static void print_per_cycle(const struct ceiling *row)
 {
     double value = row->value / row->clock_hertz / row->workers;
-    if (strcmp(row->kind, "latency") == 0)
-        printf("%8.1f cycle       ", row->value * row->clock_hertz);
+    if (strcmp(row->kind, "capacity") == 0)
+        printf("%18s", "");
+    else if (strcmp(row->kind, "latency") == 0)
+        printf("%7.1f cycle     ", row->value * row->clock_hertz);
     else if (strcmp(row->kind, "compute") == 0)
-        printf("%8.2f FLOP/cycle  ", value);
+        printf("%7.2f FLOP/cycle", value);
     else
-        printf("%8.2f B/cycle     ", value);
+        printf("%7.2f B/cycle   ", value);
 }
 
 static void print_value(const struct ceiling *row)
 {
     if (strcmp(row->unit, "s") == 0)
-        printf("%9.2f ns     ", row->value * 1e9);
+        printf("%8.2f ns     ", row->value * 1e9);
     else if (strcmp(row->unit, "Hz") == 0)
-        printf("%9.3f GHz    ", row->value / 1e9);
+        printf("%8.3f GHz    ", row->value / 1e9);
     else
-        printf("%9.2f %-7s", row->value / 1e9,
+        printf("%8.2f %-7s", row->value / 1e9,
                strcmp(row->unit, "byte/s") == 0 ? "GB/s" : "GFLOP/s");
 }
 
@@ -67,19 +70,16 @@ static void print_name(const struct ceiling *row)
 
 static void print_measured(const struct table *machine)
 {
-    printf("%-15s %-4s %-6s %3s %13s %24s %7s %8s\n", "ceiling", "type", "isa", "thr", "measured",
-           "per cycle and core", "spread", "clock");
+    printf("%-15s %-4s %-6s %3s %8s %25s %7s %5s\n", "ceiling", "type", "isa", "thr", "measured",
+           "per cycle and core", "spread", "GHz");
     for (size_t i = 0; i < machine->count; i++) {
         const struct ceiling *row = table_ceiling(machine, i);
         if (strcmp(row->basis, "measured") != 0 || strcmp(row->status, "ok") != 0)
             continue;
         print_name(row);
         print_value(row);
-        if (strcmp(row->kind, "capacity") == 0)
-            printf("%20s", "");
-        else
-            print_per_cycle(row);
-        printf(" %5.1f %% %5.2f GHz\n", 100 * row->spread_rel, row->clock_hertz / 1e9);
+        print_per_cycle(row);
+        printf(" %5.1f %% %5.2f\n", 100 * row->spread_rel, row->clock_hertz / 1e9);
     }
 }
 
@@ -87,9 +87,13 @@ static void print_skipped(const struct table *machine)
 {
     for (size_t i = 0; i < machine->count; i++) {
         const struct ceiling *row = table_ceiling(machine, i);
-        if (strcmp(row->status, "skipped") == 0)
-            printf("skipped: %s %s%s%s (%s): %s\n", row->kind, row->level, *row->isa ? " " : "",
-                   row->isa, row->basis, row->why);
+        if (strcmp(row->status, "skipped") != 0)
+            continue;
+        char text[sizeof *row];
+        text_format(text, sizeof text, "%s %s%s%s (%s): %s", row->kind, row->level,
+                    *row->isa ? " " : "", row->isa, row->basis, row->why);
+        printf("skipped: ");
+        print_paragraph(text, (int)strlen("skipped: "));
     }
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "wrapped.h"
 
 static const char usage[] =
     "usage: roofline theory [SPEC] [--sockets N] [--cores N] [--ghz X] [--channels N]\n"
@@ -126,23 +127,6 @@ static int parse(struct question *question, int argc, char **argv, struct error 
     return OK;
 }
 
-/* Prints a text between two columns of the terminal, the first line from where the cursor is. */
-static void print_wrapped_text(const char *text, int indent)
-{
-    int width = terminal_columns() - indent, used = 0;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (used && used + 1 + length > width) {
-            printf("\n%*s", indent, "");
-            used = 0;
-        }
-        used += printf("%s%.*s", used ? " " : "", length, text);
-        text += length;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
 static void print_row(const struct ceiling *row)
 {
     enum { INDENT = 20 };
@@ -155,7 +139,7 @@ static void print_row(const struct ceiling *row)
     printf("%-*s", INDENT, name);
     if ((int)strlen(name) >= INDENT)
         printf("\n%*s", INDENT, "");
-    print_wrapped_text(text, INDENT);
+    print_paragraph(text, INDENT);
 }
 
 static void print_kind(const struct table *table, const char *kind)
@@ -178,7 +162,7 @@ static void print_quantity(const struct quantity *quantity)
     text_format(text, sizeof text, "%s %.10g %s: %s", quantity->name, quantity->value,
                 quantity->unit, quantity->source);
     printf("  ");
-    print_wrapped_text(text, 4);
+    print_paragraph(text, 4);
 }
 
 /* A key in capitals names a document that the sources refer to. */
@@ -191,7 +175,7 @@ static void print_documents(const struct spec *spec)
             continue;
         text_format(text, sizeof text, "%s: %s", spec->note[i].key, spec->note[i].text);
         printf("  ");
-        print_wrapped_text(text, 4);
+        print_paragraph(text, 4);
     }
 }
 
@@ -219,7 +203,7 @@ static void print_caveats(const struct table *table)
         if (strcmp(row->status, "ok") != 0 || !row->why[0])
             continue;
         printf("\nnote: ");
-        print_wrapped_text(row->why, 6);
+        print_paragraph(row->why, 6);
         return;
     }
 }
@@ -273,7 +257,7 @@ static int print_cpu(const struct question *question, struct theory_cpu *cpu,
             return FAILED;
         return print_table(table, question->options.output, error);
     }
-    print_wrapped_text(cpu->origin[0] ? cpu->origin : cpu->unidentified, 0);
+    print_paragraph(cpu->origin[0] ? cpu->origin : cpu->unidentified, 0);
     print_kind(table, "compute");
     print_kind(table, "bandwidth");
     print_kind(table, "capacity");

@@ -91,6 +91,22 @@ static void print_text(const struct table *table)
     }
 }
 
+void print_paragraph(const char *text, int indent)
+{
+    int width = terminal_columns() - indent, used = 0;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (used && used + 1 + length > width) {
+            printf("\n%*s", indent, "");
+            used = 0;
+        }
+        used += printf("%s%.*s", used ? " " : "", length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
 int print_wrapped(const struct table *table, enum output output, struct error *error)
 {
     if (output != OUTPUT_TEXT)

@@ -9,4 +9,7 @@
  * fields only. */
 int print_wrapped(const struct table *table, enum output output, struct error *error);
 
+/* A text wrapped between `indent`, where the cursor is, and the edge of the terminal. */
+void print_paragraph(const char *text, int indent);
+
 #endif
