@@ -82,10 +82,10 @@ struct kernel {
     const struct variant *variants; /* ends with a NULL name; the first is the default */
 };
 
-/* A formula and its text from the same tokens. Inside the expression the letters are doubles. The
- * kernel file says which, and what it derives from them: #define LETTERS(X) X(m, 1024, 1, "rows of
- * C") X(n, ...) #define DERIVED MODEL(flops, 2 * m * n * k)     MODEL(bytes, (m * k + k * n + m *
- * n) * element_bytes) */
+/* A formula and its text from the same tokens: MODEL(flops, 2 * m * n * k) makes flops_model() and
+ * flops_formula. Inside the expression the letters are doubles; before it the kernel file defines
+ * LETTERS(X), a row X(name, fallback, minimum, meaning) for each, and DERIVED, declarations of what
+ * it derives from them (may be empty). */
 #define KERNEL_LETTER_INDEX(name, fallback, minimum, meaning) LETTER_##name,
 #define KERNEL_LETTER_ROW(name, fallback, minimum, meaning) {#name, fallback, minimum, meaning},
 #define KERNEL_LETTER_DOUBLE(name, fallback, minimum, meaning)                                     \
