@@ -142,6 +142,16 @@ static void work_is_positive(void **state)
     first_kernel(fixture)->flops = 1e6;
     first_kernel(fixture)->bytes_min = NAN;
     assert_violation(fixture, "conv2d", "bytes_min");
+    first_kernel(fixture)->bytes_min = 1e6;
+    first_kernel(fixture)->threads = NAN;
+    assert_violation(fixture, "conv2d", "no threads");
+}
+
+static void ceilings_are_positive(void **state)
+{
+    struct fixture *fixture = *state;
+    table_ceiling(&fixture->results.machine, fixture->results.machine.count - 1)->value = 0;
+    assert_violation(fixture, "derived", "not positive");
 }
 
 static void measured_rows_have_samples_spread_and_clock(void **state)
@@ -215,6 +225,7 @@ int main(void)
         WITH_RESULTS(a_disturbed_ceiling_is_no_violation_and_two_are_compared),
         WITH_RESULTS(quartiles_stand_in_order),
         WITH_RESULTS(work_is_positive),
+        WITH_RESULTS(ceilings_are_positive),
         WITH_RESULTS(measured_rows_have_samples_spread_and_clock),
         WITH_RESULTS(keys_are_complete),
         WITH_RESULTS(skipped_rows_are_not_checked),
