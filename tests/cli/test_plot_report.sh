@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `roofline plot` and `roofline report` over captured results: exit codes, columns, plain text in pipes.
+# `roofline plot` and `roofline report` over captured results: exit codes, columns, pipes.
 # shellcheck source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
 # shellcheck disable=SC2154 # roofline and root are from tap.sh
@@ -25,7 +25,8 @@ for option in "" --check --csv; do
 done
 
 # ---- plot ----
-exits "a plot in the terminal" 0 "" env COLUMNS=80 LINES=24 LC_ALL=C "$roofline" plot sound --terminal
+exits "a plot in the terminal" 0 "" \
+    env COLUMNS=80 LINES=24 LC_ALL=C "$roofline" plot sound --terminal
 check "in a pipe it has no colour and is ASCII" bash -c "! LC_ALL=C grep -q '[^ -~]' out"
 check "it fits 80 columns" bash -c "! grep -q '.\{81\}' out"
 if command -v gnuplot >/dev/null; then
