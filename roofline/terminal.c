@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AXIS_COLUMNS = 9, COLUMNS_MIN = 40, ROWS_MIN = 12, BELOW_ROWS = 4, DOTS_X = 2, DOTS_Y = 4 };
+enum { AXIS_COLUMNS = 9, COLUMNS_MIN = 60, ROWS_MIN = 12, BELOW_ROWS = 4, DOTS_X = 2, DOTS_Y = 4 };
 
 /* Inks in ascending right to the cell: a later one covers an earlier one. The colours are the
  * nearest ones of the 256-colour palette to Okabe and Ito's. */
@@ -288,7 +288,7 @@ int terminal_plot(const struct figure *figure, const struct terminal *terminal, 
                   struct error *error)
 {
     struct terminal used = *terminal;
-    used.columns = used.columns < COLUMNS_MIN + 20 ? COLUMNS_MIN + 20 : used.columns;
+    used.columns = used.columns < COLUMNS_MIN ? COLUMNS_MIN : used.columns;
     used.rows = used.rows < ROWS_MIN ? ROWS_MIN : used.rows;
     struct canvas canvas = {
         .figure = figure,

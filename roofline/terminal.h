@@ -7,7 +7,7 @@
 #include "figure.h"
 
 struct terminal {
-    int columns, rows; /* of the plot without its table; at least 40 x 12 are used */
+    int columns, rows; /* of the plot without its table; at least 60 x 12 are used */
     bool colour;       /* ANSI sequences */
     bool utf8;         /* Braille dots and box drawing, else plain ASCII */
 };
