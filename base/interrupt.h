@@ -1,5 +1,5 @@
-// interrupt.h - Ctrl-C and SIGTERM: the first asks the loops to stop, the second ends the program
-// at once.
+// interrupt.h - Ctrl-C and SIGTERM: the first asks the loops to stop, one that comes half a second
+// later or more ends the program at once.
 #ifndef ROOFLINE_INTERRUPT_H
 #define ROOFLINE_INTERRUPT_H
 

@@ -32,7 +32,7 @@ check "a folder that is lost in the middle: rows are on stdout" grep -q 'L1:read
 mkdir kept
 echo "of an earlier run" >kept/machine.csv
 exits "an early interrupt" 130 "interrupted" bash -c \
-    'trap - INT; exec timeout --preserve-status --signal=INT 0.3 "$@"' - \
+    'trap - INT; exec timeout --preserve-status --signal=INT 0.1 "$@"' - \
     "$roofline" "${probe[@]}" --out kept
 check "an early interrupt: an earlier file stays" grep -q "of an earlier run" kept/machine.csv
 
