@@ -124,7 +124,7 @@ static int parse(struct question *question, int argc, char **argv, struct error 
     if (question->spec && question->options.topology)
         return error_set(error, FAULT_USAGE, "give SPEC '%s' or --topology '%s', not both",
                          question->spec, question->options.topology);
-    return OK;
+    return what_if_check(&question->ask, error);
 }
 
 static void print_row(const struct ceiling *row)

@@ -67,4 +67,7 @@ theory="$roofline theory"
     exits "missing file" 5 "'nowhere.csv'" $theory nowhere.csv
     exits "spec and topology" 2 "'epyc-7763'|'m.xml'" $theory epyc-7763 --topology m.xml
 }
+exits "theory: a wrong what-if" 2 "--sockets '1.5'" "$roofline" theory --sockets 1.5
+check "theory: a wrong what-if prints nothing before it is refused" test ! -s out
+
 done_testing
