@@ -124,6 +124,36 @@ static void nothing_overlaps_when_ceilings_nearly_coincide(void **state)
     figure_drop(&figure, &results);
 }
 
+static bool has_text(const struct layout *layout, const char *words)
+{
+    for (int i = 0; i < layout->text_count; i++)
+        if (strncmp(layout->text[i].text, words, strlen(words)) == 0)
+            return true;
+    return false;
+}
+
+static void every_line_and_ridge_keeps_its_name_however_crowded_the_plot(void **state)
+{
+    (void)state;
+    for (int kernels = 1; kernels <= 60; kernels++) {
+        struct error error;
+        struct figure figure;
+        struct results results;
+        struct layout layout;
+        figure_make(&figure, &results, kernels);
+        assert_int_equal(layout_build(&layout, &figure, &error), OK);
+        for (int i = 0; i < figure.line_count; i++) {
+            char words[96];
+            snprintf(words, sizeof words, "%s  ", figure.line[i].label);
+            assert_true(has_text(&layout, words));
+            snprintf(words, sizeof words, "%s ridge ", figure.line[i].label);
+            assert_true(!figure.line[i].slanted || has_text(&layout, words));
+        }
+        layout_free(&layout);
+        figure_drop(&figure, &results);
+    }
+}
+
 static void layout_is_deterministic(void **state)
 {
     (void)state;
@@ -386,6 +416,7 @@ int main(void)
         cmocka_unit_test(nothing_overlaps_up_to_60_kernels),
         cmocka_unit_test(nothing_overlaps_when_all_kernels_coincide),
         cmocka_unit_test(nothing_overlaps_when_ceilings_nearly_coincide),
+        cmocka_unit_test(every_line_and_ridge_keeps_its_name_however_crowded_the_plot),
         cmocka_unit_test(layout_is_deterministic),
         cmocka_unit_test(lines_within_3_percent_are_one_line_with_both_names),
         cmocka_unit_test(dots_lie_within_the_axes),
