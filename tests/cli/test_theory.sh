@@ -60,6 +60,8 @@ theory="$roofline theory"
     exits "negative sockets" 2 "--sockets '-1'" $theory epyc-7763 --sockets -1
     exits "no number" 2 "--mts 'fast'" $theory --mts fast
     exits "half a core" 2 "--cores '1.5'|whole" $theory epyc-7763 --cores 1.5
+    exits "half a socket" 2 "--sockets '1.5'|whole" $theory --sockets 1.5
+    check "half a socket: refused before anything is printed" test ! -s out
     exits "unknown ISA" 2 "'mmx'|avx512" $theory --isa mmx
     exits "ISA that the machine lacks" 2 "'avx512'|avx" $theory xeon-e5-2697-v2 --isa avx512
     exits "unknown dtype" 2 "'f17'|f32" $theory --dtype f17
@@ -67,7 +69,4 @@ theory="$roofline theory"
     exits "missing file" 5 "'nowhere.csv'" $theory nowhere.csv
     exits "spec and topology" 2 "'epyc-7763'|'m.xml'" $theory epyc-7763 --topology m.xml
 }
-exits "theory: a wrong what-if" 2 "--sockets '1.5'" "$roofline" theory --sockets 1.5
-check "theory: a wrong what-if prints nothing before it is refused" test ! -s out
-
 done_testing
