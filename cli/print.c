@@ -57,12 +57,12 @@ static int column_width(const struct table *table, const struct field *field)
     return width == 0 ? 0 : width > name ? width : name;
 }
 
-static void print_text(const struct table *table)
+static int print_text(const struct table *table, struct error *error)
 {
     const struct schema *schema = table->schema;
     int *width = calloc(schema->field_count, sizeof *width);
     if (!width)
-        return;
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the table");
     for (size_t c = 0; c < schema->field_count; c++) {
         const struct field *field = &schema->fields[c];
         width[c] = strcmp(field->name, "source") == 0 ? 0 : column_width(table, field);
@@ -82,6 +82,7 @@ static void print_text(const struct table *table)
         putchar('\n');
     }
     free(width);
+    return OK;
 }
 
 static void print_json_text(const char *text)
@@ -129,9 +130,8 @@ int print_table(const struct table *table, enum output output, struct error *err
 {
     if (output == OUTPUT_CSV)
         return table_print(table, stdout, error);
-    if (output == OUTPUT_JSON)
-        print_json(table);
-    else
-        print_text(table);
+    if (output == OUTPUT_TEXT)
+        return print_text(table, error);
+    print_json(table);
     return OK;
 }
