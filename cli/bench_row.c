@@ -143,7 +143,7 @@ static const struct gauge *compute_gauge(struct bench *bench, const struct run *
     return fma ? fma : probe_find_gauge(&bench->probe, "mul+add", dtype, isa, run->threads);
 }
 
-/* The fastest operation at a level. */
+/* The fastest operation at a level that is a memory roof. */
 static const struct gauge *memory_gauge(struct bench *bench, const char *level, int threads)
 {
     const struct gauge *fastest = NULL;
@@ -151,7 +151,8 @@ static const struct gauge *memory_gauge(struct bench *bench, const char *level, 
     for (int i = 0; i < bench->probe.gauge_count && !interrupted(); i++) {
         const struct gauge *gauge = &bench->probe.gauges[i];
         if (strcmp(gauge->row.kind, "bandwidth") != 0 || gauge->row.workers != threads ||
-            gauge->units || !level_is(gauge->row.level, level))
+            gauge->units || !level_is(gauge->row.level, level) ||
+            !moves_what_it_counts(gauge->row.level))
             continue;
         const struct ceiling *row = sampled_ceiling(bench, gauge);
         if (row && row->value > fastest_rate) {

@@ -87,14 +87,11 @@ static bool matches(const char *word, const char *wanted)
     return word[0] == '\0' || wanted[0] == '\0' || strcmp(word, wanted) == 0;
 }
 
-/* A regular store to DRAM first reads the line it writes, so `DRAM:write`, `copy` and `triad` move
- * more bytes than their code names; reads, updates in place and non-temporal stores move just
- * those. In a cache the line is there. */
-static bool moves_what_it_counts(const char *level)
+bool moves_what_it_counts(const char *ceiling_level)
 {
-    if (!level_is(level, "DRAM"))
+    if (!level_is(ceiling_level, "DRAM"))
         return true;
-    const char *operation = level + level_length(level);
+    const char *operation = ceiling_level + level_length(ceiling_level);
     size_t length = strlen(operation);
     return strcmp(operation, ":read") == 0 || strcmp(operation, ":update") == 0 ||
            (length > 3 && strcmp(operation + length - 3, "_nt") == 0);

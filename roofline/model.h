@@ -84,4 +84,10 @@ size_t level_length(const char *level);
 /* Whether a ceiling's level is `level`, whatever the operation. */
 bool level_is(const char *ceiling_level, const char *level);
 
+/* Whether an operation moves the bytes that its kernel names and no others. A regular store to DRAM
+ * first reads the line it writes, so `DRAM:write`, `copy` and `triad` move more: they are no roof.
+ * Reads, updates in place and non-temporal stores move just what is named; in a cache the line is
+ * there. */
+bool moves_what_it_counts(const char *ceiling_level);
+
 #endif
