@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "probe.h"
+#include "stats.h"
 
 #define X(isa, vector_bytes, registers)                                                            \
     COMPUTE_LOOPS_DECLARE(f32, isa)                                                                \
@@ -72,13 +73,14 @@ static long passes_of_slice(const struct compute_loop *loop)
     return measure_calibrate(&work, &state.passes, slice_seconds);
 }
 
-/* The candidates take turns, so that a slow moment is nobody's in particular; the best turn counts.
- */
+/* The candidates take turns, so that a slow moment is nobody's in particular. Their upper quartiles
+ * are compared: a single turn whose clock was misread would otherwise choose a slow loop for the
+ * whole run. */
 static const struct compute_loop *best_loop(const struct compute_loop *candidates, const char *mix)
 {
     const struct compute_loop *best = NULL, *of_mix[CANDIDATES_MAX];
+    double rates[CANDIDATES_MAX][TRIALS], best_rate = 0;
     long passes[CANDIDATES_MAX];
-    double best_rate = 0;
     int count = 0;
     for (const struct compute_loop *loop = candidates; loop->mix && count < CANDIDATES_MAX; loop++)
         if (strcmp(loop->mix, mix) == 0) {
@@ -86,13 +88,15 @@ static const struct compute_loop *best_loop(const struct compute_loop *candidate
             of_mix[count++] = loop;
         }
     for (int trial = 0; trial < TRIALS; trial++)
-        for (int i = 0; i < count; i++) {
-            double rate = try_loop(of_mix[i], passes[i]);
-            if (rate > best_rate) {
-                best = of_mix[i];
-                best_rate = rate;
-            }
+        for (int i = 0; i < count; i++)
+            rates[i][trial] = try_loop(of_mix[i], passes[i]);
+    for (int i = 0; i < count; i++) {
+        double rate = quartiles_of(rates[i], TRIALS).q3;
+        if (rate > best_rate) {
+            best = of_mix[i];
+            best_rate = rate;
         }
+    }
     return best;
 }
 
