@@ -40,9 +40,9 @@ static inline long equal_block(long total, double largest, long multiple)
     return round_up((total + count - 1) / count, multiple);
 }
 
-/* Steps of depth per block: enough that reading and writing C once per block is little beside the
- * products. The panels stream from L2, which the few loads per FMA of the tile allow. */
-enum { BLOCK_DEPTH = 512 };
+/* Steps of depth per block: so many that reading and writing C once per block is little beside the
+ * products, so few that a panel of B is about as large as L1. */
+enum { BLOCK_DEPTH = 256 };
 
 /* Blocks of A and B that take at most so many bytes each. */
 static inline struct blocks blocks_of(struct tile tile, long rows, long columns, long depth,
@@ -94,18 +94,71 @@ static inline long panel_width(long columns, long column)
     return smaller(round_up(columns - column, VLEN), TILE_COLUMNS);
 }
 
+#if VLEN > 1
+/* Elements of 16 bytes, the vector that every ISA with vectors has. */
+#define QUAD (16 / REAL_BYTES)
+typedef real quad __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
+typedef real pair __attribute__((vector_size(2 * REAL_BYTES), aligned(REAL_BYTES), may_alias));
+
+/* QUAD steps of depth of TILE_ROWS rows, two rows at a time: an element of each row goes into one
+ * store, as single ones would take longer than their loads. */
+ALWAYS_INLINE void pack_quad(const real *a, long pitch, real *packed)
+{
+    UNROLL(TILE_ROWS)
+    for (long i = 0; i < TILE_ROWS; i += 2) {
+        quad x = *(const quad *)(a + i * pitch), y = *(const quad *)(a + (i + 1) * pitch);
+        *(pair *)(packed + i) = __builtin_shufflevector(x, y, 0, QUAD);
+        *(pair *)(packed + TILE_ROWS + i) = __builtin_shufflevector(x, y, 1, QUAD + 1);
+#if QUAD == 4
+        *(pair *)(packed + 2 * TILE_ROWS + i) = __builtin_shufflevector(x, y, 2, QUAD + 2);
+        *(pair *)(packed + 3 * TILE_ROWS + i) = __builtin_shufflevector(x, y, 3, QUAD + 3);
+#endif
+    }
+}
+#else
+#define QUAD 1
+ALWAYS_INLINE void pack_quad(const real *a, long pitch, real *packed)
+{
+    UNROLL(TILE_ROWS)
+    for (long i = 0; i < TILE_ROWS; i++)
+        packed[i] = a[i * pitch];
+}
+#endif
+
 /* Rows x depth of a row-major A into panels; missing rows of the last one are 0. */
 static void pack_rows(const real *a, long pitch, long rows, long depth, real *packed)
 {
-    for (; rows >= TILE_ROWS; rows -= TILE_ROWS, a += TILE_ROWS * pitch)
-        for (long k = 0; k < depth; k++, packed += TILE_ROWS)
-            UNROLL(TILE_ROWS)
-    for (long i = 0; i < TILE_ROWS; i++)
-        packed[i] = a[i * pitch + k];
+    for (; rows >= TILE_ROWS; rows -= TILE_ROWS, a += TILE_ROWS * pitch) {
+        long k = 0;
+        for (; k + QUAD <= depth; k += QUAD, packed += QUAD * TILE_ROWS)
+            pack_quad(a + k, pitch, packed);
+        for (; k < depth; k++, packed += TILE_ROWS)
+            for (long i = 0; i < TILE_ROWS; i++)
+                packed[i] = a[i * pitch + k];
+    }
     if (rows > 0)
         for (long k = 0; k < depth; k++, packed += TILE_ROWS)
             for (long i = 0; i < TILE_ROWS; i++)
                 packed[i] = i < rows ? a[i * pitch + k] : 0;
+}
+
+/* One step of depth. */
+ALWAYS_INLINE void multiply_step(const int vectors, const real *a, const real *b,
+                                 vec sum[TILE_ROWS][TILE_VECTORS])
+{
+    vec column[TILE_VECTORS];
+    UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++) {
+        column[j] = vec_load(b + j * VLEN);
+        PIN(column[j]); /* else GCC folds the load into every use */
+    }
+    UNROLL(TILE_ROWS)
+    for (int i = 0; i < TILE_ROWS; i++) {
+        vec row = vec_all(a[i]);
+        UNROLL(TILE_VECTORS)
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] += row * column[j];
+    }
 }
 
 /* One tile of C (+)= a panel of A * a panel of B that has `vectors` vectors, a constant where this
@@ -119,23 +172,14 @@ ALWAYS_INLINE void multiply_tile(const int vectors, long depth, const real *a, c
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
         sum[i][j] = vec_all(0);
-    for (long i = 0; i < smaller(rows, TILE_ROWS); i++) /* C comes from L3 while the products run */
-        for (long j = 0; j < vectors * VLEN; j += 64 / REAL_BYTES)
-            __builtin_prefetch(c + i * pitch + j, 1);
-    for (long k = 0; k < depth; k++, a += TILE_ROWS, b += vectors * VLEN) {
-        vec column[TILE_VECTORS];
-        UNROLL(TILE_VECTORS)
-        for (int j = 0; j < vectors; j++) {
-            column[j] = vec_load(b + j * VLEN);
-            PIN(column[j]); /* else GCC folds the load into every use */
-        }
-        UNROLL(TILE_ROWS)
-        for (int i = 0; i < TILE_ROWS; i++) {
-            vec row = vec_all(a[i]);
-            UNROLL(TILE_VECTORS)
-            for (int j = 0; j < vectors; j++)
-                sum[i][j] += row * column[j];
-        }
+    /* C comes from memory while the products run, a row at a time: all at once would take every
+     * line fill buffer, and the loads of A and B would wait behind them. */
+    for (long i = 0, k = 0; i < TILE_ROWS; i++) {
+        if (i < rows)
+            for (long j = 0; j < vectors * VLEN; j += 64 / REAL_BYTES)
+                __builtin_prefetch(c + i * pitch + j, 1);
+        for (const long end = depth * (i + 1) / TILE_ROWS; k < end; k++)
+            multiply_step(vectors, a + k * TILE_ROWS, b + k * vectors * VLEN, sum);
     }
     real edge[TILE_ROWS * TILE_COLUMNS];
     bool whole = rows >= TILE_ROWS && columns >= vectors * VLEN;
