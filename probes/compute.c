@@ -35,7 +35,7 @@ enum { MIX_COUNT = sizeof mixes / sizeof *mixes };
 static const double slice_seconds = 2e-5;
 static const double sample_seconds = 1e-3;
 static const double trial_seconds = 3e-4;
-enum { TRIALS = 12, CANDIDATES_MAX = 32 };
+enum { TRIALS = 12, CANDIDATES_MAX = 32, FINALISTS = 2 };
 
 struct compute_state {
     const struct compute_loop *loop;
@@ -73,31 +73,43 @@ static long passes_of_slice(const struct compute_loop *loop)
     return measure_calibrate(&work, &state.passes, slice_seconds);
 }
 
-/* The candidates take turns, so that a slow moment is nobody's in particular. Their upper quartiles
- * are compared: a single turn whose clock was misread would otherwise choose a slow loop for the
- * whole run. */
-static const struct compute_loop *best_loop(const struct compute_loop *candidates, const char *mix)
+struct candidate {
+    const struct compute_loop *loop;
+    long passes;
+    double rates[TRIALS];
+};
+
+/* Third best turn, so that one whose clock was misread decides nothing; best candidate first. */
+static int compare_candidates(const void *left, const void *right)
 {
-    const struct compute_loop *best = NULL, *of_mix[CANDIDATES_MAX];
-    double rates[CANDIDATES_MAX][TRIALS], best_rate = 0;
-    long passes[CANDIDATES_MAX];
+    const struct candidate *a = left, *b = right;
+    double difference = b->rates[TRIALS - 3] - a->rates[TRIALS - 3];
+    return (difference > 0) - (difference < 0);
+}
+
+/* The FINALISTS best loops of a mix, the best first. The candidates take turns, so that a slow
+ * moment is nobody's in particular. Returns how many there are. */
+static int best_loops(const struct compute_loop *loop, const char *mix,
+                      const struct compute_loop *best[FINALISTS])
+{
+    struct candidate candidates[CANDIDATES_MAX];
     int count = 0;
-    for (const struct compute_loop *loop = candidates; loop->mix && count < CANDIDATES_MAX; loop++)
+    for (; loop->mix && count < CANDIDATES_MAX; loop++)
         if (strcmp(loop->mix, mix) == 0) {
-            passes[count] = passes_of_slice(loop);
-            of_mix[count++] = loop;
+            candidates[count].loop = loop;
+            candidates[count++].passes = passes_of_slice(loop);
         }
     for (int trial = 0; trial < TRIALS; trial++)
         for (int i = 0; i < count; i++)
-            rates[i][trial] = try_loop(of_mix[i], passes[i]);
-    for (int i = 0; i < count; i++) {
-        double rate = quartiles_of(rates[i], TRIALS).q3;
-        if (rate > best_rate) {
-            best = of_mix[i];
-            best_rate = rate;
-        }
-    }
-    return best;
+            candidates[i].rates[trial] = try_loop(candidates[i].loop, candidates[i].passes);
+    for (int i = 0; i < count; i++)
+        quartiles_of(candidates[i].rates, TRIALS); /* sorts them */
+    qsort(candidates, (size_t)count, sizeof *candidates, compare_candidates);
+    /* Loops of one kind of instruction are all as good as each other. */
+    int finalists = !strchr(mix, '+') ? 1 : count < FINALISTS ? count : FINALISTS;
+    for (int i = 0; i < finalists; i++)
+        best[i] = candidates[i].loop;
+    return finalists;
 }
 
 static void close_compute(struct gauge *gauge)
@@ -149,12 +161,14 @@ static int collect_mix(struct probe_run *run, enum isa isa, enum dtype dtype, co
         return probe_skip(run, &key, "this CPU lacks the instruction set", error);
     if (loop->needs_fma && !isa_has_fma())
         return probe_skip(run, &key, "this CPU has no fused multiply-add", error);
-    loop = best_loop(loops[isa][dtype], mix);
+    const struct compute_loop *best[FINALISTS];
+    int finalists = best_loops(loops[isa][dtype], mix, best);
     int workers[PROBE_WORKER_COUNTS];
     int counts = probe_worker_counts(run, workers);
     for (int i = 0; i < counts; i++)
-        if (add_gauge(run, &key, loop, workers[i], error) != OK)
-            return FAILED;
+        for (int j = 0; j < finalists; j++)
+            if (add_gauge(run, &key, best[j], workers[i], error) != OK)
+                return FAILED;
     return OK;
 }
 
