@@ -125,12 +125,28 @@ static struct part panel_part(struct member member, long columns)
     return member_part(member, columns, TILE_COLUMNS);
 }
 
-static void clear(const struct call *call)
+static void clear(const struct call *call, struct member member)
 {
     real *c = call->operand[0];
-    struct part part = member_part(call->member, call->outputs, 64 / REAL_BYTES);
+    struct part part = member_part(member, call->outputs, 64 / REAL_BYTES);
     for (long i = part.begin; i < part.end; i++)
         c[i] = 0;
+}
+
+/* Who shares the work: below 2^19 products per member, some 10 us, meeting costs more than a second
+ * member saves, and the first works alone. */
+static struct member worker(const struct call *call)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    bool small = (double)m * (double)n * (double)k < (1 << 19) * (double)call->member.count;
+    return small ? (struct member){call->member.index, 1} : call->member;
+}
+
+static void meet(struct member member)
+{
+    if (member.count > 1)
+        team_barrier();
 }
 
 body NAME(gemm_packed);
@@ -138,31 +154,34 @@ void NAME(gemm_packed)(const struct call *call)
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const struct member member = worker(call);
+    if (member.index >= member.count)
+        return;
     if (k == 0) {
-        clear(call);
+        clear(call, member);
         return;
     }
     const real *a = call->operand[1], *b = call->operand[2];
     real *c = call->operand[0];
     struct blocks block = gemm_blocks(shape, tile, REAL_BYTES, &call->caches);
     real *packed_b = call->workspace;
-    real *packed_a = packed_b + block.depth * (block.columns + call->member.index * block.rows);
+    real *packed_a = packed_b + block.depth * (block.columns + member.index * block.rows);
 
     /* Where there are too few panels of A to keep the members equally busy, they share columns
      * instead and each packs all of A. */
-    const bool by_columns = m < 4L * TILE_ROWS * call->member.count;
+    const bool by_columns = m < 4L * TILE_ROWS * member.count;
     const struct member alone = {0, 1};
-    const struct part rows = member_part(by_columns ? alone : call->member, m, TILE_ROWS);
+    const struct part rows = member_part(by_columns ? alone : member, m, TILE_ROWS);
     for (long j = 0; j < n; j += block.columns) {
         long columns = smaller(n - j, block.columns);
-        struct part packing = panel_part(call->member, columns);
-        struct part using = panel_part(by_columns ? call->member : alone, columns);
+        struct part packing = panel_part(member, columns);
+        struct part using = panel_part(by_columns ? member : alone, columns);
         for (long l = 0; l < k; l += block.depth) {
             long depth = smaller(k - l, block.depth);
-            team_barrier(); /* nobody reads the last block of B any more */
+            meet(member); /* nobody reads the last block of B any more */
             pack_columns(b + l * n + j + packing.begin, n, packing.end - packing.begin, depth,
                          packed_b + packing.begin * depth);
-            team_barrier();
+            meet(member);
             for (long i = rows.begin; i < rows.end; i += block.rows) {
                 long height = smaller(rows.end - i, block.rows);
                 pack_rows(a + i * k + l, k, height, depth, packed_a);

@@ -164,16 +164,17 @@ static void elementwise_kernels_match_their_reference(void **state)
 }
 
 /* Empty, single, around the tiles of every ISA (6 and 8 rows; 2 to 48 columns), primes, more than
- * one block of depth, thin and flat. */
+ * one block of depth, thin and flat; the last two are large enough for three members, who share
+ * rows of the first and columns of the second. */
 static void gemm_matches_its_reference(void **state)
 {
     (void)state;
-    static const char *const shapes[] = {"m=0,n=5,k=5",    "m=5,n=0,k=5",     "m=5,n=5,k=0",
-                                         "m=1,n=1,k=1",    "m=1,n=17,k=3",    "m=17,n=1,k=3",
-                                         "m=5,n=15,k=1",   "m=6,n=16,k=8",    "m=7,n=17,k=9",
-                                         "m=8,n=48,k=16",  "m=9,n=49,k=17",   "m=13,n=31,k=29",
-                                         "m=23,n=47,k=53", "m=97,n=101,k=11", "m=11,n=13,k=1031",
-                                         "m=64,n=2,k=64",  "m=2,n=97,k=127",  NULL};
+    static const char *const shapes[] = {
+        "m=0,n=5,k=5",    "m=5,n=0,k=5",       "m=5,n=5,k=0",      "m=1,n=1,k=1",
+        "m=1,n=17,k=3",   "m=17,n=1,k=3",      "m=5,n=15,k=1",     "m=6,n=16,k=8",
+        "m=7,n=17,k=9",   "m=8,n=48,k=16",     "m=9,n=49,k=17",    "m=13,n=31,k=29",
+        "m=23,n=47,k=53", "m=97,n=101,k=11",   "m=11,n=13,k=1031", "m=64,n=2,k=64",
+        "m=2,n=97,k=127", "m=131,n=113,k=127", "m=11,n=409,k=389", NULL};
     try_shapes("gemm", shapes);
 }
 
