@@ -49,6 +49,11 @@ bool isa_has_fma(void)
     return __builtin_cpu_supports("fma");
 }
 
+bool isa_fuses(enum isa isa)
+{
+    return isa >= ISA_avx2;
+}
+
 bool isa_supported(enum isa isa)
 {
     switch (isa) {
@@ -68,6 +73,12 @@ bool isa_supported(enum isa isa)
 /* AArch64 has FMA and Advanced SIMD in its base profile (Arm ARM DDI 0487, A1.5). */
 bool isa_has_fma(void)
 {
+    return true;
+}
+
+bool isa_fuses(enum isa isa)
+{
+    (void)isa;
     return true;
 }
 

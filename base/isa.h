@@ -49,6 +49,10 @@ bool isa_supported(enum isa isa);
 /* Whether this CPU has fused multiply-add. */
 bool isa_has_fma(void);
 
+/* Whether code that is compiled for `isa` uses fused multiply-add: its arithmetic roof is then FMA,
+ * else a multiply and an add. */
+bool isa_fuses(enum isa isa);
+
 /* The last supported one. */
 enum isa isa_best(void);
 

@@ -135,12 +135,12 @@ static struct ceiling *sampled_ceiling(struct bench *bench, const struct gauge *
     return row;
 }
 
-/* FMA, or where this ISA has none, multiply and add; NULL where neither was collected. */
+/* FMA, or where code of this ISA has none, multiply and add; NULL where it was not collected. */
 static const struct gauge *compute_gauge(struct bench *bench, const struct run *run)
 {
-    const char *dtype = dtype_name(run->dtype), *isa = isa_name((enum isa)bench->request.isa);
-    const struct gauge *fma = probe_find_gauge(&bench->probe, "fma", dtype, isa, run->threads);
-    return fma ? fma : probe_find_gauge(&bench->probe, "mul+add", dtype, isa, run->threads);
+    enum isa isa = (enum isa)bench->request.isa;
+    return probe_find_gauge(&bench->probe, isa_fuses(isa) ? "fma" : "mul+add",
+                            dtype_name(run->dtype), isa_name(isa), run->threads);
 }
 
 /* The fastest operation at a level that is a memory roof. */
