@@ -7,7 +7,7 @@
 #define LOW 0.5
 #define HIGH 1.5
 #define FLOPS 2 * n
-#define BYTES 3 * n *element_bytes
+#define BYTES (3 * n) * element_bytes
 #define NOTE "y is read and written"
 
 #include "elementwise.h"

@@ -7,7 +7,7 @@
 #define LOW 0.5
 #define HIGH 1.5
 #define FLOPS n
-#define BYTES 3 * n *element_bytes
+#define BYTES (3 * n) * element_bytes
 #define NOTE                                                                                       \
     "each array once; the line that a regular store reads first (write-allocate) is not counted"
 

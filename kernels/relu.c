@@ -7,7 +7,7 @@
 #define LOW -1.0
 #define HIGH 1.0
 #define FLOPS n
-#define BYTES 2 * n *element_bytes
+#define BYTES (2 * n) * element_bytes
 #define NOTE "the comparison counts as 1 FLOP per element; write-allocate is not counted"
 
 #include "elementwise.h"
