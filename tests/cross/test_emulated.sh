@@ -41,7 +41,8 @@ else
         else
             fail "$cpu runs: $isas, but it says: $found"
         fi
-        computes "$cpu computes as the references do" qemu-x86_64 -cpu "$cpu" "$variants"
+        VARIANTS_ISA=${isas##* } computes "$cpu computes ${isas##* } as the references do" \
+            qemu-x86_64 -cpu "$cpu" "$variants"
     done <<-'CPUS'
 	Conroe scalar sse2
 	SandyBridge scalar sse2 avx

@@ -109,6 +109,14 @@ static double trial_error(struct trial *trial)
         verify_part(trial->kernel, &trial->call, trial->dtype, count, (struct part){0, count}));
 }
 
+/* Whether VARIANTS_ISA, where it is set, names this one: an emulated CPU need not repeat what a
+ * lesser one did. */
+static bool isa_wanted(enum isa isa)
+{
+    const char *only = getenv("VARIANTS_ISA");
+    return !only || strcmp(only, isa_name(isa)) == 0;
+}
+
 /* One shape on all ISAs of this CPU, both formats, one to three members. */
 static void try_shape(const struct kernel *kernel, const struct variant *variant, const char *text,
                       const struct cache_sizes *caches)
@@ -122,7 +130,8 @@ static void try_shape(const struct kernel *kernel, const struct variant *variant
     for (int isa = 0; isa < ISA_COUNT; isa++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
             for (int members = 1; members <= MEMBERS_MAX; members++) {
-                if (!isa_supported((enum isa)isa) || !variant->bodies[isa][dtype])
+                if (!isa_supported((enum isa)isa) || !isa_wanted((enum isa)isa) ||
+                    !variant->bodies[isa][dtype])
                     continue;
                 trial.isa = (enum isa)isa;
                 trial.dtype = (enum dtype)dtype;
