@@ -86,6 +86,10 @@ int probe_collect(struct probe_run *run, const char *const *names, struct error 
 /* Takes one sample; the team must be pinned. */
 struct reading gauge_sample(const struct gauge *gauge);
 
+/* The same on the gauge's own units, after which the team is pinned as before. */
+int gauge_sample_pinned(const struct host *host, const struct gauge *gauge, struct reading *reading,
+                        struct error *error);
+
 /* Reserves untouched memory that lives as long as the run; NULL on failure. */
 void *probe_reserve(struct probe_run *run, double bytes, const char *purpose, struct error *error);
 

@@ -140,6 +140,15 @@ struct reading gauge_sample(const struct gauge *gauge)
     return (struct reading){rate, sample.clock_hertz};
 }
 
+int gauge_sample_pinned(const struct host *host, const struct gauge *gauge, struct reading *reading,
+                        struct error *error)
+{
+    if (gauge->units && team_pin_units(host, gauge->units, gauge->work.threads, error) != OK)
+        return FAILED;
+    *reading = gauge_sample(gauge);
+    return gauge->units ? team_pin(host, gauge->work.threads, error) : OK;
+}
+
 /* Caches inside the core and its arithmetic run at the core's clock: their rate per cycle is what
  * repeats while the clock drifts. L3 and memory have clocks of their own. */
 static bool follows_core_clock(const struct ceiling *row)
@@ -230,12 +239,7 @@ static int sample_gauge(struct probe_run *run, struct gauge *gauge, int rounds, 
         if (!gauge->readings)
             return error_set(error, FAULT_ENVIRONMENT, "out of memory for samples");
     }
-    if (gauge->units && team_pin_units(run->host, gauge->units, gauge->work.threads, error) != OK)
-        return FAILED;
-    gauge->readings[gauge->reading_count++] = gauge_sample(gauge);
-    if (gauge->units)
-        return team_pin(run->host, gauge->work.threads, error);
-    return OK;
+    return gauge_sample_pinned(run->host, gauge, &gauge->readings[gauge->reading_count++], error);
 }
 
 /* Whether one more round, as long as the last one, would end behind the deadline. */
