@@ -13,7 +13,9 @@
 /* Samples per row: 10 at least, so that quartiles mean something. */
 static const int rounds_of_budget[] = {
     [BUDGET_QUICK] = 11, [BUDGET_STANDARD] = 31, [BUDGET_FULL] = 101};
-enum { ROUNDS_MAX = 101, TRIALS = 3 };
+enum { ROUNDS_MAX = 101, TRIALS = 9, OPERATIONS_MAX = 16 };
+/* Of the trials of one ceiling: interference only slows (docs/estimators.md). */
+static const double trial_quantile = 0.9;
 
 /* Of a sample: long against the start of a team (5 us) and reading its clock (16 us). */
 static const double sample_seconds = 1e-3;
@@ -104,17 +106,8 @@ struct level_bytes bench_levels(const struct bench *bench, int threads)
                                 .dram = dram};
 }
 
-static double median_rate(const struct gauge *gauge)
-{
-    double rates[TRIALS];
-    for (int i = 0; i < TRIALS; i++)
-        rates[i] = gauge_sample(gauge).rate;
-    return quartiles_of(rates, TRIALS).median;
-}
-
-/* The ceiling row of a gauge, with a value on the day that it is first asked for; NULL when memory
- * is out. */
-static struct ceiling *sampled_ceiling(struct bench *bench, const struct gauge *gauge)
+/* The row of a gauge that was sampled; NULL before. */
+static struct ceiling *ceiling_of(struct bench *bench, const struct gauge *gauge)
 {
     for (size_t i = 0; i < bench->machine.count; i++) {
         struct ceiling *row = table_ceiling(&bench->machine, i);
@@ -123,16 +116,32 @@ static struct ceiling *sampled_ceiling(struct bench *bench, const struct gauge *
             strcmp(row->dtype, gauge->row.dtype) == 0 && row->workers == gauge->row.workers)
             return row;
     }
-    struct ceiling *row = table_append(&bench->machine);
-    if (!row)
-        return NULL;
-    *row = gauge->row;
-    row->value = median_rate(gauge);
-    row->samples = TRIALS;
-    text_copy(row->device, sizeof row->device, "cpu");
-    text_copy(row->basis, sizeof row->basis, "measured");
-    text_copy(row->status, sizeof row->status, "ok");
-    return row;
+    return NULL;
+}
+
+/* Makes rows of gauges where there are none. They take turns, so that a slow moment does not choose
+ * between them. False when memory is out. */
+static bool sample_ceilings(struct bench *bench, const struct gauge *const *gauges, int count)
+{
+    double rates[OPERATIONS_MAX][TRIALS];
+    if (count == 0 || ceiling_of(bench, gauges[0]))
+        return true;
+    for (int trial = 0; trial < TRIALS && !interrupted(); trial++)
+        for (int i = 0; i < count; i++)
+            rates[i][trial] = gauge_sample(gauges[i]).rate;
+    for (int i = 0; i < count && !interrupted(); i++) {
+        struct ceiling *row = table_append(&bench->machine);
+        if (!row)
+            return false;
+        *row = gauges[i]->row;
+        quartiles_of(rates[i], TRIALS); /* sorts them */
+        row->value = quantile(rates[i], TRIALS, trial_quantile);
+        row->samples = TRIALS;
+        text_copy(row->device, sizeof row->device, "cpu");
+        text_copy(row->basis, sizeof row->basis, "measured");
+        text_copy(row->status, sizeof row->status, "ok");
+    }
+    return true;
 }
 
 /* FMA, or where code of this ISA has none, multiply and add; NULL where it was not collected. */
@@ -146,17 +155,20 @@ static const struct gauge *compute_gauge(struct bench *bench, const struct run *
 /* The fastest operation at a level that is a memory roof. */
 static const struct gauge *memory_gauge(struct bench *bench, const char *level, int threads)
 {
-    const struct gauge *fastest = NULL;
-    double fastest_rate = 0;
-    for (int i = 0; i < bench->probe.gauge_count && !interrupted(); i++) {
+    const struct gauge *gauges[OPERATIONS_MAX], *fastest = NULL;
+    int count = 0;
+    for (int i = 0; i < bench->probe.gauge_count && count < OPERATIONS_MAX; i++) {
         const struct gauge *gauge = &bench->probe.gauges[i];
-        if (strcmp(gauge->row.kind, "bandwidth") != 0 || gauge->row.workers != threads ||
-            gauge->units || !level_is(gauge->row.level, level) ||
-            !moves_what_it_counts(gauge->row.level))
-            continue;
-        const struct ceiling *row = sampled_ceiling(bench, gauge);
+        if (strcmp(gauge->row.kind, "bandwidth") == 0 && gauge->row.workers == threads &&
+            !gauge->units && level_is(gauge->row.level, level) &&
+            moves_what_it_counts(gauge->row.level))
+            gauges[count++] = gauge;
+    }
+    double fastest_rate = 0;
+    for (int i = 0; i < count && sample_ceilings(bench, gauges, count); i++) {
+        const struct ceiling *row = ceiling_of(bench, gauges[i]);
         if (row && row->value > fastest_rate) {
-            fastest = gauge;
+            fastest = gauges[i];
             fastest_rate = row->value;
         }
     }
@@ -170,13 +182,13 @@ static const struct gauge *bounding_gauge(struct bench *bench, const struct run 
 {
     const struct gauge *compute = compute_gauge(bench, run);
     const struct gauge *memory = memory_gauge(bench, level, run->threads);
-    if (!compute || !memory)
+    if (!compute || !memory || !sample_ceilings(bench, &compute, 1))
         return NULL;
-    double memory_rate = sampled_ceiling(bench, memory)->value;
-    const struct ceiling *compute_row = sampled_ceiling(bench, compute);
-    if (!compute_row)
+    const struct ceiling *arithmetic = ceiling_of(bench, compute);
+    if (!arithmetic)
         return NULL;
-    enum bound bound = bound_of_intensity(run->flops / run->bytes, compute_row->value, memory_rate);
+    enum bound bound = bound_of_intensity(run->flops / run->bytes, arithmetic->value,
+                                          ceiling_of(bench, memory)->value);
     return bound == BOUND_COMPUTE ? compute : memory;
 }
 

@@ -94,6 +94,7 @@ const struct kernel PASTE(MAP, _kernel) = {
 
 #else
 #include "kernel.h"
+#include "sweep.h"
 #include "vec.h"
 
 #define SCALAR 3
@@ -121,16 +122,39 @@ ALWAYS_INLINE long misaligned_count(const real *p)
     return (long)(-(uintptr_t)p % sizeof(vec) / REAL_BYTES);
 }
 
-/* Past the caches: a store that misses would first read the line it overwrites (write-allocate). */
-static void stream(real *out, const real *x, const real *y, long count)
+/* `count` elements, past the caches where out is not read: a store that misses would first read the
+ * line that it overwrites (write-allocate). */
+ALWAYS_INLINE void sweep_block(real *out, const real *x, const real *y, const int count)
 {
+    UNROLL(16)
+    for (int j = 0; j < count; j += VLEN) {
+        sweep_fetch(x, j);
+        if (ARRAY_COUNT > 1 + (WRITTEN == ROLE_OUTPUT))
+            sweep_fetch(y, j);
+        vec value = element(vec_load(x + j), vec_load(y + j));
+        if (WRITTEN == ROLE_OUTPUT)
+            vec_stream(out + j, value);
+        else
+            vec_store(out + j, value);
+    }
+}
+
+/* Beyond the caches, in lanes. */
+static void sweep(real *out, const real *x, const real *y, long count)
+{
+    enum { BLOCK = 4 * SWEEP_LINE_BYTES / REAL_BYTES };
     long i = misaligned_count(out);
     if (i > count)
         i = count;
     if (i > 0)
         element_first(out, x, y, i);
-    for (; i + VLEN <= count; i += VLEN)
-        vec_stream(out + i, element(vec_load(x + i), vec_load(y + i)));
+    long lane = (count - i) / SWEEP_LANES / BLOCK * BLOCK;
+    for (long end = i + lane; i < end; i += BLOCK)
+        UNROLL(SWEEP_LANES)
+    for (long at = i, j = 0; j < SWEEP_LANES; j++, at += lane)
+        sweep_block(out + at, x + at, y + at, BLOCK);
+    for (i += (SWEEP_LANES - 1) * lane; i + VLEN <= count; i += VLEN)
+        sweep_block(out + i, x + i, y + i, VLEN);
     vec_stream_fence();
     if (i < count)
         element_first(out + i, x + i, y + i, count - i);
@@ -160,9 +184,8 @@ void NAME(MAP)(const struct call *call)
     x += part.begin;
     y = (const real *)call->operand[ARRAY_COUNT - 1] + part.begin;
     double total_bytes = (double)call->outputs * ARRAY_COUNT * REAL_BYTES;
-    /* An update has its line in cache already when it stores. */
-    if (WRITTEN == ROLE_OUTPUT && total_bytes > call->caches.last_level_bytes)
-        stream(out, x, y, part.end - part.begin);
+    if (total_bytes > call->caches.last_level_bytes)
+        sweep(out, x, y, part.end - part.begin);
     else
         store(out, x, y, part.end - part.begin);
 }

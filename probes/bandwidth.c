@@ -3,6 +3,7 @@
 #ifdef ISA
 
 #include "bandwidth.h"
+#include "sweep.h"
 #include "vec.h"
 
 /* Bytes are bytes: one format is enough, and STREAM's is double. */
@@ -14,14 +15,6 @@ enum { STEP = STREAM_STEP_BYTES / REAL_BYTES / VLEN, VECTORS = STEP < 16 ? STEP 
 /* Keeps one pointer per array with constant displacements: stores with an index register lose a
  * port on some cores. */
 #define OPAQUE(pointer) __asm__ volatile("" : "+r"(pointer))
-
-/* Lines that the vector at `from` begins. */
-ALWAYS_INLINE void fetch_ahead(const vec *from, const int index)
-{
-    enum { LINE_BYTES = 64 };
-    if (index * sizeof(vec) % LINE_BYTES == 0)
-        __builtin_prefetch((const char *)(from + index) + STREAM_AHEAD_BYTES);
-}
 
 /* VECTORS vectors of one lane. */
 ALWAYS_INLINE void step(const vec *first, const vec *second, vec *target, const vec factor,
@@ -38,9 +31,9 @@ ALWAYS_INLINE void step(const vec *first, const vec *second, vec *target, const 
     for (int i = 0; i < VECTORS; i++) {
         vec value = factor;
         if (ahead && loads > 0)
-            fetch_ahead(first, i);
+            sweep_fetch((const real *)first, i * VLEN);
         if (ahead && loads > 1)
-            fetch_ahead(second, i);
+            sweep_fetch((const real *)second, i * VLEN);
         if (loads > 0)
             value = first[i];
         if (loads > 1)
@@ -100,13 +93,13 @@ ALWAYS_INLINE void sweep(const struct stream *stream, const int loads, const int
     }                                                                                              \
     __attribute__((noinline)) static void run_lanes_##name(const struct stream *stream)            \
     {                                                                                              \
-        sweep(stream, loads, stores, in_place, nontemporal, STREAM_LANE_COUNT);                    \
+        sweep(stream, loads, stores, in_place, nontemporal, SWEEP_LANES);                          \
     }
 REGULAR_OPERATIONS(FUNCTION)
 STREAMED_OPERATIONS(FUNCTION)
 
 #define ROW(name, loads, stores, in_place, nontemporal)                                            \
-    {#name, loads, stores, in_place, nontemporal, {run_##name, run_lanes_##name}},
+    {#name, loads, stores, in_place, nontemporal, {1, SWEEP_LANES}, {run_##name, run_lanes_##name}},
 extern const struct stream_operation NAME(stream_operations)[];
 const struct stream_operation NAME(stream_operations)[] = {REGULAR_OPERATIONS(ROW)
                                                                STREAMED_OPERATIONS(ROW){0}};
@@ -187,7 +180,7 @@ static char *slab_of(const struct slabs *slabs, int unit)
 
 static size_t lanes_of(const struct bandwidth_state *state)
 {
-    return state->form == STREAM_LANES ? STREAM_LANE_COUNT : 1;
+    return (size_t)state->operation->lanes[state->form];
 }
 
 static struct stream stream_of(const struct bandwidth_state *state, struct member member)

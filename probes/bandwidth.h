@@ -19,17 +19,16 @@ struct stream {
 /* What one iteration of every ISA's loop divides: 8 vectors of at most 64 bytes. */
 enum { STREAM_STEP_BYTES = 512 };
 
-/* The forms of a loop: one lane that leaves it to the hardware to fetch ahead, or several, each
- * prefetched by the loop itself. The second keeps more lines of a distant memory on their way:
- * hardware prefetchers follow a lane within its page, and not far ahead. */
+/* The forms of a loop: one lane that leaves it to the hardware to fetch ahead, or several
+ * (base/sweep.h). */
 enum { STREAM_PLAIN, STREAM_LANES, STREAM_FORMS };
-enum { STREAM_LANE_COUNT = 4, STREAM_AHEAD_BYTES = 2048 };
 
 struct stream_operation {
     const char *name;  /* read, write, copy, triad, update, write_nt, ... */
     int loads, stores; /* arrays read and written */
     int in_place;      /* 1: the array written is the one read, so that no write allocates */
     bool nontemporal;
+    int lanes[STREAM_FORMS];
     void (*run[STREAM_FORMS])(const struct stream *stream);
 };
 
