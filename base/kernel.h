@@ -3,20 +3,25 @@
 #ifndef ROOFLINE_KERNEL_H
 #define ROOFLINE_KERNEL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "isa.h"
 #include "shape.h"
 #include "team.h"
 
-enum { KERNEL_OPERANDS_MAX = 6 };
+enum { KERNEL_OPERANDS_MAX = 8 };
 
 enum role { ROLE_INPUT, ROLE_OUTPUT, ROLE_UPDATE /* read and written */ };
 
-/* A dense array of the kernel's dtype. Operand 0 is the one that is written, the only one. */
+/* A dense array of the kernel's dtype, or of int32_t. Operand 0 is the one that is written, the
+ * only one. */
 struct operand {
     const char *name;
     enum role role;
     double elements;
     double low, high; /* initial values are uniform in [low, high) */
+    bool is_index;    /* int32_t, whole numbers in [low, high) */
 };
 
 /* Sizes that blocking depends on, of the machine that runs it. */
@@ -55,6 +60,8 @@ struct variant {
     /* Bytes of workspace; NULL: none. */
     double (*workspace)(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
                         const struct cache_sizes *caches);
+    /* Where it rounds more than the kernel's tolerance allows for; NULL: that one. */
+    double (*tolerance)(const struct shape *shape, double unit);
     /* SKIPPED with a reason when the variant cannot do this shape; NULL: does all. */
     int (*supports)(const struct shape *shape, struct error *error);
 };
@@ -64,6 +71,7 @@ struct kernel {
     const char *summary; /* the formula of what it computes */
     const struct letter *letters;
     int letter_count;
+    bool quick; /* the quick budget runs it without being asked by name */
     /* NULL-ended: what `make bench` runs, in cache and in DRAM. One letter of a shape may be @L1,
      * @L2, @L3 or @DRAM: the size at which the operands lie there (kernels/run.h). */
     const char *const *shapes;
@@ -84,14 +92,15 @@ struct kernel {
 
 /* A formula and its text from the same tokens: MODEL(flops, 2 * m * n * k) makes flops_model() and
  * flops_formula. Inside the expression the letters are doubles; before it the kernel file defines
- * LETTERS(X), a row X(name, fallback, minimum, meaning) for each, and DERIVED, declarations of what
- * it derives from them (may be empty). */
-#define KERNEL_LETTER_INDEX(name, fallback, minimum, meaning) LETTER_##name,
-#define KERNEL_LETTER_ROW(name, fallback, minimum, meaning) {#name, fallback, minimum, meaning},
-#define KERNEL_LETTER_DOUBLE(name, fallback, minimum, meaning)                                     \
+ * LETTERS(X), a row X(name, fallback, minimum, meaning) or X(name, fallback, 0, meaning, words) for
+ * each, and DERIVED, declarations of what it derives from them (may be empty). */
+#define KERNEL_LETTER_INDEX(name, ...) LETTER_##name,
+#define KERNEL_LETTER_ROW(letter, fallback_value, least, ...)                                      \
+    {.name = #letter, .fallback = fallback_value, .minimum = least, .meaning = __VA_ARGS__},
+#define KERNEL_LETTER_DOUBLE(name, ...)                                                            \
     const double name = (double)shape->value[LETTER_##name];                                       \
     (void)name;
-#define KERNEL_LETTER_LONG(name, fallback, minimum, meaning)                                       \
+#define KERNEL_LETTER_LONG(name, ...)                                                              \
     const long name = shape->value[LETTER_##name];                                                 \
     (void)name;
 
@@ -170,6 +179,34 @@ static inline void real_put(void *reals, enum dtype dtype, long i, double value)
     else
         ((double *)reals)[i] = value;
 }
+
+/* Rows of operands(): uniform reals, and whole numbers below `count`. */
+static inline struct operand reals(const char *name, enum role role, double elements, double low,
+                                   double high)
+{
+    return (struct operand){
+        .name = name, .role = role, .elements = elements, .low = low, .high = high};
+}
+
+static inline struct operand indices(const char *name, double elements, double count)
+{
+    return (struct operand){
+        .name = name, .role = ROLE_INPUT, .elements = elements, .high = count, .is_index = true};
+}
+
+static inline long index_at(const void *indices, long i)
+{
+    return ((const int32_t *)indices)[i];
+}
+
+static inline int operand_element_bytes(const struct operand *operand, enum dtype dtype)
+{
+    return operand->is_index ? (int)sizeof(int32_t) : dtype_bytes(dtype);
+}
+
+/* The variant's tolerance where it has one, else the kernel's. */
+double variant_tolerance(const struct kernel *kernel, const struct variant *variant,
+                         const struct shape *shape, enum dtype dtype);
 
 /* All kernels, NULL-ended, in the order of kernels/kernels.def. */
 extern const struct kernel *const kernels[];

@@ -25,9 +25,26 @@ static int find_letter(const struct letter *letters, int count, const char *name
     return -1;
 }
 
+static int parse_word(long *value, const char *text, size_t length, const struct letter *letter,
+                      const char *kernel, struct error *error)
+{
+    char known[160] = "";
+    for (*value = 0; letter->words[*value]; ++*value) {
+        const char *word = letter->words[*value];
+        if (strlen(word) == length && strncmp(word, text, length) == 0)
+            return OK;
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, " %s", word);
+    }
+    return error_set(error, FAULT_USAGE, "letter '%s' of '%s' (%s) is '%.*s'; it may be:%s",
+                     letter->name, kernel, letter->meaning, (int)length, text, known);
+}
+
 static int parse_value(long *value, const char *text, size_t length, const struct letter *letter,
                        const char *kernel, struct error *error)
 {
+    if (letter->words)
+        return parse_word(value, text, length, letter, kernel, error);
     char *end;
     errno = 0;
     *value = strtol(text, &end, 10);
@@ -92,7 +109,12 @@ void shape_format(const struct shape *shape, const struct letter *letters, int c
     text[0] = 0;
     for (int i = 0; i < count; i++) {
         size_t used = strlen(text);
-        snprintf(text + used, capacity - used, "%s%s=%ld", i ? "," : "", letters[i].name,
-                 shape->value[i]);
+        const char *comma = i ? "," : "";
+        if (letters[i].words)
+            snprintf(text + used, capacity - used, "%s%s=%s", comma, letters[i].name,
+                     letters[i].words[shape->value[i]]);
+        else
+            snprintf(text + used, capacity - used, "%s%s=%ld", comma, letters[i].name,
+                     shape->value[i]);
     }
 }

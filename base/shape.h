@@ -6,7 +6,7 @@
 
 #include "error.h"
 
-enum { SHAPE_LETTERS_MAX = 16 };
+enum { SHAPE_LETTERS_MAX = 24 };
 
 /* Beyond this a letter is refused: products with a format's bytes stay exact in a double. */
 #define SHAPE_VALUE_MAX (1L << 40)
@@ -16,14 +16,16 @@ struct letter {
     const char *name;
     long fallback, minimum;
     const char *meaning;
+    const char *const *words; /* NULL-ended names of the values 0, 1, ...; NULL: a number */
 };
 
 struct shape {
     long value[SHAPE_LETTERS_MAX]; /* in the order of the kernel's letters */
 };
 
-/* "k=v,k=v": unknown, repeated, missing or non-numeric letters and values below the minimum or
- * above SHAPE_VALUE_MAX are FAULT_USAGE and name the letter, the kernel and the letters it has. */
+/* "k=v,k=v", "layout=nhwc" where a letter has words: unknown, repeated, missing or non-numeric
+ * letters, unknown words and values below the minimum or above SHAPE_VALUE_MAX are FAULT_USAGE and
+ * name the letter, the kernel and the letters or words it has. */
 int shape_parse(struct shape *shape, const char *text, const struct letter *letters, int count,
                 const char *kernel, struct error *error);
 

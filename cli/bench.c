@@ -18,7 +18,8 @@ static const char usage[] =
     "                      [--device cpu|all] [--csv|--json]\n"
     "\n"
     "Times kernels, each call verified against a plain reference first, in turn with the ceiling\n"
-    "that bounds it. Without KERNEL all of them; 'roofline list kernels' names them.\n"
+    "that bounds it. Without KERNEL all of them, with the quick budget the usual ones; 'roofline\n"
+    "list kernels' names them.\n"
     "\n"
     "  --shape k=v,...  the sizes, instead of the kernel's own list; may be given several times.\n"
     "                   One letter may be @L1, @L2, @L3 or @DRAM: so large that the operands lie\n"
@@ -45,7 +46,7 @@ struct selection {
 
 static int unknown_kernel(const char *name, struct error *error)
 {
-    char known[256] = "";
+    char known[1024] = "";
     for (int i = 0; kernels[i]; i++) {
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, " %s", kernels[i]->name);
@@ -241,18 +242,29 @@ static int skip_device(const struct options *options, const struct selection *se
     return result == OK ? FAULT_ENVIRONMENT : (int)error.fault;
 }
 
-/* The kernels that the words name, all where there are none. `chosen` holds one entry more than
- * argc. */
-static int choose_kernels(int argc, char **argv, const struct kernel **chosen,
-                          struct selection *selection, struct error *error)
+static int kernel_total(void)
 {
-    selection->kernels = argc ? chosen : kernels;
+    int total = 0;
+    while (kernels[total])
+        total++;
+    return total;
+}
+
+/* The kernels that the words name; where there are none all, of the quick budget those that are
+ * quick. `chosen` holds one entry more than there are words or kernels. */
+static int choose_kernels(int argc, char **argv, enum budget budget, const struct kernel **chosen,
+                          struct error *error)
+{
+    int count = 0;
+    for (int i = 0; argc == 0 && kernels[i]; i++)
+        if (kernels[i]->quick || budget != BUDGET_QUICK)
+            chosen[count++] = kernels[i];
     for (int i = 0; i < argc; i++) {
-        chosen[i] = kernel_find(argv[i]);
-        if (!chosen[i])
+        chosen[count++] = kernel_find(argv[i]);
+        if (!chosen[count - 1])
             return unknown_kernel(argv[i], error);
     }
-    chosen[argc] = NULL;
+    chosen[count] = NULL;
     return OK;
 }
 
@@ -278,13 +290,16 @@ static int run_chosen(const struct options *options, struct selection *selection
                       char **argv, int first_word)
 {
     struct error error;
-    const struct kernel **chosen = calloc((size_t)(argc + 1), sizeof(struct kernel *));
+    const size_t most = (size_t)argc + (size_t)kernel_total() + 1;
+    const struct kernel **chosen = calloc(most, sizeof(struct kernel *));
     if (!chosen) {
         error_set(&error, FAULT_ENVIRONMENT, "out of memory for the list of kernels");
         return complain(&error);
     }
     int code;
-    if (choose_kernels(argc - first_word, argv + first_word, chosen, selection, &error) != OK ||
+    selection->kernels = chosen;
+    if (choose_kernels(argc - first_word, argv + first_word, options->request.budget, chosen,
+                       &error) != OK ||
         check_selection(selection, &error) != OK) {
         code = complain(&error);
     } else {

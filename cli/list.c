@@ -78,12 +78,25 @@ static int list_variants(struct table *table, struct error *error)
     return result;
 }
 
+/* "order of the dimensions: nchw (default) nhwc". */
+static void format_words(const struct letter *letter, char *text, size_t capacity)
+{
+    text_format(text, capacity, "%s:", letter->meaning);
+    for (long i = 0; letter->words[i]; i++) {
+        size_t used = strlen(text);
+        text_format(text + used, capacity - used, " %s%s", letter->words[i],
+                    i == letter->fallback ? " (default)" : "");
+    }
+}
+
 static int add_letter(struct table *table, const struct kernel *kernel, const struct letter *letter,
                       struct error *error)
 {
     char meaning[CELL_CAPACITY];
     if (letter->fallback < 0)
         text_format(meaning, sizeof meaning, "%s; must be given", letter->meaning);
+    else if (letter->words)
+        format_words(letter, meaning, sizeof meaning);
     else
         text_format(meaning, sizeof meaning, "%s; default %ld", letter->meaning, letter->fallback);
     return add(table, ROW(kernel->name, letter->name, meaning), error);

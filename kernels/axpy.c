@@ -9,5 +9,6 @@
 #define FLOPS 2 * n
 #define BYTES (3 * n) * element_bytes
 #define NOTE "y is read and written"
+#define QUICK 1
 
 #include "elementwise.h"

@@ -145,9 +145,9 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     const double q = (double)output_size(shape->value[LETTER_w], shape->value[LETTER_s],
                                          shape->value[LETTER_stride], shape->value[LETTER_pad],
                                          shape->value[LETTER_dilation]);
-    operand[0] = (struct operand){"output", ROLE_OUTPUT, n * k * p * q, 0.5, 1.5};
-    operand[1] = (struct operand){"input", ROLE_INPUT, n * c * h * w, 0.5, 1.5};
-    operand[2] = (struct operand){"weights", ROLE_INPUT, k * (c / groups) * r * s, 0.5, 1.5};
+    operand[0] = reals("output", ROLE_OUTPUT, n * k * p * q, 0.5, 1.5);
+    operand[1] = reals("input", ROLE_INPUT, n * c * h * w, 0.5, 1.5);
+    operand[2] = reals("weights", ROLE_INPUT, k * (c / groups) * r * s, 0.5, 1.5);
     return 3;
 }
 
@@ -219,6 +219,7 @@ const struct kernel conv2d_kernel = {
     .summary = "convolution, NCHW: output[n,k,p,q] = sum over c/groups, r, s of input * weights",
     .letters = letters,
     .letter_count = LETTER_COUNT,
+    .quick = true,
     .shapes = shapes,
     .flops = flops_model,
     .flops_formula = flops_formula,

@@ -11,6 +11,7 @@
 //                   written array held), y the second; s is the constant SCALAR
 //   LOW, HIGH       range of the initial values; positive where a sum could cancel
 //   FLOPS, BYTES, NOTE   its work model
+//   QUICK           1: `make bench` runs it at the quick budget too
 
 #ifndef ISA
 #include "kernel.h"
@@ -39,8 +40,8 @@ EXPANDED_MODEL(bytes, BYTES)
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
     for (int i = 0; i < ARRAY_COUNT; i++)
-        operand[i] = (struct operand){arrays[i], i == 0 ? WRITTEN : ROLE_INPUT,
-                                      (double)shape->value[LETTER_n], LOW, HIGH};
+        operand[i] = reals(arrays[i], i == 0 ? WRITTEN : ROLE_INPUT, (double)shape->value[LETTER_n],
+                           LOW, HIGH);
     return ARRAY_COUNT;
 }
 
@@ -80,6 +81,7 @@ const struct kernel PASTE(MAP, _kernel) = {
     .summary = SUMMARY,
     .letters = letters,
     .letter_count = LETTER_COUNT,
+    .quick = QUICK,
     .shapes = shapes,
     .flops = flops_model,
     .flops_formula = flops_formula,

@@ -33,9 +33,9 @@ MODEL(bytes, (m * k + k * n + m * n) * element_bytes)
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
-    operand[0] = (struct operand){"C", ROLE_OUTPUT, m * n, 0.5, 1.5};
-    operand[1] = (struct operand){"A", ROLE_INPUT, m * k, 0.5, 1.5};
-    operand[2] = (struct operand){"B", ROLE_INPUT, k * n, 0.5, 1.5};
+    operand[0] = reals("C", ROLE_OUTPUT, m * n, 0.5, 1.5);
+    operand[1] = reals("A", ROLE_INPUT, m * k, 0.5, 1.5);
+    operand[2] = reals("B", ROLE_INPUT, k * n, 0.5, 1.5);
     return 3;
 }
 
@@ -84,6 +84,7 @@ const struct kernel gemm_kernel = {
     .summary = "C = A * B, row-major",
     .letters = letters,
     .letter_count = LETTER_COUNT,
+    .quick = true,
     .shapes = shapes,
     .flops = flops_model,
     .flops_formula = flops_formula,

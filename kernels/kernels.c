@@ -35,6 +35,13 @@ double dtype_rounding(enum dtype dtype)
     return dtype == DTYPE_f32 ? 0x1p-24 : 0x1p-53;
 }
 
+double variant_tolerance(const struct kernel *kernel, const struct variant *variant,
+                         const struct shape *shape, enum dtype dtype)
+{
+    double unit = dtype_rounding(dtype);
+    return variant->tolerance ? variant->tolerance(shape, unit) : kernel->tolerance(shape, unit);
+}
+
 void reference_run(reference_function *function, const struct call *call, enum dtype dtype)
 {
     enum { CHUNK = 256 };

@@ -9,5 +9,6 @@
 #define FLOPS n
 #define BYTES (2 * n) * element_bytes
 #define NOTE "the comparison counts as 1 FLOP per element; write-allocate is not counted"
+#define QUICK 1
 
 #include "elementwise.h"

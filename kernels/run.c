@@ -19,7 +19,7 @@ static double operands_bytes(const struct kernel *kernel, const struct shape *sh
     int count = kernel->operands(shape, operand);
     double bytes = 0;
     for (int i = 0; i < count; i++)
-        bytes += operand[i].elements * dtype_bytes(dtype);
+        bytes += operand[i].elements * operand_element_bytes(&operand[i], dtype);
     return bytes;
 }
 
@@ -113,13 +113,18 @@ static struct cache_sizes caches_of(const struct host *host, int threads)
     return sizes;
 }
 
+static double bytes_of(const struct run *run, int index)
+{
+    const struct operand *operand = &run->operand[index];
+    return operand->elements * operand_element_bytes(operand, run->dtype);
+}
+
 /* Where each operand starts: on a page of its own. */
 static double place(const struct run *run, int index)
 {
     double offset = 0;
     for (int i = 0; i < index; i++)
-        offset += (floor(run->operand[i].elements * dtype_bytes(run->dtype) / PAGE_BYTES) + 1) *
-                  PAGE_BYTES;
+        offset += (floor(bytes_of(run, i) / PAGE_BYTES) + 1) * PAGE_BYTES;
     return offset;
 }
 
@@ -129,7 +134,7 @@ static void fill(void *context, struct member member)
     for (int i = 0; i < run->operand_count; i++)
         verify_fill(&run->operand[i], i, run->dtype,
                     member_part(member, (long)run->operand[i].elements,
-                                LINE_BYTES / dtype_bytes(run->dtype)),
+                                LINE_BYTES / operand_element_bytes(&run->operand[i], run->dtype)),
                     run->call.operand[i]);
 }
 
@@ -229,7 +234,7 @@ int run_verify(struct run *run, double *error_rel, struct error *error)
         largest = deviation_larger(largest, verdict.deviation[i]);
     free(verdict.deviation);
     *error_rel = deviation_rel(largest);
-    double tolerance = run->kernel->tolerance(&run->shape, dtype_rounding(run->dtype));
+    double tolerance = variant_tolerance(run->kernel, run->variant, &run->shape, run->dtype);
     if (!(*error_rel <= tolerance))
         return error_set(error, FAULT_WRONG,
                          "'%s' variant '%s' for %s %s differs from the reference by %.2g, allowed "
@@ -244,8 +249,7 @@ static void warm_caches(void *context, struct member member)
 {
     const struct run *run = context;
     for (int i = 0; i < run->operand_count; i++) {
-        struct part part = member_part(
-            member, (long)run->operand[i].elements * dtype_bytes(run->dtype), LINE_BYTES);
+        struct part part = member_part(member, (long)bytes_of(run, i), LINE_BYTES);
         const volatile char *bytes = run->call.operand[i];
         for (long at = part.begin; at < part.end; at += LINE_BYTES)
             (void)bytes[at];

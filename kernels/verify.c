@@ -28,10 +28,13 @@ static inline double initial_value(const struct operand *operand, int index, lon
 }
 
 void verify_fill(const struct operand *operand, int index, enum dtype dtype, struct part part,
-                 void *reals)
+                 void *elements)
 {
     for (long i = part.begin; i < part.end; i++)
-        real_put(reals, dtype, i, initial_value(operand, index, i));
+        if (operand->is_index)
+            ((int32_t *)elements)[i] = (int32_t)floor(initial_value(operand, index, i));
+        else
+            real_put(elements, dtype, i, initial_value(operand, index, i));
 }
 
 long verify_count(const struct kernel *kernel, const struct shape *shape, long outputs)

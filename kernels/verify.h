@@ -7,7 +7,7 @@
 /* Writes elements [part.begin, part.end) of operand `index`: a function of index and element alone,
  * so that any member can write any part and a value that a kernel overwrote can be had again. */
 void verify_fill(const struct operand *operand, int index, enum dtype dtype, struct part part,
-                 void *reals);
+                 void *elements);
 
 /* How many elements of operand 0 are compared: all where the reference is cheap, else as many as
  * 2^25 FLOP pay for, at least 256, one at a random place of each of so many equal strata. */

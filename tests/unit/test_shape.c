@@ -11,7 +11,10 @@
 #include "run.h"
 
 static const struct letter letters[] = {
-    {"m", -1, 0, "rows"}, {"n", -1, 1, "columns"}, {"stride", 1, 1, "step"}};
+    {"m", -1, 0, "rows", NULL},
+    {"n", -1, 1, "columns", NULL},
+    {"stride", 1, 1, "step", NULL},
+    {"layout", 0, 0, "order", (const char *const[]){"nchw", "nhwc", NULL}}};
 enum { LETTERS = sizeof letters / sizeof *letters };
 
 static void equal_shapes_are_equal_texts(void **state)
@@ -22,9 +25,11 @@ static void equal_shapes_are_equal_texts(void **state)
     char text[64];
     assert_int_equal(shape_parse(&shape, "n=3,m=0", letters, LETTERS, "x", &error), OK);
     shape_format(&shape, letters, LETTERS, text, sizeof text);
-    assert_string_equal(text, "m=0,n=3,stride=1");
+    assert_string_equal(text, "m=0,n=3,stride=1,layout=nchw");
     assert_int_equal(shape_parse(&shape, text, letters, LETTERS, "x", &error), OK);
     assert_int_equal(shape.value[1], 3);
+    assert_int_equal(shape_parse(&shape, "m=0,n=3,layout=nhwc", letters, LETTERS, "x", &error), OK);
+    assert_int_equal(shape.value[3], 1);
 }
 
 static void a_wrong_shape_is_refused_by_name(void **state)
@@ -46,6 +51,7 @@ static void a_wrong_shape_is_refused_by_name(void **state)
         {"m=1,n=99999999999999999999", "largest allowed"},
         {"m=1,n=2000000000000", "largest allowed"},
         {"", "is missing"},
+        {"m=1,n=1,layout=1", "letter 'layout' of 'x' (order) is '1'; it may be: nchw nhwc"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct shape shape;

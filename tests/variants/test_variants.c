@@ -67,12 +67,12 @@ static const struct cache_sizes ample_caches = {32768, 1 << 20, 1 << 24, 1 << 24
 static void open_trial(struct trial *trial)
 {
     struct operand operand[KERNEL_OPERANDS_MAX];
-    int element_bytes = dtype_bytes(trial->dtype);
     trial->operand_count = trial->kernel->operands(&trial->shape, operand);
     trial->call = (struct call){
         .shape = &trial->shape, .outputs = (long)operand[0].elements, .caches = trial->caches};
     for (int i = 0; i < trial->operand_count; i++) {
-        trial->operand[i] = fence(operand[i].elements * element_bytes, 1);
+        trial->operand[i] =
+            fence(operand[i].elements * operand_element_bytes(&operand[i], trial->dtype), 1);
         trial->call.operand[i] = trial->operand[i].bytes;
         verify_fill(&operand[i], i, trial->dtype, (struct part){0, (long)operand[i].elements},
                     trial->call.operand[i]);
@@ -127,6 +127,8 @@ static void try_shape(const struct kernel *kernel, const struct variant *variant
                     &error) != OK ||
         (kernel->check && kernel->check(&trial.shape, &error) != OK))
         fail_msg("%s", error.text);
+    if (variant->supports && variant->supports(&trial.shape, &error) == SKIPPED)
+        return;
     for (int isa = 0; isa < ISA_COUNT; isa++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
             for (int members = 1; members <= MEMBERS_MAX; members++) {
@@ -137,7 +139,7 @@ static void try_shape(const struct kernel *kernel, const struct variant *variant
                 trial.dtype = (enum dtype)dtype;
                 trial.members = members;
                 open_trial(&trial);
-                double allowed = kernel->tolerance(&trial.shape, dtype_rounding(trial.dtype));
+                double allowed = variant_tolerance(kernel, variant, &trial.shape, trial.dtype);
                 double found = trial_error(&trial);
                 close_trial(&trial);
                 if (!(found <= allowed))
@@ -147,87 +149,50 @@ static void try_shape(const struct kernel *kernel, const struct variant *variant
             }
 }
 
-static void try_shapes(const char *kernel_name, const char *const *shapes)
+static void try_model(const struct kernel *kernel, const char *text)
 {
-    const struct kernel *kernel = kernel_find(kernel_name);
-    assert_non_null(kernel);
-    for (const struct variant *variant = kernel->variants; variant->name; variant++)
-        for (const char *const *text = shapes; *text; text++) {
-            try_shape(kernel, variant, *text, &tiny_caches);
-            try_shape(kernel, variant, *text, &ample_caches);
+    char shape_text[256];
+    double element_bytes, flops, bytes;
+    struct shape shape;
+    struct error error;
+    if (sscanf(text, "%255s %lf %lf %lf", shape_text, &element_bytes, &flops, &bytes) != 4)
+        fail_msg("model of %s: '%s' is not SHAPE ELEMENT_BYTES FLOP BYTES", kernel->name, text);
+    if (shape_parse(&shape, shape_text, kernel->letters, kernel->letter_count, kernel->name,
+                    &error) != OK)
+        fail_msg("%s", error.text);
+    if (kernel->flops(&shape) != flops || kernel->bytes(&shape, element_bytes) != bytes)
+        fail_msg("%s %s: %g FLOP, %g bytes; by hand %g, %g", kernel->name, shape_text,
+                 kernel->flops(&shape), kernel->bytes(&shape, element_bytes), flops, bytes);
+}
+
+/* A line of kernels/NAME.txt: "shape TEXT", which every variant computes as the reference does, or
+ * "model TEXT ELEMENT_BYTES FLOP BYTES", computed by hand. */
+static void try_line(const struct kernel *kernel, char *line)
+{
+    line[strcspn(line, "\n")] = 0;
+    if (strncmp(line, "shape ", 6) == 0)
+        for (const struct variant *variant = kernel->variants; variant->name; variant++) {
+            try_shape(kernel, variant, line + 6, &tiny_caches);
+            try_shape(kernel, variant, line + 6, &ample_caches);
         }
+    else if (strncmp(line, "model ", 6) == 0)
+        try_model(kernel, line + 6);
+    else if (*line && *line != '#')
+        fail_msg("'%s' in the test of %s is neither 'shape ...' nor 'model ...'", line,
+                 kernel->name);
 }
 
-/* None, one, around every VLEN (1 to 16) and every unrolled step of 4 VLEN, primes, several lines
- * per member. */
-static void elementwise_kernels_match_their_reference(void **state)
+static void kernel_matches_its_reference_and_models(void **state)
 {
-    (void)state;
-    static const char *const names[] = {"triad", "axpy", "add", "mul", "scale", "relu", NULL};
-    static const char *const shapes[] = {"n=0",  "n=1",   "n=2",   "n=3",   "n=4",    "n=5",
-                                         "n=7",  "n=8",   "n=9",   "n=15",  "n=16",   "n=17",
-                                         "n=31", "n=33",  "n=63",  "n=64",  "n=65",   "n=67",
-                                         "n=97", "n=127", "n=129", "n=191", "n=1009", NULL};
-    for (const char *const *name = names; *name; name++)
-        try_shapes(*name, shapes);
-}
-
-/* Empty, single, around the tiles of every ISA (6 and 8 rows; 2 to 48 columns), primes, more than
- * one block of depth, thin and flat; the last two are large enough for three members, who share
- * rows of the first and columns of the second. */
-static void gemm_matches_its_reference(void **state)
-{
-    (void)state;
-    static const char *const shapes[] = {
-        "m=0,n=5,k=5",    "m=5,n=0,k=5",       "m=5,n=5,k=0",      "m=1,n=1,k=1",
-        "m=1,n=17,k=3",   "m=17,n=1,k=3",      "m=5,n=15,k=1",     "m=6,n=16,k=8",
-        "m=7,n=17,k=9",   "m=8,n=48,k=16",     "m=9,n=49,k=17",    "m=13,n=31,k=29",
-        "m=23,n=47,k=53", "m=97,n=101,k=11",   "m=11,n=13,k=1031", "m=64,n=2,k=64",
-        "m=2,n=97,k=127", "m=131,n=113,k=127", "m=11,n=409,k=389", NULL};
-    try_shapes("gemm", shapes);
-}
-
-/* Padding within and beyond the kernel, strides within and beyond it, dilation, groups, one channel
- * per group, few and many channels per group, one row or column, rows shorter and longer than
- * vectors, several images. */
-static void conv2d_matches_its_reference(void **state)
-{
-    (void)state;
-    static const char *const shapes[] = {
-        "c=1,h=1,w=1,k=1,r=1,s=1",
-        "c=1,h=1,w=1,k=1,r=1,s=1,pad=2",
-        "c=5,h=1,w=17,k=7,r=1,s=1",
-        "c=17,h=13,w=1,k=8,r=1,s=1",
-        "c=3,h=7,w=11,k=9,r=3,s=3",
-        "c=3,h=7,w=11,k=9,r=3,s=3,pad=1",
-        "c=2,h=5,w=5,k=6,r=3,s=3,pad=4",
-        "c=2,h=9,w=19,k=8,r=2,s=5,pad=1,stride=2",
-        "c=4,h=11,w=13,k=5,r=1,s=1,stride=3",
-        "c=4,h=11,w=13,k=5,r=2,s=2,stride=5,pad=3",
-        "c=1,h=3,w=3,k=4,r=3,s=3,stride=97,pad=1",
-        "c=3,h=15,w=14,k=4,r=3,s=2,dilation=3,pad=2",
-        "c=3,h=15,w=14,k=4,r=3,s=3,dilation=2,stride=2,pad=5",
-        "c=6,h=8,w=9,k=9,r=3,s=3,pad=1,groups=3",
-        "c=8,h=9,w=10,k=16,r=3,s=3,pad=1,stride=2,groups=2",
-        "c=7,h=9,w=33,k=7,r=3,s=3,pad=1,groups=7",
-        "c=7,h=9,w=10,k=14,r=3,s=3,pad=2,stride=2,dilation=2,groups=7",
-        "n=2,c=5,h=6,w=7,k=3,r=3,s=3,pad=1",
-        "n=5,c=3,h=6,w=7,k=11,r=3,s=3,pad=1",
-        "n=3,c=4,h=5,w=9,k=4,r=2,s=2,groups=4",
-        "c=61,h=6,w=9,k=19,r=3,s=3,pad=1",
-        NULL};
-    try_shapes("conv2d", shapes);
-}
-
-static void each_kernel_has_a_test_above(void **state)
-{
-    (void)state;
-    static const char *const tested[] = {"triad", "axpy", "add",  "mul",
-                                         "scale", "relu", "gemm", "conv2d"};
-    for (size_t i = 0; kernels[i]; i++) {
-        assert_true(i < sizeof tested / sizeof *tested);
-        assert_string_equal(kernels[i]->name, tested[i]);
-    }
+    const struct kernel *kernel = *state;
+    char path[1024], line[512];
+    snprintf(path, sizeof path, "%s/variants/kernels/%s.txt", TEST_SOURCE_DIR, kernel->name);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        fail_msg("a kernel without a test: write '%s'", path);
+    while (fgets(line, sizeof line, file))
+        try_line(kernel, line);
+    fclose(file);
 }
 
 /* NaN passes, of the zeros each keeps its sign, as kernels/relu.c says. */
@@ -332,41 +297,6 @@ static void a_wrong_row_is_caught_by_sampling(void **state)
     assert_true(found > allowed);
 }
 
-static void assert_model(const char *name, const char *text, double element_bytes, double flops,
-                         double bytes)
-{
-    const struct kernel *kernel = kernel_find(name);
-    struct shape shape;
-    struct error error;
-    if (shape_parse(&shape, text, kernel->letters, kernel->letter_count, name, &error) != OK)
-        fail_msg("%s", error.text);
-    if (kernel->flops(&shape) != flops || kernel->bytes(&shape, element_bytes) != bytes)
-        fail_msg("%s %s: %g FLOP, %g bytes; by hand %g, %g", name, text, kernel->flops(&shape),
-                 kernel->bytes(&shape, element_bytes), flops, bytes);
-}
-
-static void models_give_what_a_hand_computes(void **state)
-{
-    (void)state;
-    assert_model("triad", "n=1000", 4, 2000, 12000);
-    assert_model("axpy", "n=1000", 8, 2000, 24000);
-    assert_model("add", "n=1000", 4, 1000, 12000);
-    assert_model("mul", "n=1000", 4, 1000, 12000);
-    assert_model("scale", "n=1000", 8, 1000, 16000);
-    assert_model("relu", "n=1000", 4, 1000, 8000);
-    assert_model("gemm", "m=3,n=5,k=7", 8, 210, (21 + 35 + 15) * 8);
-    assert_model("gemm", "m=3,n=5,k=0", 8, 0, 15 * 8);
-    /* 5 x 5 outputs; of three kernel rows the outer two miss one output row each: 4 + 5 + 4. */
-    assert_model("conv2d", "c=2,h=5,w=5,k=4,r=3,s=3,pad=1", 4, 2 * 4 * 2 * 13 * 13,
-                 (2 * 25 + 4 * 2 * 9 + 4 * 25) * 4);
-    /* No padding: every tap counts. */
-    assert_model("conv2d", "n=2,c=4,h=6,w=7,k=6,r=3,s=2,groups=2", 8,
-                 2 * 2 * 6 * 2 * (3 * 4) * (2 * 6),
-                 (2 * 4 * 6 * 7 + 6 * 2 * 6 + 2 * 6 * 4 * 6) * 8);
-    /* Rows 0, 3, 6 of 7 are read, whole. */
-    assert_model("conv2d", "c=1,h=7,w=7,k=1,r=1,s=1,stride=3", 4, 2 * 9, (3 * 7 + 1 + 9) * 4);
-}
-
 int main(int argc, char **argv)
 {
     /* More members than cores: an OpenMP thread that spins at a barrier holds up the one it waits
@@ -374,15 +304,18 @@ int main(int argc, char **argv)
      * cannot be, the test is only slow. */
     if (argc > 0 && !getenv("OMP_WAIT_POLICY") && setenv("OMP_WAIT_POLICY", "passive", 1) == 0)
         execv(argv[0], argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_kernel_has_a_test_above),
-        cmocka_unit_test(models_give_what_a_hand_computes),
+    static const struct CMUnitTest others[] = {
         cmocka_unit_test(wrong_bodies_are_caught),
         cmocka_unit_test(a_wrong_row_is_caught_by_sampling),
         cmocka_unit_test(relu_keeps_nan_and_infinity),
-        cmocka_unit_test(elementwise_kernels_match_their_reference),
-        cmocka_unit_test(gemm_matches_its_reference),
-        cmocka_unit_test(conv2d_matches_its_reference),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    enum { OTHERS = sizeof others / sizeof *others, TESTS_MAX = 128 };
+    struct CMUnitTest tests[TESTS_MAX] = {{0}};
+    size_t count = OTHERS;
+    memcpy(tests, others, sizeof others);
+    for (size_t i = 0; kernels[i] && count < TESTS_MAX; i++)
+        tests[count++] = (struct CMUnitTest){.name = kernels[i]->name,
+                                             .test_func = kernel_matches_its_reference_and_models,
+                                             .initial_state = (void *)(uintptr_t)kernels[i]};
+    return _cmocka_run_group_tests("variants", tests, count, NULL, NULL);
 }
