@@ -1,7 +1,7 @@
 // conv2d.c - two-dimensional convolution (cross-correlation, as networks have it), NCHW.
 #include "kernel.h"
 
-#include "tile.h"
+#include "product.h"
 
 #define LETTERS(X)                                                                                 \
     X(n, 1, 1, "images")                                                                           \

@@ -1,7 +1,7 @@
 // gemm.c - C = A * B, row-major.
 #include "kernel.h"
 
-#include "tile.h"
+#include "product.h"
 
 #define LETTERS(X)                                                                                 \
     X(m, -1, 0, "rows of A and C")                                                                 \

@@ -96,8 +96,8 @@ for object in "$build"/{scalar,sse2,avx,avx2,avx512}-f{32,64}/probes/compute.o; 
     done < <(rows)
 done
 
-# The register tile of kernels/tile.h: rows x vectors accumulators stay in registers while a column
-# of A and a row of B are read once per step.
+# The register tile of kernels/product.h: rows x vectors accumulators stay in registers while a
+# column of A and a row of B are read once per step.
 tile_holds() {
     local isa=$1 kernel=$2 rows=$3 vectors=$4 f memory stack times
     read -r _ f _ _ memory stack < <(grep -E "^multiply_panel_$vectors(\.[a-z.0-9]+)? " \

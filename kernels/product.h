@@ -1,12 +1,12 @@
-// tile.h - the matrix product that gemm and conv2d share: packed panels, a register tile, blocks
+// product.h - the matrix product that gemm and conv2d share: packed panels, a register tile, blocks
 // that fit the caches.
 //
 // C (rows x columns) = A (rows x depth) * B (depth x columns). A is packed into panels of TILE_ROWS
 // rows, B into panels of TILE_COLUMNS columns, both with the depth outermost, so that the inner
 // loop reads two streams. The scheme is the one of Goto and van de Geijn 2008,
 // doi:10.1145/1356052.1356053.
-#ifndef ROOFLINE_TILE_H
-#define ROOFLINE_TILE_H
+#ifndef ROOFLINE_PRODUCT_H
+#define ROOFLINE_PRODUCT_H
 
 #include "kernel.h"
 
