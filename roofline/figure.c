@@ -86,6 +86,19 @@ double figure_top(const struct figure *figure, bool slanted)
     return top;
 }
 
+bool dot_is_drawn(const struct figure_dot *dot)
+{
+    return dot->intensity_flops_per_byte > 0;
+}
+
+void dot_rate_format(const struct figure_dot *dot, char *text, size_t capacity)
+{
+    if (dot_is_drawn(dot))
+        gflops_format(dot->flops_per_second, text, capacity);
+    else
+        si_format(dot->gbytes_per_second * GIGA, "B/s", text, capacity);
+}
+
 static bool key_equals(const struct figure_key *a, const struct figure_key *b)
 {
     return strcmp(a->device, b->device) == 0 && strcmp(a->dtype, b->dtype) == 0 &&
@@ -110,7 +123,7 @@ static bool has_key(const struct figure_key *keys, int count, const struct figur
 
 static bool is_shown(const struct summary *row)
 {
-    return strcmp(row->status, "ok") == 0 && row->gflops > 0 && row->intensity > 0;
+    return strcmp(row->status, "ok") == 0 && row->gbytes_per_second > 0;
 }
 
 /* The keys of measured compute ceilings, one per device and dtype with the most workers. */
@@ -337,6 +350,8 @@ static void choose_ranges(struct figure *figure)
     double flat = figure_top(figure, false), fastest = figure_top(figure, true);
     const struct figure_line *memory = figure_roof(figure, true);
     for (int i = 0; i < figure->dot_count; i++) {
+        if (!dot_is_drawn(&figure->dot[i]))
+            continue;
         left = fmin(left, figure->dot[i].intensity_flops_per_byte);
         right = fmax(right, figure->dot[i].intensity_flops_per_byte);
         low = fmin(low, figure->dot[i].flops_per_second);

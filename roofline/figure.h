@@ -77,6 +77,13 @@ double figure_top(const struct figure *figure, bool slanted);
 /* What line or curve allows at an intensity. */
 double line_at(const struct figure_line *line, double intensity_flops_per_byte);
 
+/* Whether a dot has a place on the plot: what computes nothing has no arithmetic intensity, and a
+ * logarithmic axis no zero. It stands in the table alone, rated by its bytes. */
+bool dot_is_drawn(const struct figure_dot *dot);
+
+/* "206.4", or "12.3 GB/s" of a dot that is not drawn, for a column whose head says GFLOP/s. */
+void dot_rate_format(const struct figure_dot *dot, char *text, size_t capacity);
+
 /* "206 GFLOP/s": three digits and an SI prefix; "" for NAN. */
 void si_format(double value, const char *unit, char *text, size_t capacity);
 

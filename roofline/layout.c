@@ -299,6 +299,8 @@ static void place_badges(struct layout *layout)
     bool *aside = layout->aside;
     for (int i = 0; i < figure->dot_count; i++) {
         const struct figure_dot *dot = &figure->dot[i];
+        if (!dot_is_drawn(dot))
+            continue;
         double x = layout_x(layout, dot->intensity_flops_per_byte);
         double y = layout_y(layout, dot->flops_per_second);
         struct box box = badge_candidate(x, y, 0);
@@ -459,7 +461,7 @@ static void add_row(struct layout *layout, int i, double y)
     text_copy(words, sizeof words, dot->name);
     cut_text(STYLE_cell, words, layout->name_width);
     add_text(layout, STYLE_cell, layout->table_x + NAME_X, y, 0, rgb, words);
-    gflops_format(dot->flops_per_second, words, sizeof words);
+    dot_rate_format(dot, words, sizeof words);
     add_text(layout, STYLE_cell_right, end + NAME_TO_RATE, y, 0, rgb, words);
     if (isnan(dot->roof_fraction)) {
         add_text(layout, STYLE_cell_right, end + NAME_TO_END, y, 0, rgb, "not known");
@@ -500,6 +502,11 @@ static void add_legend(struct layout *layout)
         add_mark(layout, x, layout->remark_y, BADGE_RADIUS - 2, entries[e].bound);
         add_legend_words(layout, entries[e].words);
     }
+    bool all_drawn = true;
+    for (int i = 0; i < figure->dot_count; i++)
+        all_drawn = all_drawn && dot_is_drawn(&figure->dot[i]);
+    if (!all_drawn)
+        add_legend_words(layout, "GB/s: computes nothing, not on the plot");
     for (int i = 0; i < figure->dot_count; i++)
         if (has_own_roof(figure, &figure->dot[i])) {
             add_tick(layout, x, layout->remark_y, figure->dot[i].bound);

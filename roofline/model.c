@@ -47,14 +47,19 @@ enum bound bound_of_intensity(double intensity_flops_per_byte, double flops_per_
     return intensity_flops_per_byte < ridge ? BOUND_MEMORY : BOUND_COMPUTE;
 }
 
-enum bound bound_under_roof(const struct roof *roof, double flops, double intensity_flops_per_byte)
+double roof_seconds(const struct roof *roof, double flops, double bytes)
 {
-    double attainable = attainable_flops_per_second(intensity_flops_per_byte,
-                                                    roof->flops_per_second, roof->bytes_per_second);
-    if (roof->launch_seconds > flops / attainable)
+    double computing = flops / roof->flops_per_second, moving = bytes / roof->bytes_per_second;
+    if (isnan(computing) || isnan(moving))
+        return NAN;
+    return fmax(computing, moving);
+}
+
+enum bound bound_under_roof(const struct roof *roof, double flops, double bytes)
+{
+    if (roof->launch_seconds > roof_seconds(roof, flops, bytes))
         return BOUND_LAUNCH;
-    return bound_of_intensity(intensity_flops_per_byte, roof->flops_per_second,
-                              roof->bytes_per_second);
+    return bound_of_intensity(flops / bytes, roof->flops_per_second, roof->bytes_per_second);
 }
 
 const char *roof_level(const struct roof *roof, double intensity_flops_per_byte)

@@ -46,9 +46,13 @@ struct roof roof_of_machine(const struct table *machine, const struct measuremen
  * the B of machine.csv by what became of that operation. All else is as machine.csv has it. */
 struct roof roof_of(const struct table *machine, const struct measurement *row);
 
-/* What bounds a call of `flops` under a roof: launch when an empty call already takes longer than
+/* The shortest time that a roof allows a call of that work, also of data movement, which has no
+ * FLOP; NAN when the roof is not known. */
+double roof_seconds(const struct roof *roof, double flops, double bytes);
+
+/* What bounds a call of that work under a roof: launch when an empty call already takes longer than
  * the roof allows. */
-enum bound bound_under_roof(const struct roof *roof, double flops, double intensity_flops_per_byte);
+enum bound bound_under_roof(const struct roof *roof, double flops, double bytes);
 
 /* The word of the ceiling that limits at an intensity; "" when the roof is not known. */
 const char *roof_level(const struct roof *roof, double intensity_flops_per_byte);

@@ -272,7 +272,7 @@ static void print_table(const struct figure *figure, const struct terminal *term
     for (int i = 0; i < figure->dot_count; i++) {
         const struct figure_dot *dot = &figure->dot[i];
         char fraction[16] = "", rate[32], words[96];
-        gflops_format(dot->flops_per_second, rate, sizeof rate);
+        dot_rate_format(dot, rate, sizeof rate);
         if (!isnan(dot->roof_fraction))
             text_format(fraction, sizeof fraction, "%.0f %%", 100 * dot->roof_fraction);
         text_copy(words, (size_t)name + 1 < sizeof words ? (size_t)name + 1 : sizeof words,
@@ -303,7 +303,8 @@ int terminal_plot(const struct figure *figure, const struct terminal *terminal, 
     for (int i = 0; i < figure->line_count; i++)
         draw_line(&canvas, &figure->line[i]);
     for (int i = 0; i < figure->dot_count; i++)
-        draw_dot(&canvas, i);
+        if (dot_is_drawn(&figure->dot[i]))
+            draw_dot(&canvas, i);
     for (int i = 0; i < figure->line_count; i++)
         name_line(&canvas, &figure->line[i]);
     fprintf(out, "%.*s\n", used.columns, figure->title);

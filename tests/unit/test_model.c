@@ -170,9 +170,9 @@ static void short_calls_are_bound_by_their_launch(void **state)
     struct ceiling *launch = add_ceiling(&fixture->machine, "latency", "", "launch", 5e-6);
     launch->workers = 1;
     struct roof roof = roof_of(&fixture->machine, fixture->row);
-    assert_int_equal(bound_under_roof(&roof, 1e3, 1.0 / 12), BOUND_LAUNCH);
-    assert_int_equal(bound_under_roof(&roof, 1e9, 1.0 / 12), BOUND_MEMORY);
-    assert_int_equal(bound_under_roof(&roof, 1e9, 100), BOUND_COMPUTE);
+    assert_int_equal(bound_under_roof(&roof, 1e3, 12e3), BOUND_LAUNCH);
+    assert_int_equal(bound_under_roof(&roof, 1e9, 12e9), BOUND_MEMORY);
+    assert_int_equal(bound_under_roof(&roof, 1e9, 1e7), BOUND_COMPUTE);
 }
 
 static void theory_is_found_by_key_and_taken_per_cycle(void **state)

@@ -110,6 +110,18 @@ static void no_dot_stands_above_its_roof(void **state)
     assert_violation(fixture, "'conv2d plain avx2 f32 m=100,n=100,k=7'", "above its roof");
 }
 
+static void what_computes_nothing_stays_below_the_bandwidth(void **state)
+{
+    struct fixture *fixture = *state;
+    struct measurement *row = first_kernel(fixture);
+    double roof_seconds = row->bytes_min / 200e9;
+    row->flops = 0;
+    row->seconds_min = row->seconds_q1 = row->seconds_median = roof_seconds / 1.049;
+    assert_int_equal(check(fixture).violations, 0);
+    row->seconds_min = row->seconds_q1 = row->seconds_median = roof_seconds / 1.051;
+    assert_violation(fixture, "conv2d", "GB/s is 5.1 % above its roof of 200 (L1:read)");
+}
+
 static void a_disturbed_ceiling_is_no_violation_and_two_are_compared(void **state)
 {
     struct fixture *fixture = *state;
@@ -137,7 +149,7 @@ static void quartiles_stand_in_order(void **state)
 static void work_is_positive(void **state)
 {
     struct fixture *fixture = *state;
-    first_kernel(fixture)->flops = 0;
+    first_kernel(fixture)->flops = -1;
     assert_violation(fixture, "conv2d", "flops");
     first_kernel(fixture)->flops = 1e6;
     first_kernel(fixture)->bytes_min = NAN;
@@ -222,6 +234,7 @@ int main(void)
         WITH_RESULTS(sound_results_pass),
         WITH_RESULTS(nothing_beats_theory_at_the_measured_clock),
         WITH_RESULTS(no_dot_stands_above_its_roof),
+        WITH_RESULTS(what_computes_nothing_stays_below_the_bandwidth),
         WITH_RESULTS(a_disturbed_ceiling_is_no_violation_and_two_are_compared),
         WITH_RESULTS(quartiles_stand_in_order),
         WITH_RESULTS(work_is_positive),

@@ -112,6 +112,46 @@ static void nothing_overlaps_when_all_kernels_coincide(void **state)
     figure_drop(&figure, &results);
 }
 
+static bool has_text(const struct layout *layout, const char *words)
+{
+    for (int i = 0; i < layout->text_count; i++)
+        if (strncmp(layout->text[i].text, words, strlen(words)) == 0)
+            return true;
+    return false;
+}
+
+static void what_computes_nothing_stands_in_the_table_alone(void **state)
+{
+    (void)state;
+    struct error error;
+    struct figure drawn, figure;
+    struct figure_key *keys;
+    struct results results;
+    struct layout layout;
+    int count;
+    figure_make(&drawn, &results, 9);
+    add_measurement(&results.bench, "transpose", "d0=7", "DRAM", 0, 12e6, 2e-3);
+    table_free(&results.summary);
+    assert_int_equal(summary_build(&results.summary, &results.machine, &results.bench, &error), OK);
+    assert_int_equal(figure_keys(&results, &keys, &count, &error), OK);
+    assert_int_equal(figure_build(&figure, &results, &keys[0], &error), OK);
+    assert_int_equal(figure.dot_count, 10);
+    assert_true(figure.intensity_min == drawn.intensity_min && figure.flops_min == drawn.flops_min);
+    assert_no_overlap(&figure);
+    assert_int_equal(layout_build(&layout, &figure, &error), OK);
+    assert_true(has_text(&layout, "6.00 GB/s") && has_text(&layout, "GB/s: computes nothing"));
+    for (int i = 0; i < layout.mark_count; i++)
+        assert_true(isfinite(layout.mark[i].x) && isfinite(layout.mark[i].y));
+    int badges = 0;
+    for (int i = 0; i < layout.text_count; i++)
+        badges += strcmp(layout.text[i].text, "10") == 0;
+    assert_int_equal(badges, 1);
+    layout_free(&layout);
+    figure_free(&drawn);
+    figure_drop(&figure, &results);
+    free(keys);
+}
+
 static void nothing_overlaps_when_ceilings_nearly_coincide(void **state)
 {
     (void)state;
@@ -122,14 +162,6 @@ static void nothing_overlaps_when_ceilings_nearly_coincide(void **state)
         figure.line[i].value = (figure.line[i].slanted ? 12e9 : 90e9) * (1 + 0.04 * (20 - i));
     assert_no_overlap(&figure);
     figure_drop(&figure, &results);
-}
-
-static bool has_text(const struct layout *layout, const char *words)
-{
-    for (int i = 0; i < layout->text_count; i++)
-        if (strncmp(layout->text[i].text, words, strlen(words)) == 0)
-            return true;
-    return false;
 }
 
 static void every_line_and_ridge_keeps_its_name_however_crowded_the_plot(void **state)
@@ -415,6 +447,7 @@ int main(void)
         cmocka_unit_test(turned_boxes_overlap_where_they_touch),
         cmocka_unit_test(nothing_overlaps_up_to_60_kernels),
         cmocka_unit_test(nothing_overlaps_when_all_kernels_coincide),
+        cmocka_unit_test(what_computes_nothing_stands_in_the_table_alone),
         cmocka_unit_test(nothing_overlaps_when_ceilings_nearly_coincide),
         cmocka_unit_test(every_line_and_ridge_keeps_its_name_however_crowded_the_plot),
         cmocka_unit_test(layout_is_deterministic),

@@ -54,6 +54,39 @@ static void columns_follow_from_the_raw_numbers(void **state)
     results_free(&results);
 }
 
+static void data_movement_is_rated_by_its_bytes(void **state)
+{
+    (void)state;
+    struct error error;
+    struct results results;
+    results_init(&results);
+    add_machine(&results.machine);
+    add_measurement(&results.bench, "copy", "n=1000000", "DRAM", 0, 12e6, 2e-3);
+    add_measurement(&results.bench, "copy", "n=2000000", "DRAM", 0, 24e6, 2.5e-3);
+    assert_int_equal(summary_build(&results.summary, &results.machine, &results.bench, &error), OK);
+    const struct summary *copy = table_summary(&results.summary, 0);
+    assert_true(copy->gflops == 0 && copy->intensity == 0 && copy->roof_gflops == 0);
+    assert_near(copy->gbytes_per_second, 6);
+    assert_near(copy->roof_fraction, 0.5);
+    assert_string_equal(copy->bound, "memory");
+    assert_string_equal(copy->roof_level, "DRAM:copy_nt");
+    char report[8192] = "";
+    FILE *out = fmemopen(report, sizeof report, "w");
+    assert_non_null(out);
+    assert_int_equal(digest_print(&results, 80, out, &error), OK);
+    fclose(out);
+    assert_non_null(strstr(report, "copy n1000000"));
+    assert_non_null(strstr(report, " 6.00        0    50 % DRAM  memory"));
+    struct ceiling *launch = add_ceiling(&results.machine, "latency", "", "launch", 3e-3);
+    struct summary launched;
+    summary_of(&launched, &results.machine, table_measurement(&results.bench, 0));
+    assert_string_equal(launched.bound, "launch");
+    launch->value = 1e-6;
+    summary_of(&launched, &results.machine, table_measurement(&results.bench, 0));
+    assert_string_equal(launched.bound, "memory");
+    results_free(&results);
+}
+
 static void rows_that_are_not_ok_keep_only_their_keys(void **state)
 {
     (void)state;
@@ -274,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_follow_from_the_raw_numbers),
+        cmocka_unit_test(data_movement_is_rated_by_its_bytes),
         cmocka_unit_test(rows_that_are_not_ok_keep_only_their_keys),
         cmocka_unit_test(rows_without_a_roof_say_why),
         cmocka_unit_test(names_show_what_tells_rows_apart),
