@@ -87,6 +87,9 @@ struct kernel {
     /* Largest allowed max|out - reference| / max|reference|, with `unit` = 2^-24 or 2^-53. */
     double (*tolerance)(const struct shape *shape, double unit);
     reference_function *reference;
+    /* FLOP that the reference takes for one element alone, where the elements of a row share sums
+     * that each must have; NULL: flops / elements. */
+    double (*reference_flops)(const struct shape *shape);
     const struct variant *variants; /* ends with a NULL name; the first is the default */
 };
 

@@ -103,24 +103,58 @@ ALWAYS_INLINE vec vec_all(real x)
 #endif
 }
 
+#if VLEN > 1
+/* Bits of a where the mask is set, else of b. */
+ALWAYS_INLINE vec vec_select(vec_bits mask, vec a, vec b)
+{
+    return (vec)(((vec_bits)a & mask) | ((vec_bits)b & ~mask));
+}
+#endif
+
+/* a > b ? a : b and a < b ? a : b of every lane: b where one is NaN or both are 0, as MAXPS and
+ * MINPS of x86 (Intel SDM vol. 2). clang finds them, GCC 12 compares and masks. */
+#if VLEN == 1
+ALWAYS_INLINE vec vec_max(vec a, vec b)
+{
+    return a > b ? a : b;
+}
+ALWAYS_INLINE vec vec_min(vec a, vec b)
+{
+    return a < b ? a : b;
+}
+#elif defined(__x86_64__) && !defined(__clang__)
+#if VEC_BYTES == 16
+#define VEC_EXTREME(instruction, a, b) __asm__(instruction VEC_SUFFIX " %1, %0" : "+x"(a) : "x"(b))
+#else
+#define VEC_EXTREME(instruction, a, b)                                                             \
+    __asm__("v" instruction VEC_SUFFIX " %1, %0, %0" : "+v"(a) : "v"(b))
+#endif
+ALWAYS_INLINE vec vec_max(vec a, vec b)
+{
+    VEC_EXTREME("maxp", a, b);
+    return a;
+}
+ALWAYS_INLINE vec vec_min(vec a, vec b)
+{
+    VEC_EXTREME("minp", a, b);
+    return a;
+}
+#else
+ALWAYS_INLINE vec vec_max(vec a, vec b)
+{
+    return vec_select((vec_bits)(a > b), a, b);
+}
+ALWAYS_INLINE vec vec_min(vec a, vec b)
+{
+    return vec_select((vec_bits)(a < b), a, b);
+}
+#endif
+
 /* x < 0 ? 0 : x of every lane, so that NaN and -0 pass: a NaN stays visible behind an activation.
- * The maximum of x86 returns its second operand, here v, when one is NaN or both are 0 (Intel SDM
- * vol. 2, MAXPS); clang finds it, GCC 12 compares and masks. */
+ */
 ALWAYS_INLINE vec vec_relu(vec v)
 {
-#if VLEN == 1
-    return v < 0 ? 0 : v;
-#elif defined(__x86_64__) && !defined(__clang__)
-    vec larger = vec_all(0);
-#if VEC_BYTES == 16
-    __asm__("maxp" VEC_SUFFIX " %1, %0" : "+x"(larger) : "x"(v));
-#else
-    __asm__("vmaxp" VEC_SUFFIX " %1, %0, %0" : "+v"(larger) : "v"(v));
-#endif
-    return larger;
-#else
-    return (vec)((vec_bits)v & ~(vec_bits)(v < vec_all(0)));
-#endif
+    return vec_max(vec_all(0), v);
 }
 
 /* The first `count` < VLEN lanes from or to memory, not one byte more; the other lanes load as 0.

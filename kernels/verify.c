@@ -9,7 +9,9 @@
 static const double sampled_flops = 0x1p25;
 /* Up to so many FLOP per element the reference costs no more than filling the operands did. */
 static const double cheap_flops_per_element = 8;
-enum { COUNT_MIN = 256, CHUNK = 256 };
+/* At least 256 elements, but for those that take so much each that this would take seconds. */
+enum { COUNT_MIN = 256, COSTLY_COUNT_MIN = 16, CHUNK = 256 };
+static const double costly_flops = 0x1p30;
 
 /* The finaliser of MurmurHash3 (public domain, https://github.com/aappleby/smhasher): every bit of
  * the key changes every bit of the result with probability 1/2. */
@@ -40,10 +42,12 @@ void verify_fill(const struct operand *operand, int index, enum dtype dtype, str
 long verify_count(const struct kernel *kernel, const struct shape *shape, long outputs)
 {
     double flops = kernel->flops(shape);
+    if (kernel->reference_flops)
+        flops = kernel->reference_flops(shape) * (double)outputs;
     if (flops <= sampled_flops || flops <= cheap_flops_per_element * (double)outputs)
         return outputs;
-    double count = sampled_flops / flops * (double)outputs;
-    count = count < COUNT_MIN ? COUNT_MIN : count;
+    double each = flops / (double)outputs, least = fmin(COUNT_MIN, costly_flops / each);
+    double count = fmax(sampled_flops / each, fmax(least, COSTLY_COUNT_MIN));
     return count < (double)outputs ? (long)count : outputs;
 }
 

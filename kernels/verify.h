@@ -10,7 +10,8 @@ void verify_fill(const struct operand *operand, int index, enum dtype dtype, str
                  void *elements);
 
 /* How many elements of operand 0 are compared: all where the reference is cheap, else as many as
- * 2^25 FLOP pay for, at least 256, one at a random place of each of so many equal strata. */
+ * 2^25 FLOP pay for, at least 256 (fewer, down to 16, where that would be more than 2^30), one at a
+ * random place of each of so many equal strata. */
 long verify_count(const struct kernel *kernel, const struct shape *shape, long outputs);
 
 /* Largest |out - reference| (infinite where only one of them is not finite) and |reference|. */
