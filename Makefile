@@ -53,7 +53,7 @@ ISA_FLAGS_neon :=
 SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
 BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise)\.h"' probes/*.c kernels/*.c)
-SPECS := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv)
+EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt)
 TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
 FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch])
 
@@ -128,15 +128,15 @@ $(BUILD)/$(1)-$(2)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 endef
 $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),$(eval $(call ISA_RULE,$(isa),$(dtype)))))
 
-# The published machines travel inside the program.
-$(BUILD)/embedded.c: scripts/embed.sh $(SPECS)
+# The published machines and the collections of shapes travel inside the program.
+$(BUILD)/embedded.c: scripts/embed.sh $(EMBEDDED)
 	@mkdir -p $(@D)
 	$(SAY)
-	$(Q)scripts/embed.sh $(SPECS) >$@
+	$(Q)scripts/embed.sh $(EMBEDDED) >$@
 
 $(BUILD)/embedded.o: $(BUILD)/embedded.c Makefile $(BUILD)/flags | check-deps
 	$(SAY)
-	$(Q)$(CC) $(CPPFLAGS) $(INCLUDES_probes) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # Two files that change only when what they say changes; what depends on them is then built anew.
 .PHONY: FORCE

@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "bench_row.h"
+#include "bench_shapes.h"
 #include "file.h"
 #include "interrupt.h"
 #include "provenance.h"
 #include "summary.h"
 
 static const char usage[] =
-    "usage: roofline bench [KERNEL...] [--shape k=v,...]... [--variant X] [--out DIR]\n"
+    "usage: roofline bench [KERNEL...] [--shape k=v,...|@NAME]... [--variant X] [--out DIR]\n"
     "                      [--budget quick|standard|full] [--threads N] [--isa X] [--dtype "
     "f32|f64]\n"
     "                      [--device cpu|all] [--csv|--json]\n"
@@ -24,6 +25,9 @@ static const char usage[] =
     "  --shape k=v,...  the sizes, instead of the kernel's own list; may be given several times.\n"
     "                   One letter may be @L1, @L2, @L3 or @DRAM: so large that the operands lie\n"
     "                   there. 'roofline list shapes' names the letters\n"
+    "  --shape @NAME    the shapes of a collection, of the kernels that it has where none is\n"
+    "                   given: @resnet50, @bert, @squares ... ('roofline list shapes'). Letters\n"
+    "                   after it replace those of each shape: @resnet50,n=16\n"
     "  --variant X      this implementation instead of the default; 'reference' is the plain "
     "loops\n"
     "  --out DIR        write DIR/bench.csv, anew after each kernel\n"
@@ -40,7 +44,7 @@ enum { SHAPES_MAX = 64 };
 /* What to run, as asked for. */
 struct selection {
     const struct kernel *const *kernels; /* NULL-ended */
-    const char *shapes[SHAPES_MAX + 1];  /* NULL-ended; none: each kernel's own */
+    const char *shapes[SHAPES_MAX + 1];  /* of --shape, NULL-ended; none: each kernel's own */
     const char *variant;                 /* NULL: the first of each kernel */
 };
 
@@ -92,32 +96,41 @@ static int run_text(struct bench *bench, struct run *run, const char *text, bool
     return result == OK ? bench_row(bench, run, asked, error) : FAILED;
 }
 
-/* All rows of one kernel: shapes, formats and numbers of threads. */
+/* All rows of one kernel and format: shapes and numbers of threads. */
+static int run_dtype(struct bench *bench, struct run *run, const struct asked_shapes *shapes,
+                     struct error *error)
+{
+    const struct request *request = &bench->options->request;
+    int threads[PROBE_WORKER_COUNTS] = {request->threads}, counts = 1;
+    if (!request->threads)
+        counts = probe_worker_counts(&bench->probe, threads);
+    run->isa = isa_of(bench->options, run->variant, run->dtype);
+    for (int i = 0; i < shapes->count; i++)
+        for (int j = 0; j < counts && !interrupted(); j++) {
+            run->threads = threads[j];
+            if (run_text(bench, run, shapes->shape[i].text, shapes->shape[i].alone, error) != OK)
+                return FAILED;
+        }
+    return OK;
+}
+
 static int run_kernel(struct bench *bench, const struct kernel *kernel,
                       const struct selection *selection, struct error *error)
 {
     const struct request *request = &bench->options->request;
     struct run run = {.host = &bench->host, .kernel = kernel};
+    struct asked_shapes shapes;
     if (find_variant(kernel, selection->variant, &run.variant, error) != OK)
         return FAILED;
-    int threads[PROBE_WORKER_COUNTS] = {request->threads}, counts = 1;
-    if (!request->threads)
-        counts = probe_worker_counts(&bench->probe, threads);
-    bool asked = selection->shapes[0] != NULL;
-    const char *const *shapes = asked ? selection->shapes : kernel->shapes;
-    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+    int result = asked_shapes_of(&shapes, kernel, selection->shapes, error);
+    for (int dtype = 0; dtype < DTYPE_COUNT && result == OK; dtype++) {
         if (request->dtype >= 0 && request->dtype != dtype)
             continue;
         run.dtype = (enum dtype)dtype;
-        run.isa = isa_of(bench->options, run.variant, run.dtype);
-        for (int i = 0; shapes[i]; i++)
-            for (int j = 0; j < counts && !interrupted(); j++) {
-                run.threads = threads[j];
-                if (run_text(bench, &run, shapes[i], asked, error) != OK)
-                    return FAILED;
-            }
+        result = run_dtype(bench, &run, &shapes, error);
     }
-    return OK;
+    asked_shapes_free(&shapes);
+    return result;
 }
 
 /* Kernel after kernel; what is finished is on disk before the next one begins. */
@@ -250,22 +263,46 @@ static int kernel_total(void)
     return total;
 }
 
-/* The kernels that the words name; where there are none all, of the quick budget those that are
- * quick. `chosen` holds one entry more than there are words or kernels. */
-static int choose_kernels(int argc, char **argv, enum budget budget, const struct kernel **chosen,
-                          struct error *error)
+/* Without words: those that the collections name; without any all, of the quick budget those that
+ * are quick. */
+static int choose_unnamed(const struct selection *selection, enum budget budget,
+                          const struct kernel **chosen, struct error *error)
 {
     int count = 0;
-    for (int i = 0; argc == 0 && kernels[i]; i++)
-        if (kernels[i]->quick || budget != BUDGET_QUICK)
+    bool collected = asked_for_collection(selection->shapes);
+    for (int i = 0; kernels[i]; i++) {
+        bool wanted = kernels[i]->quick || budget != BUDGET_QUICK;
+        if (collected && asked_for_kernel(kernels[i], selection->shapes, &wanted, error) != OK)
+            return FAILED;
+        if (wanted)
             chosen[count++] = kernels[i];
+    }
+    return OK;
+}
+
+/* The kernels that the words name. `chosen` holds one entry more than there are words or kernels
+ * and ends with NULL. */
+static int choose_kernels(int argc, char **argv, const struct kernel **chosen, struct error *error)
+{
     for (int i = 0; i < argc; i++) {
-        chosen[count++] = kernel_find(argv[i]);
-        if (!chosen[count - 1])
+        chosen[i] = kernel_find(argv[i]);
+        if (!chosen[i])
             return unknown_kernel(argv[i], error);
     }
-    chosen[count] = NULL;
     return OK;
+}
+
+static int check_shapes(const struct kernel *kernel, const char *const *arguments,
+                        struct error *error)
+{
+    const struct level_bytes one_line = {64, 64, 64, 64};
+    struct asked_shapes shapes;
+    struct shape shape;
+    int result = asked_shapes_of(&shapes, kernel, arguments, error);
+    for (int i = 0; i < shapes.count && result == OK; i++)
+        result = run_shape(&shape, kernel, shapes.shape[i].text, DTYPE_f64, &one_line, error);
+    asked_shapes_free(&shapes);
+    return result;
 }
 
 /* What is wrong with the words is said before anything is measured. */
@@ -274,14 +311,9 @@ static int check_selection(const struct selection *selection, struct error *erro
     for (int i = 0; selection->kernels[i]; i++) {
         const struct kernel *kernel = selection->kernels[i];
         const struct variant *variant;
-        const struct level_bytes one_line = {64, 64, 64, 64};
-        if (find_variant(kernel, selection->variant, &variant, error) != OK)
+        if (find_variant(kernel, selection->variant, &variant, error) != OK ||
+            check_shapes(kernel, selection->shapes, error) != OK)
             return FAILED;
-        for (int j = 0; selection->shapes[j]; j++) {
-            struct shape shape;
-            if (run_shape(&shape, kernel, selection->shapes[j], DTYPE_f64, &one_line, error) != OK)
-                return FAILED;
-        }
     }
     return OK;
 }
@@ -296,11 +328,13 @@ static int run_chosen(const struct options *options, struct selection *selection
         error_set(&error, FAULT_ENVIRONMENT, "out of memory for the list of kernels");
         return complain(&error);
     }
-    int code;
+    int code, result;
     selection->kernels = chosen;
-    if (choose_kernels(argc - first_word, argv + first_word, options->request.budget, chosen,
-                       &error) != OK ||
-        check_selection(selection, &error) != OK) {
+    if (first_word < argc)
+        result = choose_kernels(argc - first_word, argv + first_word, chosen, &error);
+    else
+        result = choose_unnamed(selection, options->request.budget, chosen, &error);
+    if (result != OK || check_selection(selection, &error) != OK) {
         code = complain(&error);
     } else {
         int device = device_check(options->device, &error);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "collection.h"
 #include "embedded.h"
 #include "isa.h"
 #include "kernel.h"
@@ -14,7 +15,8 @@ static const char usage[] =
     "\n"
     "  kernels   what can be measured, with its FLOP and byte model\n"
     "  variants  implementations of each kernel and their instruction sets\n"
-    "  shapes    sizes that `roofline bench` runs, and what their letters mean\n"
+    "  shapes    sizes that `roofline bench` runs, what their letters mean, and collections of "
+    "them\n"
     "  isas      instruction sets, and whether this CPU has them\n"
     "  dtypes    number formats of the kernels\n"
     "  probes    what `roofline probe` fills machine.csv with\n"
@@ -102,6 +104,26 @@ static int add_letter(struct table *table, const struct kernel *kernel, const st
     return add(table, ROW(kernel->name, letter->name, meaning), error);
 }
 
+/* A collection: what it is, where it comes from, its shapes. */
+static int add_collection(struct table *table, const struct collection *collection,
+                          struct error *error)
+{
+    char word[COLLECTION_TEXT_MAX], meaning[CELL_CAPACITY];
+    text_format(word, sizeof word, "@%s", collection->name);
+    int result = add(table, ROW("", word, collection->title), error);
+    for (int i = 0; i < collection->source_count && result == OK; i++) {
+        text_format(meaning, sizeof meaning, "source: %s", collection->source[i]);
+        result = add(table, ROW("", word, meaning), error);
+    }
+    for (int i = 0; i < collection->shape_count && result == OK; i++) {
+        const struct collected *shape = &collection->shape[i];
+        text_format(meaning, sizeof meaning, "%s %s, %ld time%s", word, shape->name, shape->count,
+                    shape->count == 1 ? "" : "s");
+        result = add(table, ROW(shape->kernel, shape->shape, meaning), error);
+    }
+    return result;
+}
+
 static int list_shapes(struct table *table, struct error *error)
 {
     int result = OK;
@@ -110,6 +132,12 @@ static int list_shapes(struct table *table, struct error *error)
             result = add_letter(table, *k, &(*k)->letters[i], error);
         for (const char *const *shape = (*k)->shapes; *shape && result == OK; shape++)
             result = add(table, ROW((*k)->name, *shape, "run by `roofline bench`"), error);
+    }
+    for (const struct embedded_file *file = embedded_shapes; file->name && result == OK; file++) {
+        struct collection collection;
+        result = collection_parse(&collection, file->name, file->text, error);
+        if (result == OK)
+            result = add_collection(table, &collection, error);
     }
     return result;
 }

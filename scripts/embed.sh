@@ -1,6 +1,6 @@
 #!/bin/sh
-# embed.sh FILE.csv... - prints the C file that carries these texts inside the program, as
-# probes/embedded.h declares them.
+# embed.sh FILE... - prints the C file that carries these texts inside the program, as
+# base/embedded.h declares them.
 #
 # Bytes as numbers rather than string literals: nothing to escape, and no literal is longer than the
 # 4095 characters that C11 5.2.4.1 promises.
@@ -13,7 +13,10 @@ list() { # list ARRAY FOLDER FILE...
     index=0
     for file; do
         case $file in
-        *"$folder"/*) echo "    {\"$(basename "$file" .csv)\", (const char *)file_$index}," ;;
+        *"$folder"/*)
+            stem=${file##*/}
+            echo "    {\"${stem%.*}\", (const char *)file_$index},"
+            ;;
         esac
         index=$((index + 1))
     done
@@ -33,3 +36,4 @@ for file; do
 done
 list embedded_specs specs "$@"
 list embedded_microarchitectures microarchitectures "$@"
+list embedded_shapes shapes "$@"

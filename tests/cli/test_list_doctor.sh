@@ -19,6 +19,9 @@ for what in kernels variants shapes isas dtypes probes specs columns; do
 done
 answers "kernels are listed with their models" '^gemm .*2 [*] m [*] n [*] k' list kernels
 answers "letters are listed with their defaults" '^conv2d +stride +.*default 1' list shapes
+answers "collections are listed with their sources" '@resnet50 +source: .*doi' list shapes
+answers "shapes of collections are listed with name and count" \
+    '^conv2d +c=64,h=56,.*@resnet50 conv2_3x3, 3 times$' list shapes
 answers "published machines are listed" '^xeon-e5-2697-v2 ' list specs
 for file in machine bench summary; do
     answers "columns of $file.csv are listed" "^$file.csv " list columns
@@ -29,6 +32,23 @@ words="kernels variants shapes isas dtypes probes specs columns"
 exits "list without a word names the words" 2 "$words" "$roofline" list
 exits "an unknown word is named with the known ones" 2 "'kernel'|$words" "$roofline" list kernel
 exits "a second word is one too many" 2 "'specs'" "$roofline" list kernels specs
+
+# ---- completion ----
+# completes NAME WANTED BREAKS WORD...: completion offers the word WANTED after these words
+completes() {
+    local name=$1 wanted=$2
+    check "$name" env PATH="${roofline%/*}:$PATH" COMP_WORDBREAKS="$3" bash -c '
+        . "$0/scripts/completion.bash"
+        wanted=$1
+        COMP_WORDS=("${@:2}") COMP_CWORD=$(($# - 2))
+        _roofline
+        printf "%s\n" "${COMPREPLY[@]}" | grep -xF -- "$wanted"' "$root" "$wanted" "${@:4}"
+}
+completes "commands are completed" bench '' roofline be
+completes "options are completed" --shape '' roofline bench --sh
+completes "collections are completed" @resnet50 '' roofline bench --shape @res
+completes "collections are completed where @ breaks words" resnet50 '@' roofline bench --shape @ res
+completes "collections are completed after a bare @" resnet50 '@' roofline bench --shape @
 
 # ---- doctor ----
 answers "doctor says what the machine is" '^machine +ok ' doctor

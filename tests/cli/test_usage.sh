@@ -53,6 +53,12 @@ done <<-'SHAPES'
 	,,,|gemm
 SHAPES
 exits "a shape for all kernels that not all have" 2 "'m'" "$roofline" bench --shape m=8
+exits "an unknown collection" 2 "'@resnet51'|@resnet50|@squares" \
+    "$roofline" bench conv2d --shape @resnet51,n=2
+exits "a collection without shapes of the kernel" 2 "'@resnet50'|'relu'" \
+    "$roofline" bench relu --shape @resnet50
+exits "a letter that the shapes of a collection do not have" 2 "'q'|'gemm'" \
+    "$roofline" bench --shape @bert,q=3
 exits "more bytes than an address has" 2 "'gemm'" \
     "$roofline" bench gemm --shape m=4000000000,n=4000000000,k=4000000000
 exits "more memory than there is" 4 "'gemm'|available" \
