@@ -53,7 +53,8 @@ ISA_FLAGS_neon :=
 SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
 BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise)\.h"' probes/*.c kernels/*.c)
-EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt)
+EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt \
+            base/events/*.txt)
 TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
 FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch])
 
@@ -128,7 +129,7 @@ $(BUILD)/$(1)-$(2)/%.o: %.c Makefile $(BUILD)/flags | check-deps
 endef
 $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),$(eval $(call ISA_RULE,$(isa),$(dtype)))))
 
-# The published machines and the collections of shapes travel inside the program.
+# Published machines, collections of shapes and tables of events travel inside the program.
 $(BUILD)/embedded.c: scripts/embed.sh $(EMBEDDED)
 	@mkdir -p $(@D)
 	$(SAY)

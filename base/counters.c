@@ -1,4 +1,4 @@
-// counters.c - PAPI presets, and why they do not work here.
+// counters.c - hardware events by name through PAPI, and why they are not counted here.
 //
 // Why a reading is all or nothing: without multiplexing, PAPI's perf_event component opens a group
 // with attr.pinned set (PAPI 7.0, src/components/perf_event/perf_event.c, open_pe_events). A pinned
@@ -26,13 +26,7 @@
 #define HAVE_PAPI 1
 #else
 #define HAVE_PAPI 0
-#define PAPI_OK 0
 #endif
-
-double counter_value(int papi_result, long long reading)
-{
-    return papi_result == PAPI_OK && reading > 0 ? (double)reading : NAN;
-}
 
 static int judge_refusal(const struct counter_access *access, struct error *error)
 {
@@ -105,23 +99,9 @@ static int try_kernel(void)
     return 0;
 }
 
-struct counters {
-    int set;                        /* of PAPI */
-    int count;                      /* events in the set */
-    int cycles_at, instructions_at; /* places of their readings; -1: not counted */
-    int state;                      /* PAPI's answer to the last start */
-};
-
 #if HAVE_PAPI
-static int add_event(struct counters *counters, int event, int *place)
-{
-    int result = PAPI_add_event(counters->set, event);
-    *place = result == PAPI_OK ? counters->count++ : -1;
-    return result;
-}
-
-/* What PAPI complains of, "" when at least cycles are counted. */
-static const char *start_papi(struct counters *counters)
+/* What PAPI complains of; "" nothing. */
+static const char *start_papi(void)
 {
     const int version = PAPI_VER_CURRENT;
     int result = PAPI_is_initialized() ? version : PAPI_library_init(version);
@@ -129,84 +109,153 @@ static const char *start_papi(struct counters *counters)
         return result < 0 ? PAPI_strerror(result) : "library and header differ in version";
     /* Without it PAPI takes every caller for the first thread. */
     result = PAPI_thread_init(pthread_self);
-    counters->set = PAPI_NULL;
+    return result == PAPI_OK ? "" : PAPI_strerror(result);
+}
+
+static void papi_close(void *group)
+{
+    int *set = group;
+    PAPI_cleanup_eventset(*set);
+    PAPI_destroy_eventset(set);
+    free(set);
+}
+
+static void *papi_open(const char *const *events, int count, const char **why)
+{
+    *why = start_papi();
+    int *set = **why ? NULL : malloc(sizeof *set);
+    if (!set)
+        return NULL;
+    *set = PAPI_NULL;
+    int result = PAPI_create_eventset(set);
+    for (int i = 0; i < count && result == PAPI_OK; i++)
+        result = PAPI_add_named_event(*set, events[i]);
     if (result == PAPI_OK)
-        result = PAPI_create_eventset(&counters->set);
-    if (result == PAPI_OK)
-        result = add_event(counters, PAPI_TOT_CYC, &counters->cycles_at);
-    if (result != PAPI_OK)
-        return PAPI_strerror(result);
-    add_event(counters, PAPI_TOT_INS, &counters->instructions_at);
-    return "";
+        return set;
+    *why = PAPI_strerror(result);
+    papi_close(set);
+    return NULL;
+}
+
+static bool papi_start(void *group)
+{
+    return PAPI_start(*(int *)group) == PAPI_OK;
+}
+
+static bool papi_stop(void *group, long long *readings)
+{
+    return PAPI_stop(*(int *)group, readings) == PAPI_OK;
+}
+
+const struct pmu papi = {papi_open, papi_start, papi_stop, papi_close};
+#else
+static void *papi_open(const char *const *events, int count, const char **why)
+{
+    (void)events;
+    (void)count;
+    *why = NULL;
+    return NULL;
+}
+
+/* No group is ever open: the others are not called. */
+const struct pmu papi = {.open = papi_open};
+#endif
+
+struct counters {
+    const struct pmu *pmu;
+    void *group;
+    struct recipe recipe; /* without terms: instructions, or cycles alone */
+    int count;            /* events in the group; the first are cycles */
+    bool running;
+};
+
+static int open_group(struct counters *counters, const struct recipe *recipe, const char **why)
+{
+    const char *events[1 + RECIPE_TERMS_MAX] = {"PAPI_TOT_CYC", "PAPI_TOT_INS"};
+    counters->count = 2;
+    if (recipe) {
+        counters->recipe = *recipe;
+        counters->count = 1 + recipe->term_count;
+        for (int i = 0; i < recipe->term_count; i++)
+            events[1 + i] = counters->recipe.term[i].event;
+    }
+    counters->group = counters->pmu->open(events, counters->count, why);
+    if (counters->group || recipe)
+        return counters->group != NULL;
+    counters->count = 1;
+    counters->group = counters->pmu->open(events, counters->count, why);
+    return counters->group != NULL;
 }
 
 void counters_start(struct counters *counters)
 {
     if (counters)
-        counters->state = PAPI_start(counters->set);
+        counters->running = counters->pmu->start(counters->group);
 }
 
+/* Cycles of running code are not 0: they witness that the group was on the PMU, so that a 0 beside
+ * them is a true one. */
 struct counts counters_stop(struct counters *counters)
 {
-    struct counts counts = {NAN, NAN};
-    long long reading[2] = {0};
-    if (!counters || counters->state != PAPI_OK)
+    struct counts counts = {NAN, NAN, NAN};
+    long long readings[1 + RECIPE_TERMS_MAX] = {0};
+    if (!counters || !counters->running || !counters->pmu->stop(counters->group, readings) ||
+        readings[0] <= 0)
         return counts;
-    int result = PAPI_stop(counters->set, reading);
-    counts.cycles = counter_value(result, reading[counters->cycles_at]);
-    if (counters->instructions_at >= 0)
-        counts.instructions = counter_value(result, reading[counters->instructions_at]);
+    counts.cycles = (double)readings[0];
+    if (counters->recipe.term_count > 0)
+        counts.sum = recipe_sum(&counters->recipe, readings + 1);
+    else if (counters->count > 1 && readings[1] > 0)
+        counts.instructions = (double)readings[1];
     return counts;
 }
 
 void counters_close(struct counters *counters)
 {
-    if (!counters)
-        return;
-    PAPI_cleanup_eventset(counters->set);
-    PAPI_destroy_eventset(&counters->set);
+    if (counters && counters->group)
+        counters->pmu->close(counters->group);
     free(counters);
 }
-#else
-static const char *start_papi(struct counters *counters)
-{
-    (void)counters;
-    return NULL;
-}
 
-void counters_start(struct counters *counters)
-{
-    (void)counters;
-}
-
-struct counts counters_stop(struct counters *counters)
-{
-    (void)counters;
-    return (struct counts){NAN, NAN};
-}
-
-void counters_close(struct counters *counters)
-{
-    free(counters);
-}
-#endif
-
-int counters_open(struct counters **counters, struct error *error)
+static int explain(const char *why, struct error *error)
 {
     struct identity identity = identity_read();
-    *counters = calloc(1, sizeof **counters);
-    if (!*counters)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the counters");
     struct counter_access access = {
         .open_errno = try_kernel(),
-        .papi = start_papi(*counters),
+        .papi = why,
         .paranoid = procfs_number("/proc/sys/kernel/perf_event_paranoid"),
         .hypervisor = identity.hypervisor,
     };
     int result = counter_access_judge(&access, error);
-    if (result != OK) {
-        counters_close(*counters);
-        *counters = NULL;
+    return result == OK ? error_skip(error, "no hardware counters: out of memory") : result;
+}
+
+int counters_open(struct counters **counters, const struct pmu *pmu, const struct recipe *recipe,
+                  struct error *error)
+{
+    const char *why = "";
+    *counters = calloc(1, sizeof **counters);
+    if (!*counters)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the counters");
+    (*counters)->pmu = pmu;
+    if (open_group(*counters, recipe, &why))
+        return OK;
+    counters_close(*counters);
+    *counters = NULL;
+    return explain(why, error);
+}
+
+struct recipe counters_choose(const struct pmu *pmu, const char *table, const char *quantity,
+                              enum dtype dtype)
+{
+    struct recipe recipe;
+    struct error ignored; /* a table that is no table fails its test */
+    while (table && events_next(&recipe, &table, quantity, dtype, &ignored) == OK) {
+        struct counters *counters;
+        int result = counters_open(&counters, pmu, &recipe, &ignored);
+        counters_close(counters);
+        if (result == OK)
+            return recipe;
     }
-    return result;
+    return (struct recipe){0};
 }

@@ -2,24 +2,45 @@
 #ifndef ROOFLINE_COUNTERS_H
 #define ROOFLINE_COUNTERS_H
 
-#include "error.h"
+#include <stdbool.h>
+
+#include "events.h"
+
+/* The part of PAPI that counting needs, so that a test can stand in for it. A group is counted by
+ * the calling thread, whole or not at all. */
+struct pmu {
+    /* NULL with the reason in *why where an event is not known or they do not fit together. */
+    void *(*open)(const char *const *events, int count, const char **why);
+    bool (*start)(void *group);
+    /* False where the group was not on the PMU all the time: time running < time enabled. */
+    bool (*stop)(void *group, long long *readings);
+    void (*close)(void *group);
+};
+extern const struct pmu papi;
 
 struct counters;
 
-/* Core cycles and instructions of the calling thread in user mode; NAN for what could not be
- * counted. A counter that was not scheduled all the time (time running < time enabled) is dropped,
- * not scaled. */
+/* Of the calling thread in user mode; NAN for what could not be counted. A group that was not
+ * scheduled all the time is dropped, not scaled. */
 struct counts {
     double cycles, instructions;
+    double sum; /* of the recipe */
 };
 
-/* For the calling thread. SKIPPED with a usable reason: no PAPI in the build, no PMU in this VM,
- * perf_event_paranoid; *counters is then NULL, and starting, stopping and closing it does nothing.
- */
-int counters_open(struct counters **counters, struct error *error);
+/* For the calling thread: core cycles, and the events of the recipe or, where it is NULL,
+ * instructions if they can be counted. SKIPPED with a usable reason: no PAPI in the build, no PMU
+ * in this VM, perf_event_paranoid, an event that is not known; *counters is then NULL, and
+ * starting, stopping and closing it does nothing. */
+int counters_open(struct counters **counters, const struct pmu *pmu, const struct recipe *recipe,
+                  struct error *error);
 void counters_start(struct counters *counters);
 struct counts counters_stop(struct counters *counters);
 void counters_close(struct counters *counters);
+
+/* The first recipe of the table that can be counted here; one without terms where there is none,
+ * and for a table of NULL. */
+struct recipe counters_choose(const struct pmu *pmu, const char *table, const char *quantity,
+                              enum dtype dtype);
 
 /* What counters_open found; its judgement is apart from it so that it can be tested without a PMU.
  */
@@ -32,9 +53,5 @@ struct counter_access {
 
 /* OK, or SKIPPED with the reason and the remedy. */
 int counter_access_judge(const struct counter_access *access, struct error *error);
-
-/* One counter's reading as a number: NAN when PAPI could not read it, or when it stood still, which
- * neither cycles nor instructions of running code can do. */
-double counter_value(int papi_result, long long reading);
 
 #endif

@@ -11,5 +11,6 @@ struct embedded_file {
 extern const struct embedded_file embedded_specs[];              /* probes/specs */
 extern const struct embedded_file embedded_microarchitectures[]; /* probes/microarchitectures */
 extern const struct embedded_file embedded_shapes[];             /* kernels/shapes */
+extern const struct embedded_file embedded_events[];             /* base/events */
 
 #endif

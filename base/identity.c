@@ -1,10 +1,33 @@
 // identity.c - the CPUID instruction on x86; the device tree's hypervisor elsewhere.
 #include "identity.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "3", "0x10-0x1f": whether the number lies in it. */
+static bool in_range(const char *word, int number)
+{
+    char *end;
+    long first = strtol(word, &end, 0), last = *end == '-' ? strtol(end + 1, NULL, 0) : first;
+    return first <= number && number <= last;
+}
+
+bool identity_is_listed(const char *line, const char *vendor, int family, int model_number)
+{
+    char name[16], word[32];
+    int used = 0, step = 0;
+    if (sscanf(line, "%15s %31s%n", name, word, &used) != 2 || strcmp(name, vendor) != 0 ||
+        !in_range(word, family))
+        return false;
+    for (line += used; sscanf(line, "%*[ ]%31[^ \n]%n", word, &step) == 1; line += step)
+        if (in_range(word, model_number))
+            return true;
+    return false;
+}
+
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <stdio.h>
-#include <string.h>
 
 /* Leaf 1, EAX: Intel SDM volume 2, CPUID, figure 3-6; AMD APM volume 3 (24594), E.3.2. */
 static void read_signature(struct identity *cpu, unsigned signature)

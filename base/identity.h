@@ -2,6 +2,8 @@
 #ifndef ROOFLINE_IDENTITY_H
 #define ROOFLINE_IDENTITY_H
 
+#include <stdbool.h>
+
 /* Texts "" and numbers -1 where this CPU has no CPUID. */
 struct identity {
     char vendor[16];
@@ -11,5 +13,9 @@ struct identity {
 };
 
 struct identity identity_read(void);
+
+/* Whether a line "VENDOR FAMILY MODEL MODEL-MODEL ..." lists the CPU; a family may be a range,
+ * too. */
+bool identity_is_listed(const char *line, const char *vendor, int family, int model_number);
 
 #endif

@@ -40,6 +40,7 @@ const struct schema measurement_schema = {
     .fields = measurement_fields,
     .field_count = COUNT(measurement_fields),
     .row_bytes = sizeof(struct measurement),
+    .first_added = "counted_by",
 };
 
 void table_init(struct table *table, const struct schema *schema)

@@ -39,6 +39,8 @@ struct schema {
     const struct field *fields;
     size_t field_count;
     size_t row_bytes;
+    /* From this column on a file of an earlier program may lack them; NULL: none. */
+    const char *first_added;
 };
 
 extern const struct schema ceiling_schema;
@@ -83,9 +85,9 @@ int table_write(const struct table *table, const char *directory, struct error *
  * the directory. */
 int table_check_target(const struct table *table, const char *directory, struct error *error);
 
-/* Reads directory/name.csv. Unknown columns are ignored, a missing one, a broken row or a newer
- * schema version is FAULT_IO with file and line named. The table must be initialised; on failure it
- * is empty. */
+/* Reads directory/name.csv. Unknown columns are ignored, those added since may be missing; another
+ * missing one, a broken row or a newer schema version is FAULT_IO with file and line named. The
+ * table must be initialised; on failure it is empty. */
 int table_read(struct table *table, const char *directory, struct error *error);
 int table_parse(struct table *table, FILE *file, const char *name, struct error *error);
 

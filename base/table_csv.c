@@ -197,11 +197,14 @@ static int read_header(struct reader *reader, const struct schema *schema, struc
             if (strcmp(schema->fields[i].name, text) == 0)
                 reader->field[reader->columns] = &schema->fields[i];
     }
+    bool added = false;
     for (size_t i = 0; i < schema->field_count; i++) {
         int found = 0;
+        added = added ||
+                (schema->first_added && strcmp(schema->fields[i].name, schema->first_added) == 0);
         for (int column = 0; column < reader->columns; column++)
             found += reader->field[column] == &schema->fields[i];
-        if (found != 1)
+        if (found != 1 && !(added && found == 0))
             return error_set(error, FAULT_IO, "'%s' line %ld: column '%s' %s", reader->name,
                              reader->line_number, schema->fields[i].name,
                              found ? "stands there twice" : "is missing");

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "counters.h"
 #include "interrupt.h"
 #include "model.h"
 #include "stats.h"
@@ -40,10 +39,8 @@ int bench_open(struct bench *bench, const struct options *options, struct error 
                          "--threads %d: this process may use %d (affinity, cpuset); ask for no "
                          "more",
                          options->request.threads, bench->host.threads);
-    struct counters *counters;
-    struct error reason;
-    bench->counting = counters_open(&counters, &reason) == OK;
-    counters_close(counters);
+    struct identity cpu = identity_read();
+    bench->counting = counting_here(&papi, &cpu);
     return probe_collect(&bench->probe, probes_needed, error);
 }
 
@@ -222,40 +219,15 @@ int bench_skip(struct bench *bench, const struct run *run, const char *shape, co
     return OK;
 }
 
-/* What one call of each member counted. */
-struct counted_call {
-    struct work work;
-    struct counts *counts;
-};
-
-static void count_member(void *context, struct member member)
+/* A run of its own, beside the timed ones. */
+static void count_row(struct measurement *row, struct run *run, const struct counting *counting)
 {
-    const struct counted_call *call = context;
-    struct counters *counters;
-    struct error ignored; /* bench_open() saw that counters work; one that fails here counts NAN */
-    int result = counters_open(&counters, &ignored);
-    counters_start(counters);
-    call->work.run(call->work.context, member);
-    struct counts counts = counters_stop(counters);
-    counters_close(counters);
-    call->counts[member.index] = result == OK ? counts : (struct counts){NAN, NAN};
-}
-
-/* Cycles and instructions of all members, per call; a run of its own, as reading counters costs
- * time. */
-static void count_row(struct measurement *row, struct run *run)
-{
-    struct counted_call call = {run_work(run, false),
-                                calloc((size_t)run->threads, sizeof *call.counts)};
-    if (!call.counts)
-        return;
-    team_run(count_member, &call, run->threads);
-    row->cycles = row->instructions = 0;
-    for (int i = 0; i < run->threads; i++) {
-        row->cycles += call.counts[i].cycles / (double)run->repeats;
-        row->instructions += call.counts[i].instructions / (double)run->repeats;
-    }
-    free(call.counts);
+    struct counted counted = run_count(run, counting);
+    row->cycles = counted.cycles;
+    row->instructions = counted.instructions;
+    row->flops_counted = counted.flops;
+    row->bytes_moved = counted.bytes;
+    text_copy(row->counted_by, sizeof row->counted_by, counted.by);
 }
 
 /* Kernel and ceiling in turn, so that both see the same minute. False when an interrupt came. */
@@ -312,8 +284,7 @@ static int fill_row(struct bench *bench, struct measurement *row, struct run *ru
         bench->rows.count--; /* an unfinished row says nothing */
         return OK;
     }
-    if (bench->counting)
-        count_row(row, run);
+    count_row(row, run, &bench->counting);
     return OK;
 }
 

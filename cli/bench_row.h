@@ -4,6 +4,7 @@
 #define ROOFLINE_BENCH_ROW_H
 
 #include "cli.h"
+#include "count.h"
 #include "run.h"
 
 /* What all rows of one `roofline bench` share. */
@@ -15,8 +16,8 @@ struct bench {
     struct request request;
     struct table machine;
     struct probe_run probe;
-    bool counting; /* hardware counters work here */
-    bool wrong;    /* some row failed its verification */
+    struct counting counting;
+    bool wrong; /* some row failed its verification */
 };
 
 /* Reads the host, pins the team and collects the gauges for the options' ISA (the best where none

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "counters.h"
+#include "count.h"
 #include "surroundings.h"
 #include "wrapped.h"
 
@@ -283,10 +283,14 @@ static void check_counters(struct examination *patient)
 {
     struct counters *counters;
     struct error error;
-    int result = counters_open(&counters, &error);
+    int result = counters_open(&counters, &papi, NULL, &error);
     counters_close(counters);
+    struct identity cpu = identity_read();
+    struct counting counting = counting_here(&papi, &cpu);
     if (result == OK)
-        report(patient, "counters", STATE_OK, "", "PAPI counts cycles and instructions");
+        report(patient, "counters", STATE_OK, "", "PAPI counts cycles and instructions%s%s",
+               counting.flops[DTYPE_f32].term_count ? ", FLOP" : "",
+               counting.bytes.term_count ? ", lines read from memory" : "");
     else
         report_reason(patient, "counters", STATE_NOTE, error.text);
 }

@@ -69,7 +69,7 @@ static int add_counted_row(struct probe_run *run, struct error *error)
     struct ceiling key = clock_key("clock:pmu");
     struct counters *counters;
     struct error reason;
-    int result = counters_open(&counters, &reason);
+    int result = counters_open(&counters, &papi, NULL, &reason);
     if (result != OK)
         return probe_skip(run, &key, reason.text, error);
     result = count_cycles(counters, &key);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity.h"
+
 const char *width_name(enum width width)
 {
     static const char *const names[WIDTH_COUNT] = {"scalar", "128", "256", "512"};
@@ -98,14 +100,6 @@ int microarchitecture_read(struct microarchitecture *core, const char *name, str
     return parse(core, error);
 }
 
-/* "3", "0x10-0x1f": whether the number lies in it. */
-static bool in_range(const char *word, int number)
-{
-    char *end;
-    long first = strtol(word, &end, 0), last = *end == '-' ? strtol(end + 1, NULL, 0) : first;
-    return first <= number && number <= last;
-}
-
 /* Next word of a text into `word`; false at its end. */
 static bool next_word(const char **text, char word[64])
 {
@@ -119,17 +113,10 @@ static bool next_word(const char **text, char word[64])
 /* A note "match: VENDOR FAMILY MODEL MODEL-MODEL ..." that fits the CPU. */
 static bool model_matches(const struct spec *spec, const struct cpu *cpu)
 {
-    for (int i = 0; i < spec->note_count; i++) {
-        const char *text = spec->note[i].text;
-        char word[64];
-        if (strcmp(spec->note[i].key, "match") != 0 || !next_word(&text, word) ||
-            strcmp(word, cpu->vendor) != 0 || !next_word(&text, word) ||
-            !in_range(word, cpu->family))
-            continue;
-        while (next_word(&text, word))
-            if (in_range(word, cpu->model_number))
-                return true;
-    }
+    for (int i = 0; i < spec->note_count; i++)
+        if (strcmp(spec->note[i].key, "match") == 0 &&
+            identity_is_listed(spec->note[i].text, cpu->vendor, cpu->family, cpu->model_number))
+            return true;
     return false;
 }
 

@@ -37,3 +37,4 @@ done
 list embedded_specs specs "$@"
 list embedded_microarchitectures microarchitectures "$@"
 list embedded_shapes shapes "$@"
+list embedded_events events "$@"
