@@ -167,7 +167,7 @@ perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe ag
 	@scripts/perf-repeat $(PROGRAM) $(REPEATABILITY) $(RUNS)
 
 # ---- test ----
-.PHONY: test test-sanitize fuzz
+.PHONY: test test-sanitize test-ulp fuzz
 test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=part of a path)
 	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TEST_PROGRAMS) $(TEST_SCRIPTS)
 
@@ -182,6 +182,9 @@ $(BUILD)/tests/unit/test_out_of_memory: private LDFLAGS += \
 
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
 	@$(MAKE) SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
+
+test-ulp: $(BUILD)/tests/variants/test_ulp ## vec_math.h on every float (half an hour)
+	CMOCKA_MESSAGE_OUTPUT=TAP $< all
 
 # Other CPUs: the native variants test on older ones, and one for aarch64, linked from
 # what needs no library but the C library and OpenMP.

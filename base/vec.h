@@ -58,6 +58,7 @@ typedef int64_t real_bits;
 #define VLEN 1
 typedef real vec;
 typedef real uvec;
+typedef real_bits vec_bits;
 #else
 #define VLEN (VEC_BYTES / REAL_BYTES)
 typedef real vec __attribute__((vector_size(VEC_BYTES), may_alias));
@@ -103,13 +104,15 @@ ALWAYS_INLINE vec vec_all(real x)
 #endif
 }
 
-#if VLEN > 1
-/* Bits of a where the mask is set, else of b. */
+/* Lanes of a where the mask is all ones, of b where it is 0; one blend where the ISA has it. */
 ALWAYS_INLINE vec vec_select(vec_bits mask, vec a, vec b)
 {
+#if VLEN == 1
+    return mask ? a : b;
+#else
     return (vec)(((vec_bits)a & mask) | ((vec_bits)b & ~mask));
-}
 #endif
+}
 
 /* a > b ? a : b and a < b ? a : b of every lane: b where one is NaN or both are 0, as MAXPS and
  * MINPS of x86 (Intel SDM vol. 2). clang finds them, GCC 12 compares and masks. */

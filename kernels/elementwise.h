@@ -7,19 +7,29 @@
 //   ARRAYS          names of its arrays, the written one first
 //   WRITTEN         ROLE_OUTPUT, or ROLE_UPDATE where the written array is an input too
 //   ELEMENT(x, y)   the element, of vectors and of doubles; x is the first input (in an update what
-//   the
-//                   written array held), y the second; s is the constant SCALAR
+//                   the written array held), y the second; s is the constant SCALAR, REAL(0.1)
+//                   another one, MATH(exp) a function of vec_math.h or of plain_math.h
 //   LOW, HIGH       range of the initial values; positive where a sum could cancel
 //   FLOPS, BYTES, NOTE   its work model
+//   UNITS           (4 where not given) its tolerance in units of rounding
 //   QUICK           1: `make bench` runs it at the quick budget too
+
+#define MATH_NOTE                                                                                  \
+    "the function counts as 1 FLOP per element, so in caches, where its arithmetic is the limit, " \
+    "the dot lies below the roof of memory; write-allocate is not counted"
 
 #ifndef ISA
 #include "kernel.h"
+#include "plain_math.h"
 
+#ifndef UNITS
+#define UNITS 4
+#endif
 #define LETTERS(X) X(n, 1 << 20, 0, "elements of each array")
 #define DERIVED
 #define SCALAR 3.0 /* as in STREAM */
-#define RELU(x) ((x) < 0 ? 0 : (x))
+#define REAL(x) (x)
+#define MATH(function) plain_##function
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
 #define STRING_(a) #a
@@ -46,11 +56,12 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
 }
 
 /* A multiply and an add round twice, each within `unit` of the result as nothing cancels; so does
- * the reference, which for f64 is no finer than the body. */
+ * the reference, which for f64 is no finer than the body. vec_math.h states the errors of its
+ * functions; of the C library's one ulp, 2 units, is expected. */
 static double tolerance(const struct shape *shape, double unit)
 {
     (void)shape;
-    return 4 * unit;
+    return UNITS * unit;
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
@@ -98,9 +109,11 @@ const struct kernel PASTE(MAP, _kernel) = {
 #include "kernel.h"
 #include "sweep.h"
 #include "vec.h"
+#include "vec_math.h"
 
 #define SCALAR 3
-#define RELU(x) vec_relu(x)
+#define REAL(x) vec_all((real)(x))
+#define MATH(function) vec_##function
 enum { LETTER_n };
 enum { ARRAY_COUNT = sizeof(const char *[]){ARRAYS} / sizeof(char *) };
 

@@ -3,7 +3,7 @@
 #define SUMMARY "y[i] = x[i] < 0 ? 0 : x[i]"
 #define ARRAYS "y", "x"
 #define WRITTEN ROLE_OUTPUT
-#define ELEMENT(x, y) RELU(x)
+#define ELEMENT(x, y) MATH(relu)(x)
 #define LOW -1.0
 #define HIGH 1.0
 #define FLOPS n
