@@ -16,7 +16,8 @@ static const char usage[] =
     "Draws what machine.csv and bench.csv of DIR hold: one roofline for each device, number\n"
     "format and thread count. Writes DIR/roofline-cpu-f32-1t.svg and .png and so on with\n"
     "gnuplot, prints their names, and writes DIR/summary.csv: rates, intensity, bound and\n"
-    "fraction of roof of every kernel.\n"
+    "fraction of roof of every kernel. More than 30 kernels go on in roofline-cpu-f32-1t-2.svg\n"
+    "and so on, under the same ceilings and axes; the numbers are those of the report.\n"
     "\n"
     "  --terminal     draw with characters on stdout instead; COLUMNS and LINES set the size,\n"
     "                 NO_COLOR=1 switches colour off, a locale without UTF-8 gives plain ASCII\n"
@@ -46,19 +47,32 @@ static struct terminal terminal_here(void)
     };
 }
 
-static int draw(const struct figure *figure, const char *directory, const struct terminal *terminal,
-                bool first, struct error *error)
+/* "roofline-cpu-f32-1t"; of parts after the first "roofline-cpu-f32-1t-2" and so on. */
+static int draw_picture(const struct figure *figure, int part, const char *directory,
+                        struct error *error)
 {
-    if (terminal) {
-        if (!first)
-            putchar('\n');
-        return terminal_plot(figure, terminal, stdout, error);
-    }
     char stem[96];
     picture_stem(&figure->key, stem, sizeof stem);
+    size_t length = strlen(stem);
+    if (part > 0)
+        text_format(stem + length, sizeof stem - length, "-%d", part + 1);
     int result = picture_write(figure, directory, stem, error);
     if (result == OK)
         printf("%s/%s.svg\n%s/%s.png\n", directory, stem, directory, stem);
+    return result;
+}
+
+static int draw(const struct figure *figure, const char *directory, const struct terminal *terminal,
+                bool first, struct error *error)
+{
+    int result = OK, parts = figure_parts(figure, FIGURE_DOTS_MOST);
+    for (int i = 0; i < parts && result == OK; i++) {
+        struct figure part = figure_part(figure, FIGURE_DOTS_MOST, i);
+        if (terminal && !(first && i == 0))
+            putchar('\n');
+        result = terminal ? terminal_plot(&part, terminal, stdout, error)
+                          : draw_picture(&part, i, directory, error);
+    }
     return result;
 }
 

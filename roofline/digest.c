@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "figure.h"
+#include "names.h"
 
 /* A spread above this is worth a warning: half of the samples differ by more from the others. */
 static const double noisy_rel = 0.10;
@@ -146,6 +147,24 @@ static void print_ceilings(const struct results *results, int columns, FILE *out
     }
 }
 
+/* A name that is too long goes on below. */
+static void print_kernel(const struct figure_dot *dot, int number, int name_width, FILE *out)
+{
+    char rate[32], fraction[16] = "";
+    gflops_format(dot->flops_per_second, rate, sizeof rate);
+    if (!isnan(dot->roof_fraction))
+        text_format(fraction, sizeof fraction, "%.0f %%", 100 * dot->roof_fraction);
+    int length = name_break(dot->name, name_width);
+    fprintf(out, "%3d %-*.*s %8s %7.2f %8.3g %7s %-5s %s\n", number, name_width, length, dot->name,
+            rate, dot->gbytes_per_second, dot->intensity_flops_per_byte, fraction, dot->of,
+            bound_name(dot->bound));
+    for (const char *rest = dot->name + length; *rest; rest += length) {
+        rest += strspn(rest, " ");
+        length = name_break(rest, name_width);
+        fprintf(out, "%*s%.*s\n", 4, "", length, rest);
+    }
+}
+
 static int print_kernels(const struct results *results, int columns, FILE *out, struct error *error)
 {
     struct figure_key *keys;
@@ -158,19 +177,8 @@ static int print_kernels(const struct results *results, int columns, FILE *out, 
             fprintf(out, "\nKernels: %s %s, %.0f thread%s\n  # %-*s %8s %7s %8s %7s %-5s %s\n",
                     keys[i].device, keys[i].dtype, keys[i].threads, plural(keys[i].threads),
                     name_width, "", "GFLOP/s", "GB/s", "FLOP/B", "of roof", "", "bound");
-        for (int d = 0; result == OK && d < figure.dot_count; d++) {
-            const struct figure_dot *dot = &figure.dot[d];
-            char name[96], rate[32], fraction[16] = "";
-            text_copy(name,
-                      (size_t)name_width + 1 < sizeof name ? (size_t)name_width + 1 : sizeof name,
-                      dot->name);
-            gflops_format(dot->flops_per_second, rate, sizeof rate);
-            if (!isnan(dot->roof_fraction))
-                text_format(fraction, sizeof fraction, "%.0f %%", 100 * dot->roof_fraction);
-            fprintf(out, "%3d %-*s %8s %7.2f %8.3g %7s %-5s %s\n", d + 1, name_width, name, rate,
-                    dot->gbytes_per_second, dot->intensity_flops_per_byte, fraction, dot->of,
-                    bound_name(dot->bound));
-        }
+        for (int d = 0; result == OK && d < figure.dot_count; d++)
+            print_kernel(&figure.dot[d], d + 1, name_width, out);
         figure_free(&figure);
     }
     free(keys);

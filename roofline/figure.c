@@ -451,3 +451,56 @@ void figure_free(struct figure *figure)
     figure->dot = NULL;
     figure->dot_count = 0;
 }
+
+static bool same_kernel(const struct figure_dot *a, const struct figure_dot *b)
+{
+    size_t length = strcspn(a->name, " ");
+    return length == strcspn(b->name, " ") && strncmp(a->name, b->name, length) == 0;
+}
+
+/* Behind the last dot of a part that begins here: before a kernel that does not fit whole, unless
+ * it is the only one. */
+static int part_end(const struct figure *figure, int begin, int most)
+{
+    int end = begin + most;
+    if (end >= figure->dot_count)
+        return figure->dot_count;
+    while (end > begin && same_kernel(&figure->dot[end - 1], &figure->dot[end]))
+        end--;
+    return end > begin ? end : begin + most;
+}
+
+int figure_parts(const struct figure *figure, int most)
+{
+    int parts = 1;
+    for (int end = part_end(figure, 0, most); end < figure->dot_count; parts++)
+        end = part_end(figure, end, most);
+    return parts;
+}
+
+/* The least size of a part that makes no more parts: they are then about as large as each other. */
+static int even_size(const struct figure *figure, int most)
+{
+    int parts = figure_parts(figure, most), size = (figure->dot_count + parts - 1) / parts;
+    while (size < most && figure_parts(figure, size) > parts)
+        size++;
+    return size;
+}
+
+struct figure figure_part(const struct figure *figure, int most, int part)
+{
+    struct figure own = *figure;
+    int parts = figure_parts(figure, most), begin = 0;
+    if (parts == 1)
+        return own;
+    const int size = even_size(figure, most);
+    for (int i = 0; i < part; i++)
+        begin = part_end(figure, begin, size);
+    int end = part_end(figure, begin, size);
+    own.dot = figure->dot + begin;
+    own.dot_count = end - begin;
+    own.dots_before = begin;
+    text_format(own.title, sizeof own.title, "Plot %d of %d, rows %d to %d of %d, %s", part + 1,
+                parts, begin + 1, end, figure->dot_count, figure->title);
+    return own;
+}

@@ -10,7 +10,8 @@
 #include "model.h"
 #include "summary.h"
 
-enum { FIGURE_LINES_MAX = 32 };
+/* With more dots than this their numbers, names and leaders fill a plot. */
+enum { FIGURE_LINES_MAX = 32, FIGURE_DOTS_MOST = 30 };
 
 enum line_style {
     LINE_ROOF,    /* the roof: the outermost memory level and the compute ceiling that dots are
@@ -50,8 +51,9 @@ struct figure {
     struct figure_line line[FIGURE_LINES_MAX]; /* horizontal ones first, highest first; then
                                                   slanted, fastest first */
     int line_count;
-    struct figure_dot *dot; /* owned */
+    struct figure_dot *dot; /* owned; borrowed by parts */
     int dot_count;
+    int dots_before; /* of the whole figure, in a part of it: dot[0] has the number after them */
     double intensity_min, intensity_max, flops_min,
         flops_max; /* of the axes, NAN free, min < max */
 };
@@ -67,6 +69,13 @@ int figure_keys(const struct results *results, struct figure_key **keys, int *co
 int figure_build(struct figure *figure, const struct results *results, const struct figure_key *key,
                  struct error *error);
 void figure_free(struct figure *figure);
+
+/* What is too much for one plot is drawn in parts of at most `most` dots, under the same lines,
+ * axes and numbers. The rows of a kernel stay together where they are no more than that. */
+int figure_parts(const struct figure *figure, int most);
+
+/* A part, from 0; its title says which. It borrows the dots: nothing to free. */
+struct figure figure_part(const struct figure *figure, int most, int part);
 
 /* The compute and the outermost memory part of the roof; NULL where it is not known. */
 const struct figure_line *figure_roof(const struct figure *figure, bool slanted);

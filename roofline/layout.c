@@ -261,10 +261,12 @@ static struct box badge_candidate(double x, double y, int k)
 
 static void add_badge(struct layout *layout, int i, const struct box *box)
 {
-    char number[16];
-    text_format(number, sizeof number, "%d", i + 1);
+    char words[16];
+    int number = layout->figure->dots_before + i + 1;
+    text_format(words, sizeof words, "%d", number);
     add_mark(layout, box->x, box->y, BADGE_RADIUS, layout->figure->dot[i].bound);
-    add_text(layout, STYLE_number, box->x, box->y, 0, 0xffffff, number);
+    add_text(layout, number < 100 ? STYLE_number : STYLE_number_small, box->x, box->y, 0, 0xffffff,
+             words);
 }
 
 /* Whether a dot's own roof is off the line that is drawn: the clock or the memory of a shared host
@@ -506,7 +508,7 @@ static void add_legend(struct layout *layout)
     for (int i = 0; i < figure->dot_count; i++)
         all_drawn = all_drawn && dot_is_drawn(&figure->dot[i]);
     if (!all_drawn)
-        add_legend_words(layout, "GB/s: computes nothing, not on the plot");
+        add_legend_words(layout, "in GB/s, computes nothing, not on the plot");
     for (int i = 0; i < figure->dot_count; i++)
         if (has_own_roof(figure, &figure->dot[i])) {
             add_tick(layout, x, layout->remark_y, figure->dot[i].bound);

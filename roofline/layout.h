@@ -29,7 +29,8 @@ bool boxes_overlap(const struct box *a, const struct box *b);
     STYLE(flat, 15, center)                                                                        \
     STYLE(slanted, 15, center)                                                                     \
     STYLE(ridge, 13, center)                                                                       \
-    STYLE(number, 13, center)
+    STYLE(number, 13, center)                                                                      \
+    STYLE(number_small, 10, center)
 
 enum text_style {
 #define STYLE(name, pixels, alignment) STYLE_##name,

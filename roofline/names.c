@@ -129,3 +129,13 @@ void name_row(const struct summary *const *rows, int count, int i, char *name, s
     fclose(out);
     text_copy(name, capacity, whole);
 }
+
+int name_break(const char *name, int width)
+{
+    int length = (int)strlen(name), end = width;
+    if (length <= width)
+        return length;
+    while (end > 0 && name[end] != ' ')
+        end--;
+    return end > 0 ? end : width;
+}

@@ -10,4 +10,8 @@
  * left out where the rest tells the rows apart. Cut with "..." at the capacity. */
 void name_row(const struct summary *const *rows, int count, int i, char *name, size_t capacity);
 
+/* Bytes of a name that go on a line of that width: up to the last blank that fits, the whole width
+ * of a longer word. What follows, blanks skipped, belongs on the next line. */
+int name_break(const char *name, int width);
+
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
+
 enum { AXIS_COLUMNS = 9, COLUMNS_MIN = 60, ROWS_MIN = 12, BELOW_ROWS = 4, DOTS_X = 2, DOTS_Y = 4 };
 
 /* Inks in ascending right to the cell: a later one covers an earlier one. The colours are the
@@ -137,7 +139,7 @@ static void draw_dot(struct canvas *canvas, int i)
 {
     const struct figure_dot *dot = &canvas->figure->dot[i];
     char number[12];
-    text_format(number, sizeof number, "%d", i + 1);
+    text_format(number, sizeof number, "%d", canvas->figure->dots_before + i + 1);
     int length = (int)strlen(number);
     int column = (int)floor(column_of(canvas, dot->intensity_flops_per_byte)) - length / 2;
     int row = (int)floor(row_of(canvas, dot->flops_per_second));
@@ -264,24 +266,34 @@ static void print_axis(const struct canvas *canvas, FILE *out)
     free(labels);
 }
 
+static void print_row(const struct figure *figure, int i, const struct terminal *terminal,
+                      int name_width, FILE *out)
+{
+    const struct figure_dot *dot = &figure->dot[i];
+    char fraction[16] = "", rate[32], number[16];
+    dot_rate_format(dot, rate, sizeof rate);
+    if (!isnan(dot->roof_fraction))
+        text_format(fraction, sizeof fraction, "%.0f %%", 100 * dot->roof_fraction);
+    text_format(number, sizeof number, "%2d", figure->dots_before + i + 1);
+    const char *colour = terminal->colour ? colours[INK_UNKNOWN + (int)dot->bound] : "";
+    int length = name_break(dot->name, name_width);
+    fprintf(out, "%*s%s%s%s  %-*.*s %9s %10s %-8s %s\n", strlen(number) < 3 ? 1 : 0, "", colour,
+            number, terminal->colour ? "\033[0m" : "", name_width, length, dot->name, rate,
+            fraction, dot->of, bound_name(dot->bound));
+    for (const char *rest = dot->name + length; *rest; rest += length) {
+        rest += strspn(rest, " ");
+        length = name_break(rest, name_width);
+        fprintf(out, "%*s%.*s\n", 5, "", length, rest);
+    }
+}
+
 static void print_table(const struct figure *figure, const struct terminal *terminal, FILE *out)
 {
-    int name = terminal->columns - 44;
-    fprintf(out, "\n  #  %-*s %9s %10s %-8s %s\n", name, "kernel", "GFLOP/s", "of roof", "",
+    int name_width = terminal->columns - 44;
+    fprintf(out, "\n  #  %-*s %9s %10s %-8s %s\n", name_width, "kernel", "GFLOP/s", "of roof", "",
             "bound by");
-    for (int i = 0; i < figure->dot_count; i++) {
-        const struct figure_dot *dot = &figure->dot[i];
-        char fraction[16] = "", rate[32], words[96];
-        dot_rate_format(dot, rate, sizeof rate);
-        if (!isnan(dot->roof_fraction))
-            text_format(fraction, sizeof fraction, "%.0f %%", 100 * dot->roof_fraction);
-        text_copy(words, (size_t)name + 1 < sizeof words ? (size_t)name + 1 : sizeof words,
-                  dot->name);
-        const char *colour = terminal->colour ? colours[INK_UNKNOWN + (int)dot->bound] : "";
-        fprintf(out, " %s%2d%s  %-*s %9s %10s %-8s %s\n", colour, i + 1,
-                terminal->colour ? "\033[0m" : "", name, words, rate, fraction, dot->of,
-                bound_name(dot->bound));
-    }
+    for (int i = 0; i < figure->dot_count; i++)
+        print_row(figure, i, terminal, name_width, out);
 }
 
 int terminal_plot(const struct figure *figure, const struct terminal *terminal, FILE *out,

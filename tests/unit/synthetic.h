@@ -102,6 +102,25 @@ static inline void add_kernels(struct table *bench, int count)
     }
 }
 
+/* `kernels` of three shapes each, as large suites have them; every eleventh computes nothing. */
+static inline void add_suite(struct table *bench, int kernels)
+{
+    static const double sizes[] = {1e3, 1e5, 1e7};
+    static const char *const levels[] = {"L1", "L3", "DRAM"};
+    static const double bandwidth[] = {200e9, 50e9, 12e9};
+    for (int i = 0; i < 3 * kernels; i++) {
+        int kernel = i / 3, at = i % 3;
+        double intensity = kernel % 11 == 10 ? 0 : 0.05 * exp2(kernel % 9), bytes = sizes[at];
+        double seconds = bytes / bandwidth[at] / (0.5 + 0.04 * (kernel % 12));
+        char name[32], shape[96];
+        seconds = fmax(seconds, intensity * bytes / 90e9);
+        text_format(name, sizeof name, "operator%d", kernel);
+        text_format(shape, sizeof shape, "n=%d,c=%d,h=%d,w=%d,k=%d,stride=2,groups=%d,layout=nchwc",
+                    at + 1, 64 << at, 56 >> at, 56 >> at, 256 << at, 64 << at);
+        add_measurement(bench, name, shape, levels[at], intensity * bytes, bytes, seconds);
+    }
+}
+
 static inline int synthetic_results(struct results *results, int kernels, struct error *error)
 {
     results_init(results);

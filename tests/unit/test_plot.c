@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "digest.h"
 #include "layout.h"
 #include "picture.h"
 #include "synthetic.h"
@@ -44,7 +45,7 @@ static int collect_boxes(const struct layout *layout, struct box *boxes)
     const double badge_radius = 5;
     int count = 0;
     for (int i = 0; i < layout->text_count; i++)
-        if (layout->text[i].style != STYLE_number)
+        if (layout->text[i].style != STYLE_number && layout->text[i].style != STYLE_number_small)
             boxes[count++] = layout->text[i].box;
     for (int i = 0; i < layout->mark_count; i++) {
         const struct mark *mark = &layout->mark[i];
@@ -112,6 +113,108 @@ static void nothing_overlaps_when_all_kernels_coincide(void **state)
     figure_drop(&figure, &results);
 }
 
+/* The figure of a suite of three shapes per kernel. */
+static void suite_make(struct figure *figure, struct results *results, int kernels)
+{
+    struct error error;
+    struct figure_key *keys;
+    int count;
+    results_init(results);
+    add_machine(&results->machine);
+    add_suite(&results->bench, kernels);
+    assert_int_equal(summary_build(&results->summary, &results->machine, &results->bench, &error),
+                     OK);
+    assert_int_equal(figure_keys(results, &keys, &count, &error), OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(figure_build(figure, results, &keys[0], &error), OK);
+    assert_int_equal(figure->dot_count, 3 * kernels);
+    free(keys);
+}
+
+static void parts_hold_every_dot_once_and_keep_kernels_together(void **state)
+{
+    (void)state;
+    for (int kernels = 1; kernels <= 60; kernels++) {
+        struct figure figure;
+        struct results results;
+        suite_make(&figure, &results, kernels);
+        int parts = figure_parts(&figure, FIGURE_DOTS_MOST), next = 0;
+        assert_int_equal(parts, (3 * kernels + FIGURE_DOTS_MOST - 1) / FIGURE_DOTS_MOST);
+        for (int i = 0; i < parts; i++) {
+            struct figure part = figure_part(&figure, FIGURE_DOTS_MOST, i);
+            assert_int_equal(part.dots_before, next);
+            assert_ptr_equal(part.dot, figure.dot + next);
+            assert_in_range(part.dot_count, 1, FIGURE_DOTS_MOST);
+            assert_int_equal(part.dot_count % 3, 0);
+            assert_true(part.intensity_min == figure.intensity_min &&
+                        part.flops_max == figure.flops_max);
+            next += part.dot_count;
+        }
+        assert_int_equal(next, figure.dot_count);
+        figure_drop(&figure, &results);
+    }
+}
+
+static void a_kernel_with_too_many_shapes_is_split(void **state)
+{
+    (void)state;
+    struct figure figure;
+    struct results results;
+    suite_make(&figure, &results, 25);
+    for (int i = 0; i < figure.dot_count; i++)
+        text_format(figure.dot[i].name, sizeof figure.dot[i].name, "gemm m%d", i);
+    assert_int_equal(figure_parts(&figure, FIGURE_DOTS_MOST), 3);
+    for (int i = 0; i < 3; i++) /* evenly */
+        assert_int_equal(figure_part(&figure, FIGURE_DOTS_MOST, i).dot_count, 25);
+    figure_drop(&figure, &results);
+}
+
+static void nothing_overlaps_in_the_parts_of_a_large_suite(void **state)
+{
+    (void)state;
+    struct figure figure;
+    struct results results;
+    suite_make(&figure, &results, 60);
+    for (int i = 0; i < figure_parts(&figure, FIGURE_DOTS_MOST); i++) {
+        struct figure part = figure_part(&figure, FIGURE_DOTS_MOST, i);
+        assert_no_overlap(&part);
+        assert_non_null(strstr(part.title, "of 180"));
+    }
+    figure_drop(&figure, &results);
+}
+
+/* No row is wider than the terminal, and no letter of a long name is lost. */
+static void tables_of_a_large_suite_fit_80_columns(void **state)
+{
+    (void)state;
+    static const char last[] = "groups256";
+    struct figure figure;
+    struct results results;
+    struct error error;
+    const struct terminal terminal = {.columns = 80, .rows = 24};
+    suite_make(&figure, &results, 60);
+    for (int kind = 0; kind < 2; kind++) {
+        char *text = NULL, *rest;
+        size_t size = 0;
+        int found = 0;
+        FILE *out = open_memstream(&text, &size);
+        assert_non_null(out);
+        struct figure part = figure_part(&figure, FIGURE_DOTS_MOST, 5);
+        assert_int_equal(kind ? terminal_plot(&part, &terminal, out, &error)
+                              : digest_print(&results, 80, out, &error),
+                         OK);
+        fclose(out);
+        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+            found += strstr(line, last) != NULL;
+            if (strlen(line) > 80)
+                fail_msg("%zu columns: %s", strlen(line), line);
+        }
+        assert_int_equal(found, kind ? 10 : 60);
+        free(text);
+    }
+    figure_drop(&figure, &results);
+}
+
 static bool has_text(const struct layout *layout, const char *words)
 {
     for (int i = 0; i < layout->text_count; i++)
@@ -139,7 +242,7 @@ static void what_computes_nothing_stands_in_the_table_alone(void **state)
     assert_true(figure.intensity_min == drawn.intensity_min && figure.flops_min == drawn.flops_min);
     assert_no_overlap(&figure);
     assert_int_equal(layout_build(&layout, &figure, &error), OK);
-    assert_true(has_text(&layout, "6.00 GB/s") && has_text(&layout, "GB/s: computes nothing"));
+    assert_true(has_text(&layout, "6.00 GB/s") && has_text(&layout, "in GB/s, computes nothing"));
     for (int i = 0; i < layout.mark_count; i++)
         assert_true(isfinite(layout.mark[i].x) && isfinite(layout.mark[i].y));
     int badges = 0;
@@ -447,6 +550,10 @@ int main(void)
         cmocka_unit_test(turned_boxes_overlap_where_they_touch),
         cmocka_unit_test(nothing_overlaps_up_to_60_kernels),
         cmocka_unit_test(nothing_overlaps_when_all_kernels_coincide),
+        cmocka_unit_test(parts_hold_every_dot_once_and_keep_kernels_together),
+        cmocka_unit_test(a_kernel_with_too_many_shapes_is_split),
+        cmocka_unit_test(nothing_overlaps_in_the_parts_of_a_large_suite),
+        cmocka_unit_test(tables_of_a_large_suite_fit_80_columns),
         cmocka_unit_test(what_computes_nothing_stands_in_the_table_alone),
         cmocka_unit_test(nothing_overlaps_when_ceilings_nearly_coincide),
         cmocka_unit_test(every_line_and_ridge_keeps_its_name_however_crowded_the_plot),
