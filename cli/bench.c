@@ -153,17 +153,35 @@ static int run_all(struct bench *bench, const struct selection *selection, struc
     return result;
 }
 
-static void print_row(const struct measurement *row, const struct summary *summary)
+/* "gemm f32": what begins a row. */
+static void head_format(const struct measurement *row, char *text, size_t capacity)
+{
+    snprintf(text, capacity, "%s %s", row->kernel, row->dtype);
+}
+
+/* Of the longest head. */
+static int head_width(const struct table *rows)
+{
+    size_t width = 12;
+    for (size_t i = 0; i < rows->count; i++) {
+        char head[64];
+        head_format(table_measurement(rows, i), head, sizeof head);
+        width = strlen(head) > width ? strlen(head) : width;
+    }
+    return (int)width;
+}
+
+static void print_row(const struct measurement *row, const struct summary *summary, int width)
 {
     char head[64];
-    snprintf(head, sizeof head, "%s %s", row->kernel, row->dtype);
-    printf("%-12s %3.0f %-4s ", head, row->threads, row->level);
+    head_format(row, head, sizeof head);
+    printf("%-*s %3.0f %-4s ", width, head, row->threads, row->level);
     printf("%10.2f us %9.2f %9.2f", row->seconds_median * 1e6, summary->gflops,
            summary->gbytes_per_second);
     if (isnan(summary->roof_fraction))
-        printf("%19s", "");
+        printf("%22s", "");
     else
-        printf(" %5.1f %% %-11s", 100 * summary->roof_fraction, summary->roof_level);
+        printf(" %5.1f %% %-14s", 100 * summary->roof_fraction, summary->roof_level);
     printf(" %5.1f %% %8.1e  %s\n", 100 * summary->spread_rel, row->error_rel, row->shape);
 }
 
@@ -189,14 +207,15 @@ static int print_rows(const struct bench *bench, struct error *error)
 {
     if (bench->options->output != OUTPUT_TEXT)
         return print_table(&bench->rows, bench->options->output, error);
-    printf("%-12s %3s %-4s %13s %9s %9s %19s %7s %8s  %s\n", "kernel", "thr", "from", "median",
-           "GFLOP/s", "GB/s", "of its roof", "spread", "error", "shape");
+    int width = head_width(&bench->rows);
+    printf("%-*s %3s %-4s %13s %9s %9s %22s %7s %8s  %s\n", width, "kernel", "thr", "from",
+           "median", "GFLOP/s", "GB/s", "of its roof", "spread", "error", "shape");
     for (size_t i = 0; i < bench->rows.count; i++) {
         struct summary summary;
         const struct measurement *row = table_measurement(&bench->rows, i);
         summary_of(&summary, &bench->machine, row);
         if (strcmp(row->status, "ok") == 0)
-            print_row(row, &summary);
+            print_row(row, &summary, width);
     }
     print_others(&bench->rows);
     return stdout_commit(error);

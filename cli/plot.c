@@ -48,18 +48,36 @@ static struct terminal terminal_here(void)
 }
 
 /* "roofline-cpu-f32-1t"; of parts after the first "roofline-cpu-f32-1t-2" and so on. */
+static void stem_of_part(const struct figure *figure, int part, char *stem, size_t capacity)
+{
+    picture_stem(&figure->key, stem, capacity);
+    size_t length = strlen(stem);
+    if (part > 0)
+        text_format(stem + length, capacity - length, "-%d", part + 1);
+}
+
 static int draw_picture(const struct figure *figure, int part, const char *directory,
                         struct error *error)
 {
     char stem[96];
-    picture_stem(&figure->key, stem, sizeof stem);
-    size_t length = strlen(stem);
-    if (part > 0)
-        text_format(stem + length, sizeof stem - length, "-%d", part + 1);
+    stem_of_part(figure, part, stem, sizeof stem);
     int result = picture_write(figure, directory, stem, error);
     if (result == OK)
         printf("%s/%s.svg\n%s/%s.png\n", directory, stem, directory, stem);
     return result;
+}
+
+/* The parts from `part` on, left by a run of more kernels, would be taken for this one's. */
+static void remove_pictures(const struct figure *figure, int part, const char *directory)
+{
+    char stem[96], path[1024];
+    for (bool removed = true; removed; part++) {
+        stem_of_part(figure, part, stem, sizeof stem);
+        snprintf(path, sizeof path, "%s/%s.png", directory, stem);
+        removed = unlink(path) == 0;
+        snprintf(path, sizeof path, "%s/%s.svg", directory, stem);
+        removed = unlink(path) == 0 || removed;
+    }
 }
 
 static int draw(const struct figure *figure, const char *directory, const struct terminal *terminal,
@@ -73,6 +91,8 @@ static int draw(const struct figure *figure, const char *directory, const struct
         result = terminal ? terminal_plot(&part, terminal, stdout, error)
                           : draw_picture(&part, i, directory, error);
     }
+    if (result == OK && !terminal)
+        remove_pictures(figure, parts, directory);
     return result;
 }
 

@@ -35,6 +35,14 @@ if command -v gnuplot >/dev/null; then
         'for n in f32-1t f32-2t f64-1t f64-2t; do
             [ -s sound/roofline-cpu-$n.png ] && grep -qx "sound/roofline-cpu-$n.svg" out || exit 1
         done'
+    cp -r sound many
+    row=$(grep '^cpu,gemm,.*,f32,"m=1024,n=1024,k=1024",1,' many/bench.csv | head -n 1)
+    for m in {1..40}; do echo "${row/m=1024/m=$m}"; done >>many/bench.csv
+    exits "a plot of many kernels" 0 "" "$roofline" plot many
+    check "goes on in a second picture" grep -qx "many/roofline-cpu-f32-1t-2.svg" out
+    cp sound/bench.csv many
+    exits "a plot of fewer kernels" 0 "" "$roofline" plot many
+    check "leaves no picture of the many" test ! -e many/roofline-cpu-f32-1t-2.svg
 else
     skip "a plot as pictures" "gnuplot is not installed"
 fi
