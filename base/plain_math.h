@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define MATH(function) plain_##function
+
 static inline double plain_exp(double x)
 {
     return exp(x);

@@ -14,6 +14,9 @@
 
 #include "vec.h"
 
+/* Formulas that are stated once, for vectors and for the reference (plain_math.h): MATH(exp)(x). */
+#define MATH(function) vec_##function
+
 /* Bits of lanes, unsigned because shifts carry into the sign. */
 #if VEC_IS_F32
 typedef uint32_t real_word;

@@ -29,7 +29,6 @@
 #define DERIVED
 #define SCALAR 3.0 /* as in STREAM */
 #define REAL(x) (x)
-#define MATH(function) plain_##function
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
 #define STRING_(a) #a
@@ -113,7 +112,6 @@ const struct kernel PASTE(MAP, _kernel) = {
 
 #define SCALAR 3
 #define REAL(x) vec_all((real)(x))
-#define MATH(function) vec_##function
 enum { LETTER_n };
 enum { ARRAY_COUNT = sizeof(const char *[]){ARRAYS} / sizeof(char *) };
 

@@ -1,0 +1,314 @@
+// chain.c - a matrix through a chain of elementwise steps, such as follow a product or convolution:
+// in one pass, or as a program without fusion does it, in one pass per step.
+#include "kernel.h"
+#include "steps.h"
+
+/* Each binary step has an operand of its own, in the order of the steps. */
+#define UNARY(name) .kind = STEP_##name, .a = -0.5, .b = 1.5
+#define ELEMENT(name) .kind = STEP_##name, .span = SPAN_element
+#define ROW(name) .kind = STEP_##name, .span = SPAN_row
+#define COLUMN(name) .kind = STEP_##name, .span = SPAN_column
+/* CHAIN(name, steps): what follows a layer, then each step by itself. */
+#define BINARY_ALONE(name, ...) CHAIN(name, {ELEMENT(name)})
+#define UNARY_ALONE(name, ...) CHAIN(name, {UNARY(name)})
+#define CHAINS                                                                                     \
+    CHAIN(bias_relu, {COLUMN(add)}, {UNARY(relu)})                                                 \
+    CHAIN(bias_gelu, {COLUMN(add)}, {UNARY(gelu)})                                                 \
+    CHAIN(scale_shift_relu, {COLUMN(mul)}, {COLUMN(add)}, {UNARY(relu)})                           \
+    CHAIN(channel_scale_shift_relu, {ROW(mul)}, {ROW(add)}, {UNARY(relu)})                         \
+    CHAIN(add_relu, {ELEMENT(add)}, {UNARY(relu)})                                                 \
+    CHAIN(bias_add_relu, {COLUMN(add)}, {ELEMENT(add)}, {UNARY(relu)})                             \
+    CHAIN(silu_mul, {UNARY(silu)}, {ELEMENT(mul)})                                                 \
+    STEP_BINARY_LIST(BINARY_ALONE)                                                                 \
+    STEP_UNARY_LIST(UNARY_ALONE)
+
+enum { STEPS_MAX = 4 };
+static const struct step chains[][STEPS_MAX] = {
+#define CHAIN(name, ...) {__VA_ARGS__},
+    CHAINS
+#undef CHAIN
+};
+
+#define LETTERS(X)                                                                                 \
+    X(rows, 1024, 0, "rows of the matrix")                                                         \
+    X(columns, 1024, 0, "columns of the matrix, next to each other in memory")                     \
+    X(chain, 0, 0, "steps, with an operand by element, row or column for each that needs one",     \
+      chain_words)
+enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+
+/* The steps with their operands, ended by STEP_END. */
+static inline void steps_of(const struct call *call, struct step step[STEPS_MAX])
+{
+    int operand = 2;
+    for (int i = 0; i < STEPS_MAX; i++) {
+        step[i] = chains[call->shape->value[LETTER_chain]][i];
+        if (step_is_binary(step[i].kind))
+            step[i].operand = call->operand[operand++];
+    }
+}
+
+#ifndef ISA
+
+static const char *const chain_words[] = {
+#define CHAIN(name, ...) #name,
+    CHAINS
+#undef CHAIN
+        NULL};
+static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
+
+static double length_of(const struct step *step, const struct shape *shape)
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    return !step_is_binary(step->kind) ? 0
+           : step->span == SPAN_row    ? rows
+           : step->span == SPAN_column ? columns
+                                       : rows * columns;
+}
+
+static double step_count(const struct shape *shape)
+{
+    double count = 0;
+    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
+        count++;
+    return count;
+}
+
+static double operand_elements(const struct shape *shape)
+{
+    double elements = 0;
+    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
+        elements += length_of(s, shape);
+    return elements;
+}
+
+#define DERIVED                                                                                    \
+    const double steps = step_count(shape), operands = operand_elements(shape);                    \
+    (void)steps;                                                                                   \
+    (void)operands;
+MODEL(flops, steps *rows *columns)
+MODEL(bytes, (2 * rows * columns + operands) * element_bytes)
+
+static int chain_operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    int count = 0;
+    operand[count++] = reals("y", ROLE_OUTPUT, rows * columns, -2, 2);
+    operand[count++] = reals("x", ROLE_INPUT, rows * columns, -2, 2);
+    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
+        if (step_is_binary(s->kind)) {
+            static const char *const names[] = {"element", "row", "column"};
+            operand[count++] = reals(names[s->span], ROLE_INPUT, length_of(s, shape), 0.5, 1.5);
+        }
+    return count;
+}
+
+/* Three steps round by 1/2 to 2.5 ulp of what is at most a few times the largest result. */
+static double tolerance(const struct shape *shape, double unit)
+{
+    (void)shape;
+    return 16 * unit;
+}
+
+static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    struct step step[STEPS_MAX];
+    steps_of(call, step);
+    for (long i = begin; i < end; i++)
+        out[i - begin] = steps_value(
+            step, dtype, real_at(call->operand[1], dtype, i),
+            (struct step_place){.row = i / columns, .column = i % columns, .element = i});
+}
+REFERENCE_BODIES(plain)
+
+static const char *const shapes[] = {"rows=@L1,columns=64,chain=bias_relu",
+                                     "rows=@L2,columns=512,chain=bias_relu",
+                                     "rows=@DRAM,columns=1024,chain=bias_relu",
+                                     "rows=@DRAM,columns=1024,chain=bias_gelu",
+                                     "rows=@DRAM,columns=1024,chain=scale_shift_relu",
+                                     "rows=@DRAM,columns=1024,chain=bias_add_relu",
+                                     "rows=@DRAM,columns=1024,chain=silu_mul",
+                                     NULL};
+
+BODIES_DECLARE(chain)
+BODIES_DECLARE(chain_unfused)
+static const struct variant variants[] = {
+    {.name = "fused",
+     .summary = "one pass: all steps while the elements are in registers",
+     .bodies = BODIES(chain)},
+    {.name = "unfused",
+     .summary = "one pass per step, the later ones in place",
+     .bodies = BODIES(chain_unfused)},
+    REFERENCE_VARIANT(plain),
+    {0},
+};
+
+const struct kernel chain_kernel = {
+    .name = "chain",
+    .summary = "y[i][j] = x[i][j] through the steps of the chain",
+    .letters = letters,
+    .letter_count = LETTER_COUNT,
+    .shapes = shapes,
+    .flops = flops_model,
+    .flops_formula = flops_formula,
+    .bytes = bytes_model,
+    .bytes_formula = bytes_formula,
+    .model_note = "each step counts as 1 FLOP per element, functions too; bytes as of one pass",
+    .operands = chain_operands,
+    .tolerance = tolerance,
+    .reference = plain,
+    .variants = variants,
+};
+
+#else
+#include "steps_apply.h"
+#include "sweep.h"
+#include "vec.h"
+
+/* A block is a turn of one lane: at least four lines. */
+enum {
+    COUNT = VEC_REGISTERS / 4,
+    LINES = 4 * SWEEP_LINE_BYTES / REAL_BYTES,
+    BLOCK = COUNT * VLEN > LINES ? COUNT *VLEN : LINES
+};
+
+/* `stream`: y is not read again and the matrix lies beyond the caches. */
+struct pass {
+    const struct step *step;
+    real *y;
+    const real *x;
+    long columns;
+    bool stream;
+};
+
+static inline struct step_place place_of(const struct pass *pass, long row, long column)
+{
+    return (struct step_place){row, column, row * pass->columns + column};
+}
+
+ALWAYS_INLINE void pass_vectors(const struct pass *pass, struct step_place place, const int count)
+{
+    vec v[COUNT];
+    UNROLL(16)
+    for (int j = 0; j < count; j++)
+        v[j] = vec_load(pass->x + place.element + j * VLEN);
+    steps_apply(pass->step, v, count, place);
+    real *y = pass->y + place.element;
+    UNROLL(16)
+    for (int j = 0; j < count; j++)
+        if (pass->stream)
+            vec_stream(y + j * VLEN, v[j]);
+        else
+            vec_store(y + j * VLEN, v[j]);
+}
+
+/* Fewer than a vector. */
+static void pass_lanes(const struct pass *pass, struct step_place place, long lanes)
+{
+    vec v = vec_load_first(pass->x + place.element, lanes);
+    vec_store_first(pass->y + place.element, steps_apply_first(pass->step, v, place, lanes), lanes);
+}
+
+static void pass_block(const struct pass *pass, long row, long column)
+{
+    for (const struct step *s = pass->step; pass->stream && s->kind != STEP_END; s++)
+        if (step_is_binary(s->kind) && s->span == SPAN_element)
+            for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
+                sweep_fetch((const real *)s->operand + row * pass->columns + column, j);
+    for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
+        if (pass->stream)
+            sweep_fetch(pass->x + row * pass->columns + column, j);
+    for (int j = 0; j < BLOCK; j += COUNT * VLEN)
+        pass_vectors(pass, place_of(pass, row, column + j), COUNT);
+}
+
+/* Up to the vector boundary that streams need; how many elements these were. */
+static long pass_head(const struct pass *pass, long row)
+{
+    const real *y = pass->y + row * pass->columns;
+    long lanes = pass->stream ? (long)(-(uintptr_t)y % sizeof(vec) / REAL_BYTES) : 0;
+    if (lanes > pass->columns)
+        lanes = pass->columns;
+    if (lanes > 0)
+        pass_lanes(pass, place_of(pass, row, 0), lanes);
+    return lanes;
+}
+
+static void pass_rest(const struct pass *pass, long row, long column)
+{
+    for (; column + VLEN <= pass->columns; column += VLEN)
+        pass_vectors(pass, place_of(pass, row, column), 1);
+    if (column < pass->columns)
+        pass_lanes(pass, place_of(pass, row, column), pass->columns - column);
+}
+
+/* `lanes` rows that lie `distance` apart, side by side. */
+ALWAYS_INLINE void pass_rows(const struct pass *pass, long row, long distance, const int lanes)
+{
+    long head[SWEEP_LANES], least = pass->columns - (pass->stream ? VLEN - 1 : 0);
+    for (int k = 0; k < lanes; k++)
+        head[k] = pass_head(pass, row + k * distance);
+    long at = 0;
+    for (; at + BLOCK <= least; at += BLOCK)
+        for (int k = 0; k < lanes; k++)
+            pass_block(pass, row + k * distance, head[k] + at);
+    for (int k = 0; k < lanes; k++)
+        pass_rest(pass, row + k * distance, head[k] + at);
+}
+
+/* Rows [begin, end). */
+static void pass_run(const struct pass *pass, struct part part)
+{
+    long distance = pass->stream ? (part.end - part.begin) / SWEEP_LANES : 0, row = part.begin;
+    for (; row < part.begin + distance; row++)
+        pass_rows(pass, row, distance, SWEEP_LANES);
+    for (row += (SWEEP_LANES - 1) * distance; row < part.end; row++)
+        pass_rows(pass, row, 0, 1);
+    vec_stream_fence();
+}
+
+static int arrays_of(const struct shape *shape)
+{
+    int arrays = 2;
+    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
+        arrays += step_is_binary(s->kind) && s->span == SPAN_element;
+    return arrays;
+}
+
+static struct pass pass_of(const struct call *call, const struct step *step)
+{
+    double bytes = (double)call->outputs * arrays_of(call->shape) * REAL_BYTES;
+    return (struct pass){.step = step,
+                         .y = call->operand[0],
+                         .x = call->operand[1],
+                         .columns = call->shape->value[LETTER_columns],
+                         .stream = bytes > call->caches.last_level_bytes};
+}
+
+body NAME(chain), NAME(chain_unfused);
+
+void NAME(chain)(const struct call *call)
+{
+    struct step step[STEPS_MAX];
+    steps_of(call, step);
+    struct pass pass = pass_of(call, step);
+    pass_run(&pass, member_part(call->member, call->shape->value[LETTER_rows], 1));
+}
+
+void NAME(chain_unfused)(const struct call *call)
+{
+    struct step step[STEPS_MAX];
+    steps_of(call, step);
+    for (int i = 0; step[i].kind != STEP_END; i++) {
+        const struct step single[] = {step[i], {.kind = STEP_END}};
+        struct pass pass = pass_of(call, single);
+        if (i > 0) {
+            pass.x = pass.y;
+            pass.stream = false;
+        }
+        pass_run(&pass, member_part(call->member, call->shape->value[LETTER_rows], 1));
+    }
+}
+
+#endif
