@@ -1,0 +1,337 @@
+// plane.h - planes transposed: the core of transpose and layout.
+//
+// Included by ISA bodies.
+#ifndef ROOFLINE_PLANE_H
+#define ROOFLINE_PLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel.h"
+#include "vec.h"
+
+/* Planes of the input, each written transposed: element (row, column) of a plane lies at
+ * row * in_pitch + column of the input and at column * out_pitch + row of the output. A plane may
+ * be `filled` with zeros: rows beyond `rows` that the output has and the input has not. */
+struct planes {
+    long rows, columns;
+    long in_pitch, out_pitch;
+    long filled; /* rows of the output with the filling; `rows` without */
+    struct {
+        long count, in_step, out_step;
+    } batch[2];
+};
+
+/* A line of a cache; a quarter of it, the part of a vector that x86's unpack instructions stay
+ * within; a tile, which L2 holds together with the next one, two lines of the output high (four
+ * would write longer stretches, but read shorter ones: slower); and what L1 holds of it on its way
+ * to the output. In elements. */
+enum {
+    LINE = 64 / REAL_BYTES,
+    QUARTER = 16 / REAL_BYTES,
+    TILE_ELEMENTS = 65536 / REAL_BYTES,
+    TILE_ROWS = 2 * LINE,
+    STRIP_ELEMENTS = 16384 / REAL_BYTES,
+    /* Pages of the input that are come back to soon: the second-level TLBs of x86 hold 1024 and
+     * more. */
+    BAND_ROWS = 512
+};
+
+/* Rows [row, end_row) and columns [column, end_column) of one plane. */
+struct tile {
+    const real *in; /* the plane */
+    real *out;
+    long row, end_row, column, end_column;
+};
+
+#if VLEN > 1
+typedef real quarter __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
+
+/* The same QUARTER columns of VLEN / QUARTER rows that lie `step` apart, side by side. */
+ALWAYS_INLINE vec load_quarters(const real *p, long step)
+{
+#if VEC_BYTES == 16
+    (void)step;
+    return *(const quarter *)p;
+#else
+    typedef real half __attribute__((vector_size(32), may_alias));
+    quarter a = *(const quarter *)p, b = *(const quarter *)(p + step);
+#if REAL_BYTES == 4
+    half low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+    half low = __builtin_shufflevector(a, b, 0, 1, 2, 3);
+#endif
+#if VEC_BYTES == 32
+    return low;
+#else
+    quarter c = *(const quarter *)(p + 2 * step), d = *(const quarter *)(p + 3 * step);
+#if REAL_BYTES == 4
+    half high = __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7);
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    half high = __builtin_shufflevector(c, d, 0, 1, 2, 3);
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+#endif
+#endif
+#endif
+}
+
+/* In each quarter alternately an element, or a pair, of a and one of b. */
+#define INTERLEAVED(at) (at), VLEN + (at), (at) + 1, VLEN + (at) + 1
+#define PAIRS(at) (at), (at) + 1, VLEN + (at), VLEN + (at) + 1
+#define EACH_ONE(at) (at), VLEN + (at)
+#if VEC_BYTES == 16
+#define QUARTERS(indices, at) indices(at)
+#elif VEC_BYTES == 32
+#define QUARTERS(indices, at) indices(at), indices((at) + QUARTER)
+#else
+#define QUARTERS(indices, at)                                                                      \
+    indices(at), indices((at) + QUARTER), indices((at) + 2 * QUARTER), indices((at) + 3 * QUARTER)
+#endif
+
+/* QUARTER columns of VLEN rows. */
+ALWAYS_INLINE void transpose_strip(real *out, long out_pitch, const real *in, long in_pitch)
+{
+#if REAL_BYTES == 4
+    vec a = load_quarters(in, 4 * in_pitch), b = load_quarters(in + in_pitch, 4 * in_pitch);
+    vec c = load_quarters(in + 2 * in_pitch, 4 * in_pitch);
+    vec d = load_quarters(in + 3 * in_pitch, 4 * in_pitch);
+    vec ab_low = __builtin_shufflevector(a, b, QUARTERS(INTERLEAVED, 0));
+    vec ab_high = __builtin_shufflevector(a, b, QUARTERS(INTERLEAVED, 2));
+    vec cd_low = __builtin_shufflevector(c, d, QUARTERS(INTERLEAVED, 0));
+    vec cd_high = __builtin_shufflevector(c, d, QUARTERS(INTERLEAVED, 2));
+    vec_store(out, __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 0)));
+    vec_store(out + out_pitch, __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 2)));
+    vec_store(out + 2 * out_pitch, __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 0)));
+    vec_store(out + 3 * out_pitch, __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 2)));
+#else
+    vec a = load_quarters(in, 2 * in_pitch), b = load_quarters(in + in_pitch, 2 * in_pitch);
+    vec_store(out, __builtin_shufflevector(a, b, QUARTERS(EACH_ONE, 0)));
+    vec_store(out + out_pitch, __builtin_shufflevector(a, b, QUARTERS(EACH_ONE, 1)));
+#endif
+}
+#endif
+
+/* What remains to be fetched of a tile. */
+struct fetch {
+    const char *at;
+    long row_lines, lines, rows; /* of a row; left of this row; rows left with it */
+    long skip_bytes;             /* from the end of a row to the next one */
+};
+
+ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count)
+{
+    for (; count > 0 && fetch->rows > 0; count--) {
+        __builtin_prefetch(fetch->at);
+        fetch->at += 64;
+        if (--fetch->lines == 0) {
+            fetch->lines = fetch->row_lines;
+            fetch->at += fetch->skip_bytes;
+            fetch->rows--;
+        }
+    }
+}
+
+/* Rows and columns of `in`, transposed. The last strips of both directions end where the block
+ * does, so that they repeat what lies before instead of going element by element. Meanwhile `fetch`
+ * goes on by half as many lines; NULL: nothing is fetched. */
+ALWAYS_INLINE void transpose_block(real *out, long out_pitch, const real *in, long in_pitch,
+                                   long rows, long columns, struct fetch *fetch)
+{
+#if VLEN > 1
+    if (rows >= VLEN && columns >= QUARTER) {
+        for (long i = 0; i < rows; i += VLEN) {
+            long row = i < rows - VLEN ? i : rows - VLEN;
+            const real *from = in + row * in_pitch;
+            if (fetch)
+                fetch_more(fetch, columns * VLEN / LINE / 2);
+            for (long j = 0; j < columns; j += QUARTER) {
+                long column = j < columns - QUARTER ? j : columns - QUARTER;
+                transpose_strip(out + column * out_pitch + row, out_pitch, from + column, in_pitch);
+            }
+        }
+        return;
+    }
+#endif
+    (void)fetch;
+    for (long row = 0; row < rows; row++)
+        for (long column = 0; column < columns; column++)
+            out[column * out_pitch + row] = in[row * in_pitch + column];
+}
+
+/* The zeros of a filled plane. */
+static void fill_columns(real *out, long out_pitch, long rows, long filled, long columns)
+{
+    for (long column = 0; column < columns && rows < filled; column++)
+        for (long row = rows; row < filled; row++)
+            out[column * out_pitch + row] = 0;
+}
+
+/* Elements from p to the next line. */
+ALWAYS_INLINE long line_distance(const real *p)
+{
+    return (long)(-(uintptr_t)p % 64 / REAL_BYTES);
+}
+
+/* `count` elements past the caches, but for the lines at both ends that others share. Then `fetch`
+ * goes on by half as many lines. */
+static void stream_run(real *out, const real *in, long count, struct fetch *fetch)
+{
+    long i = 0, head = line_distance(out);
+    for (; i < count && i < head; i++)
+        out[i] = in[i];
+    for (; i + LINE <= count; i += LINE) {
+        UNROLL(16)
+        for (long j = i; j < i + LINE; j += VLEN)
+            vec_stream(out + j, vec_load(in + j));
+    }
+    for (; i < count; i++)
+        out[i] = in[i];
+    fetch_more(fetch, count / LINE / 2);
+}
+
+/* How one member goes through its planes. */
+struct pass {
+    const struct planes *planes;
+    bool packed;               /* columns of the output lie side by side and are short */
+    bool aligned;              /* all columns of the output start a line */
+    long height, width, strip; /* rows and columns of a tile; columns that go out together */
+    long across, down, band;   /* tiles of a plane; tiles down before the next ones across */
+};
+
+static struct pass pass_of(const struct planes *planes, const real *out)
+{
+    struct pass pass = {.planes = planes, .strip = LINE};
+    pass.packed = planes->out_pitch == planes->filled && planes->filled <= STRIP_ELEMENTS / LINE;
+    pass.aligned = planes->out_pitch % LINE == 0 && line_distance(out) == 0;
+    for (int i = 0; i < 2; i++)
+        pass.aligned &= planes->batch[i].out_step % LINE == 0;
+    if (pass.packed) {
+        pass.height = planes->rows;
+        pass.width = TILE_ELEMENTS / planes->filled / LINE * LINE;
+        pass.strip = STRIP_ELEMENTS / planes->filled / LINE * LINE;
+    } else {
+        const long width = TILE_ELEMENTS / TILE_ROWS;
+        pass.width = planes->columns < width ? planes->columns : width;
+        pass.height = TILE_ELEMENTS / pass.width / LINE * LINE;
+        const long strip = pass.width < LINE ? pass.width : LINE, most = STRIP_ELEMENTS / strip;
+        pass.height = pass.height < most ? pass.height : most / LINE * LINE;
+    }
+    pass.band = BAND_ROWS / pass.height < 1 ? 1 : BAND_ROWS / pass.height;
+    pass.down = (planes->rows + pass.height - 1) / pass.height;
+    pass.across = (planes->columns + pass.width - 1) / pass.width;
+    return pass;
+}
+
+static long tile_count(const struct pass *pass)
+{
+    return pass->planes->batch[0].count * pass->planes->batch[1].count * pass->across * pass->down;
+}
+
+/* Down the rows first, along the lines of the output. */
+static struct tile tile_at(const struct pass *pass, const real *in, real *out, long index)
+{
+    const struct planes *planes = pass->planes;
+    long plane = index / (pass->down * pass->across), rest = index % (pass->down * pass->across);
+    long band = rest / (pass->across * pass->band) * pass->band;
+    rest -= band * pass->across;
+    long tiles = pass->down - band < pass->band ? pass->down - band : pass->band;
+    long row = (band + rest % tiles) * pass->height, column = rest / tiles * pass->width;
+    long inner = plane % planes->batch[1].count, outer = plane / planes->batch[1].count;
+    return (struct tile){
+        .in = in + outer * planes->batch[0].in_step + inner * planes->batch[1].in_step,
+        .out = out + outer * planes->batch[0].out_step + inner * planes->batch[1].out_step,
+        .row = row,
+        .end_row = row + pass->height < planes->rows ? row + pass->height : planes->rows,
+        .column = column,
+        .end_column =
+            column + pass->width < planes->columns ? column + pass->width : planes->columns};
+}
+
+static void transpose_in_cache(const struct pass *pass, const struct tile *tile)
+{
+    const struct planes *planes = pass->planes;
+    const long rows = tile->end_row - tile->row;
+    for (long column = tile->column; column < tile->end_column; column += pass->strip) {
+        long columns =
+            tile->end_column - column < pass->strip ? tile->end_column - column : pass->strip;
+        real *out = tile->out + column * planes->out_pitch + tile->row;
+        transpose_block(out, planes->out_pitch, tile->in + tile->row * planes->in_pitch + column,
+                        planes->in_pitch, rows, columns, NULL);
+        if (tile->end_row == planes->rows)
+            fill_columns(out, planes->out_pitch, rows, planes->filled - tile->row, columns);
+    }
+}
+
+static struct fetch fetch_of(const struct planes *planes, const struct tile *tile)
+{
+    const real *in = tile->in + tile->row * planes->in_pitch + tile->column;
+    long lines = ((tile->end_column - tile->column) * REAL_BYTES + 63) / 64;
+    return (struct fetch){(const char *)in, lines, lines, tile->end_row - tile->row,
+                          planes->in_pitch * REAL_BYTES - lines * 64};
+}
+
+/* Some columns by way of a buffer in L1, so that the output is written in whole lines wherever its
+ * columns start: a tile writes the lines that begin in it, which takes some rows of the next one.
+ */
+static void stream_strip(const struct pass *pass, const struct tile *tile, long column,
+                         struct fetch *fetch)
+{
+    real buffer[STRIP_ELEMENTS + LINE * LINE] __attribute__((aligned(64)));
+    const struct planes *planes = pass->planes;
+    const long columns =
+        tile->end_column - column < pass->strip ? tile->end_column - column : pass->strip;
+    long end = tile->end_row;
+    if (end < planes->rows && !pass->aligned)
+        end = end + LINE < planes->rows ? end + LINE : planes->rows;
+    const long rows = end - tile->row;
+    const long pitch = pass->packed ? planes->filled : pass->height + LINE;
+    transpose_block(buffer, pitch, tile->in + tile->row * planes->in_pitch + column,
+                    planes->in_pitch, rows, columns, fetch);
+    real *out = tile->out + column * planes->out_pitch + tile->row;
+    if (pass->packed) {
+        fill_columns(buffer, pitch, rows, planes->filled, columns);
+        stream_run(out, buffer, columns * pitch, fetch);
+        return;
+    }
+    for (long i = 0; i < columns; i++, out += planes->out_pitch) {
+        long from = tile->row > 0 ? line_distance(out) : 0, to = rows;
+        if (tile->end_row < planes->rows)
+            to = pass->height + line_distance(out + pass->height);
+        stream_run(out + from, buffer + i * pitch + from, (to < rows ? to : rows) - from, fetch);
+    }
+}
+
+static void transpose_streaming(const struct pass *pass, const struct tile *tile,
+                                const struct tile *next)
+{
+    struct fetch fetch = fetch_of(pass->planes, next);
+    for (long column = tile->column; column < tile->end_column; column += pass->strip)
+        stream_strip(pass, tile, column, &fetch);
+}
+
+/* The member's share of all planes; `stream`: past the caches. */
+static void planes_transpose(const struct planes *planes, const struct call *call, real *out,
+                             const real *in, bool stream)
+{
+    if (planes->rows == 0 || planes->columns == 0)
+        return;
+    const struct pass pass = pass_of(planes, out);
+    struct part part = member_part(call->member, tile_count(&pass), 1);
+    if (part.begin == part.end)
+        return;
+    struct tile tile = tile_at(&pass, in, out, part.begin);
+    for (long i = part.begin; i < part.end; i++) {
+        struct tile next = tile_at(&pass, in, out, i + 1 < part.end ? i + 1 : i);
+        if (stream && VEC_CAN_STREAM)
+            transpose_streaming(&pass, &tile, &next);
+        else
+            transpose_in_cache(&pass, &tile);
+        tile = next;
+    }
+    if (stream)
+        vec_stream_fence();
+}
+
+#endif
