@@ -1,0 +1,454 @@
+// pool.h - template of the kernels that make one number of each window of an image.
+//
+// A kernel file says what is special about it and includes this at its end:
+//   POOL            its name
+//   SUMMARY         its formula for people
+//   MEAN            1: the mean of a window, 0: its maximum
+//   OWN_LETTERS(X)  letters that only it has
+//   COUNT_PAD       expression: whether cells outside the image count in the mean
+//   LOW, HIGH       range of the initial values
+//   FLOPS, NOTE     its work model
+//   TOLERANCE       of unit roundings, r and s
+#include "image.h"
+#include "window.h"
+
+#define LETTERS(X)                                                                                 \
+    X(n, 1, 0, "images")                                                                           \
+    X(c, -1, 1, "channels")                                                                        \
+    X(h, -1, 1, "input rows")                                                                      \
+    X(w, -1, 1, "input columns")                                                                   \
+    X(r, -1, 1, "window rows")                                                                     \
+    X(s, -1, 1, "window columns")                                                                  \
+    X(stride, 1, 1, "input rows and columns per output row and column")                            \
+    X(pad, 0, 0, "rows and columns around the image")                                              \
+    X(dilation, 1, 1, "input rows and columns per window row and column")                          \
+    OWN_LETTERS(X)                                                                                 \
+    X(layout, 0, 0, "order of the dimensions", layout_words)
+enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+
+/* What follows from the letters; lengths in elements. */
+struct plan {
+    long p, q; /* output rows and columns */
+    struct planes planes;
+    long pitch;         /* of the lines that windows are joined into, one per row of a segment */
+    long buffer, lines; /* of a member's workspace: segment_buffer(), then the lines */
+};
+
+static inline struct plan plan_of(const struct shape *shape, int element_bytes)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    struct plan plan = {.p = output_size(h, r, stride, pad, dilation),
+                        .q = output_size(w, s, stride, pad, dilation),
+                        .planes = planes_of((enum layout)layout, n, c)};
+    const struct extent extent = segment_extent(plan.q, plan.planes.inner, element_bytes);
+    plan.buffer = segment_buffer(plan.q, plan.planes.inner, element_bytes);
+    plan.pitch = ((extent.columns - 1) * stride + (s - 1) * dilation + 1) * plan.planes.inner;
+    /* Vectors stick out, two of them where a stride of 2 takes every other element. */
+    plan.lines =
+        image_lines(extent.rows * plan.pitch, element_bytes) + 3 * IMAGE_LINE_BYTES / element_bytes;
+    return plan;
+}
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+#define STRING_(a) #a
+#define STRING(a) STRING_(a)
+
+#ifndef ISA
+
+#define DERIVED                                                                                    \
+    const double channels = (double)layout_channels((enum layout)layout, (long)c),                 \
+                 p = (double)output_size((long)h, (long)r, (long)stride, (long)pad,                \
+                                         (long)dilation),                                          \
+                 q = (double)output_size((long)w, (long)s, (long)stride, (long)pad,                \
+                                         (long)dilation),                                          \
+                 taps_h = taps_inside(h, r, stride, pad, dilation),                                \
+                 taps_w = taps_inside(w, s, stride, pad, dilation),                                \
+                 h_used = lines_used(h, r, stride, pad, dilation);                                 \
+    (void)channels, (void)p, (void)q, (void)taps_h, (void)taps_w, (void)h_used;
+#define EXPANDED_MODEL(what, ...) MODEL(what, __VA_ARGS__)
+
+EXPANDED_MODEL(flops, FLOPS)
+MODEL(bytes, n *channels *(h_used *w + p * q) * element_bytes)
+
+static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
+
+/* After the stem of ResNet (doi:10.1109/CVPR.2016.90), in VGG (arXiv:1409.1556) and beside the
+ * convolutions of Inception (arXiv:1409.4842). */
+static const char *const shapes[] = {"n=@DRAM,c=64,h=112,w=112,r=3,s=3,stride=2,pad=1",
+                                     "n=@DRAM,c=64,h=112,w=112,r=3,s=3,stride=2,pad=1,layout=nhwc",
+                                     "n=@DRAM,c=64,h=112,w=112,r=3,s=3,stride=2,pad=1,layout=nchwc",
+                                     "n=@DRAM,c=64,h=224,w=224,r=2,s=2,stride=2",
+                                     "n=@DRAM,c=192,h=28,w=28,r=3,s=3,pad=1",
+                                     "c=64,h=56,w=56,r=2,s=2,stride=2",
+                                     "c=@L2,h=28,w=28,r=3,s=3,pad=1",
+                                     "c=512,h=7,w=7,r=7,s=7",
+                                     NULL};
+
+static int check(const struct shape *shape, struct error *error)
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    if (dilation * (r - 1) + 1 > h + 2 * pad || dilation * (s - 1) + 1 > w + 2 * pad)
+        return error_set(error, FAULT_USAGE,
+                         STRING(POOL) ": the window of %.0f x %.0f with 'dilation' %.0f does not "
+                                      "fit the padded image of %.0f x %.0f; enlarge h, w or pad",
+                         r, s, dilation, h + 2 * pad, w + 2 * pad);
+    return OK;
+}
+
+static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    DERIVED
+    operand[0] = reals("output", ROLE_OUTPUT, n * channels * p * q, LOW, HIGH);
+    operand[1] = reals("input", ROLE_INPUT, n * channels * h * w, LOW, HIGH);
+    return 2;
+}
+
+static double tolerance(const struct shape *shape, double unit)
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    return TOLERANCE;
+}
+
+/* The number of the window whose first tap is at row y0 and column x0. */
+static double window_value(const struct call *call, enum dtype dtype, struct position position,
+                           long y0, long x0)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = planes_of((enum layout)layout, n, c).inner;
+    double value = MEAN ? 0 : -INFINITY, count = 0;
+    for (long i = 0; i < r; i++)
+        for (long j = 0; j < s; j++) {
+            long y = y0 + i * dilation, x = x0 + j * dilation;
+            if (y < 0 || y >= h || x < 0 || x >= w)
+                continue;
+            double cell = real_at(call->operand[1], dtype,
+                                  ((position.plane * h + y) * w + x) * inner + position.channel);
+            count++;
+            if (MEAN)
+                value += cell;
+            else if (cell > value || isnan(cell))
+                value = cell;
+        }
+    return MEAN ? value / (COUNT_PAD ? (double)(r * s) : count) : value;
+}
+
+static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan plan = plan_of(shape, dtype_bytes(dtype));
+    for (long element = begin; element < end; element++) {
+        struct position position = position_of(element, plan.p, plan.q, plan.planes.inner);
+        out[element - begin] = window_value(call, dtype, position, position.y * stride - pad,
+                                            position.x * stride - pad);
+    }
+}
+REFERENCE_BODIES(plain)
+
+static double workspace(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
+                        const struct cache_sizes *caches)
+{
+    (void)isa;
+    (void)caches;
+    const struct plan plan = plan_of(shape, dtype_bytes(dtype));
+    return (double)threads * (double)(plan.buffer + plan.lines) * dtype_bytes(dtype);
+}
+
+BODIES_DECLARE(POOL)
+static const struct variant variants[] = {
+    {.name = "separable",
+     .summary = "rows of a window into a line, then its columns; streams beyond the last cache",
+     .bodies = BODIES(POOL),
+     .workspace = workspace},
+    REFERENCE_VARIANT(plain),
+    {0},
+};
+
+const struct kernel PASTE(POOL, _kernel) = {
+    .name = STRING(POOL),
+    .summary = SUMMARY,
+    .letters = letters,
+    .letter_count = LETTER_COUNT,
+    .shapes = shapes,
+    .flops = flops_model,
+    .flops_formula = flops_formula,
+    .bytes = bytes_model,
+    .bytes_formula = bytes_formula,
+    .model_note = NOTE
+    "; taps_h, taps_w: pairs of output and window line inside the image; h_used: "
+    "input rows that are used; channels: with their filling",
+    .check = check,
+    .operands = operands,
+    .tolerance = tolerance,
+    .reference = plain,
+    .variants = variants,
+};
+
+#else
+
+/* Larger of each pair; NaN where one is NaN, as the maximum of IEEE 754-2019 (9.6). */
+ALWAYS_INLINE real larger(real a, real b)
+{
+    return a > b || a != a ? a : b;
+}
+
+ALWAYS_INLINE vec vec_larger(vec a, vec b)
+{
+#if VLEN == 1
+    return larger(a, b);
+#elif VEC_BYTES == 64
+    uint16_t ordered;
+    __asm__("vcmpordp" VEC_SUFFIX " %0, %0, %1\n\tvmaxp" VEC_SUFFIX " %2, %0, %0%{%1%}"
+            : "+v"(a), "=&Yk"(ordered)
+            : "v"(b));
+    return a;
+#else
+    /* Each keeps the NaN of one side; else they are the same, and zeros of either sign are a zero.
+     */
+    return (vec)((vec_bits)vec_max(a, b) | (vec_bits)vec_max(b, a));
+#endif
+}
+
+ALWAYS_INLINE real join_one(real a, real b)
+{
+    return MEAN ? a + b : larger(a, b);
+}
+
+ALWAYS_INLINE vec join(vec a, vec b)
+{
+    if (MEAN)
+        return a + b;
+    return vec_larger(a, b);
+}
+
+/* What a sum or maximum becomes. */
+ALWAYS_INLINE vec finish(vec value, real scale)
+{
+    if (MEAN)
+        return value * vec_all(scale);
+    return value;
+}
+
+struct job {
+    const struct shape *shape;
+    struct plan plan;
+    const real *input, *input_end;
+    real *lines;
+    long ahead; /* where to fetch from */
+};
+
+static void fill_neutral(real *line, long count)
+{
+    for (long i = 0; i < count; i++)
+        line[i] = MEAN ? 0 : -INFINITY;
+}
+
+#if VLEN > 1
+/* Elements 0, 2, 4 ... from p on. */
+ALWAYS_INLINE vec load_even(const real *p)
+{
+    vec a = vec_load(p), b = vec_load(p + VLEN);
+#if VLEN == 2
+    return __builtin_shufflevector(a, b, 0, 2);
+#elif VLEN == 4
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#elif VLEN == 8
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#endif
+}
+#else
+#define load_even vec_load
+#endif
+
+/* The join of load(p), load(p + pitch) ... of `taps` of them. No loop where that is a small
+ * constant. */
+ALWAYS_INLINE vec join_taps(vec load(const real *), const int taps, const real *p, long pitch)
+{
+    vec value = load(p);
+    if (taps >= 2)
+        value = join(value, load(p + pitch));
+    if (taps >= 3)
+        value = join(value, load(p + 2 * pitch));
+    for (int tap = 3; tap < taps; tap++)
+        value = join(value, load(p + tap * pitch));
+    return value;
+}
+
+/* line[i] = the join of from[i], from[i + pitch] ... of `taps` rows. May read up to `end` and write
+ * a vector too much. */
+ALWAYS_INLINE void join_rows(const int taps, const real *from, long pitch, const real *end,
+                             long ahead, long count, real *line)
+{
+    const real *last = from + (taps - 1) * pitch, *before = taps > 1 ? last - pitch : last;
+    const long whole = end - last - VLEN;
+    long i = 0;
+    for (; i < count && i <= whole; i += VLEN) {
+        __builtin_prefetch(before + i + ahead);
+        __builtin_prefetch(last + i + ahead);
+        vec_store(line + i, join_taps(vec_load, taps, from + i, pitch));
+    }
+    for (; i < count; i++) {
+        line[i] = from[i];
+        for (int tap = 1; tap < taps; tap++)
+            line[i] = join_one(line[i], from[i + tap * pitch]);
+    }
+}
+
+/* The same, of columns `tap` elements apart: to[i] = the join of line[i], line[i + tap] ... */
+ALWAYS_INLINE void join_columns(const int taps, const real *line, long tap, long count, real scale,
+                                real *to, const real *limit)
+{
+    for (long i = 0; i < count; i += VLEN)
+        store_until(to + i, finish(join_taps(vec_load, taps, line + i, tap), scale), limit);
+}
+
+/* As join_columns() where every other element of the line begins a window. */
+ALWAYS_INLINE void join_even(const int taps, const real *line, long tap, long count, real scale,
+                             real *to, const real *limit)
+{
+    for (long i = 0; i < count; i += VLEN)
+        store_until(to + i, finish(join_taps(load_even, taps, line + 2 * i, tap), scale), limit);
+}
+
+/* As join_columns(), pixel by pixel of `inner` elements, windows `step` elements apart. */
+ALWAYS_INLINE void join_pixels(const int taps, const real *line, long step, long tap, long inner,
+                               long count, real scale, real *to, const real *limit)
+{
+    for (long i = 0; i < count; i++)
+        join_columns(taps, line + i * step, tap, inner, scale, to + i * inner, limit);
+}
+
+/* Calls function(taps, ...) with the numbers of taps that networks have as constants. */
+#define WITH_TAPS(taps, function, ...)                                                             \
+    do {                                                                                           \
+        if ((taps) == 2)                                                                           \
+            function(2, __VA_ARGS__);                                                              \
+        else if ((taps) == 3)                                                                      \
+            function(3, __VA_ARGS__);                                                              \
+        else                                                                                       \
+            function((int)(taps), __VA_ARGS__);                                                    \
+    } while (0)
+
+/* Input rows of the window whose first is y0. */
+static struct part rows_inside(const struct shape *shape, long y0)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    if (y0 >= 0 && y0 + (r - 1) * dilation < h)
+        return (struct part){0, r};
+    long first = y0 < 0 ? (-y0 + dilation - 1) / dilation : 0;
+    long last = y0 < h ? (h - y0 + dilation - 1) / dilation : 0;
+    return (struct part){first, greater(first, lesser(last, r))};
+}
+
+/* The rows `taps` of windows joined: line[i] from column `left` of the padded image on. */
+static void join_line(const struct job *job, long plane, long y0, struct part taps, long left,
+                      long columns, real *line)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = job->plan.planes.inner;
+    const long begin = lesser(greater(left, 0), left + columns);
+    const long end = greater(lesser(left + columns, w), begin);
+    if (taps.begin == taps.end || begin >= w) {
+        fill_neutral(line, columns * inner);
+        return;
+    }
+    fill_neutral(line, (begin - left) * inner);
+    const real *from = job->input + ((plane * h + y0 + taps.begin * dilation) * w + begin) * inner;
+    WITH_TAPS(taps.end - taps.begin, join_rows, from, dilation * w * inner, job->input_end,
+              job->ahead, (end - begin) * inner, line + (begin - left) * inner);
+    fill_neutral(line + (end - left) * inner, (left + columns - end) * inner);
+}
+
+/* Where cells outside the image do not count, windows at the border are means of fewer columns than
+ * the others. */
+static void correct_border(const struct job *job, const struct segment *segment, real *to)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = job->plan.planes.inner;
+    for (long x = segment->begin; x < segment->end; x++) {
+        long x0 = x * stride - pad, columns = 0;
+        if (x0 >= 0 && x0 + (s - 1) * dilation < w) {
+            /* All columns are inside, and so they are up to the last window that is. */
+            long last = (w - 1 - (s - 1) * dilation + pad) / stride;
+            x = greater(x, lesser(last, segment->end - 1));
+            continue;
+        }
+        for (long j = 0; j < s; j++)
+            columns += x0 + j * dilation >= 0 && x0 + j * dilation < w;
+        for (long i = 0; i < inner; i++)
+            to[(x - segment->begin) * inner + i] *= (real)s / (real)columns;
+    }
+}
+
+/* A row of the segment from its joined line. */
+static void pool_row(const struct job *job, const struct segment *segment, const real *line,
+                     struct part taps, real *to)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = job->plan.planes.inner, count = segment->end - segment->begin;
+    const long rows = COUNT_PAD ? r : taps.end - taps.begin;
+    const real scale = MEAN ? 1 / (real)(rows * s) : 1;
+    if (stride == 1)
+        WITH_TAPS(s, join_columns, line, dilation * inner, count * inner, scale, to,
+                  segment->limit);
+    else if (stride == 2 && inner == 1)
+        WITH_TAPS(s, join_even, line, dilation, count, scale, to, segment->limit);
+    else
+        WITH_TAPS(s, join_pixels, line, stride * inner, dilation * inner, inner, count, scale, to,
+                  segment->limit);
+    if (MEAN && !(COUNT_PAD) && pad > 0)
+        correct_border(job, segment, to);
+}
+
+/* All lines first: a load that takes from two stores waits until both are in L1. */
+static void pool_segment(const void *context, const struct segment *segment)
+{
+    const struct job *job = context;
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan *plan = &job->plan;
+    const long left = segment->begin * stride - pad, count = segment->end - segment->begin;
+    const long columns = (count - 1) * stride + (s - 1) * dilation + 1;
+    const long first_plane = segment->row / plan->p, first_y = segment->row % plan->p;
+    long plane = first_plane, y = first_y;
+    for (long i = 0; i < segment->rows; i++, y = y + 1 == plan->p ? plane++, 0 : y + 1)
+        join_line(job, plane, y * stride - pad, rows_inside(shape, y * stride - pad), left, columns,
+                  job->lines + i * plan->pitch);
+    y = first_y;
+    for (long i = 0; i < segment->rows; i++, y = y + 1 == plan->p ? 0 : y + 1)
+        pool_row(job, segment, job->lines + i * plan->pitch, rows_inside(shape, y * stride - pad),
+                 segment->to + i * count * plan->planes.inner);
+}
+
+body NAME(POOL);
+void NAME(POOL)(const struct call *call)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    struct job job = {
+        .shape = shape, .plan = plan_of(shape, REAL_BYTES), .input = call->operand[1]};
+    const struct plan *plan = &job.plan;
+    const long inputs = plan->planes.count * h * w * plan->planes.inner;
+    job.input_end = job.input + inputs;
+    const bool stream = rows_are_streamed(call, (double)(call->outputs + inputs));
+    job.ahead = stream ? IMAGE_AHEAD : 0;
+    real *buffer = (real *)call->workspace + call->member.index * (plan->buffer + plan->lines);
+    job.lines = buffer + plan->buffer;
+    const struct rows rows = {.out = call->operand[0],
+                              .count = plan->planes.count * plan->p,
+                              .columns = plan->q,
+                              .inner = plan->planes.inner,
+                              .stream = stream,
+                              .buffer = buffer};
+    rows_write(call, &rows, pool_segment, &job);
+}
+
+#endif

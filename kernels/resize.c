@@ -1,0 +1,332 @@
+// resize.c - images of another size, from the nearest pixel or bilinear.
+//
+// As ONNX Resize with coordinate_transformation_mode half_pixel and nearest_mode
+// round_prefer_floor (https://onnx.ai/onnx/operators/onnx__Resize.html): pixels are squares, output
+// pixel x has its middle at (x + 1/2) w / q in the input.
+#include "image.h"
+
+#define LETTERS(X)                                                                                 \
+    X(n, 1, 0, "images")                                                                           \
+    X(c, -1, 1, "channels")                                                                        \
+    X(h, -1, 1, "input rows")                                                                      \
+    X(w, -1, 1, "input columns")                                                                   \
+    X(p, -1, 1, "output rows")                                                                     \
+    X(q, -1, 1, "output columns")                                                                  \
+    X(mode, 1, 0, "nearest pixel, or between four", mode_words)                                    \
+    X(layout, 0, 0, "order of the dimensions", layout_words)
+enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+enum { NEAREST, BILINEAR };
+
+/* Beyond this the products that find_tap() compares could overflow. */
+#define LINES_MAX (1L << 30)
+
+/* Input lines of an output line, and how much of the second: (1 - weight) low + weight high. */
+struct tap {
+    long low, high;
+    double weight;
+};
+
+/* Of output line i, of `out` made of `in`. Exact: the coordinate, i + 1/2 scaled, less 1/2, is a
+ * fraction over 2 out. */
+static inline struct tap find_tap(long i, long in, long out, long mode)
+{
+    const long denominator = 2 * out;
+    if (mode == NEAREST) { /* rounded, half down: the ceiling of the coordinate less 1/2 */
+        long line = ((2 * i + 1) * in - 1) / denominator;
+        return (struct tap){line, line, 0};
+    }
+    const long numerator = (2 * i + 1) * in - out;
+    if (numerator < 0)
+        return (struct tap){0, 0, 0};
+    const long low = numerator / denominator, rest = numerator % denominator;
+    return low + 1 < in ? (struct tap){low, low + 1, (double)rest / (double)denominator}
+                        : (struct tap){in - 1, in - 1, 0};
+}
+
+/* What follows from the letters; lengths in elements. */
+struct plan {
+    struct planes planes;
+    /* Of a member's workspace: segment_buffer(), two rows resized along their columns, the taps of
+     * the columns. */
+    long buffer, line, taps;
+};
+
+static inline struct plan plan_of(const struct shape *shape, int element_bytes)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    struct plan plan = {.planes = planes_of((enum layout)layout, n, c)};
+    plan.buffer = segment_buffer(q, plan.planes.inner, element_bytes);
+    plan.line = image_lines(q * plan.planes.inner, element_bytes) +
+                2 * IMAGE_LINE_BYTES / element_bytes; /* vectors stick out */
+    plan.taps = image_lines(q * (long)sizeof(struct tap), 1) / element_bytes;
+    return plan;
+}
+
+#ifndef ISA
+
+static const char *const mode_words[] = {"nearest", "bilinear", NULL};
+
+#define DERIVED                                                                                    \
+    const double channels = (double)layout_channels((enum layout)layout, (long)c),                 \
+                 h_most = mode == BILINEAR ? 2 * p : p, h_used = h < h_most ? h : h_most;          \
+    (void)channels, (void)h_used;
+
+MODEL(flops, n *channels *(mode == BILINEAR ? 3 * q * (h_used + p) : 0))
+MODEL(bytes, n *channels *(h_used *w + p * q) * element_bytes)
+
+static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
+
+/* Up in the neck of a detector (arXiv:1612.03144), down to the input of a classifier. */
+static const char *const shapes[] = {"n=@DRAM,c=64,h=56,w=56,p=112,q=112",
+                                     "n=@DRAM,c=64,h=56,w=56,p=112,q=112,layout=nhwc",
+                                     "n=@DRAM,c=64,h=56,w=56,p=112,q=112,layout=nchwc",
+                                     "n=@DRAM,c=64,h=56,w=56,p=112,q=112,mode=nearest",
+                                     "c=16,h=56,w=56,p=112,q=112",
+                                     "c=3,h=480,w=640,p=224,q=224",
+                                     NULL};
+
+static int check(const struct shape *shape, struct error *error)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    if (h > LINES_MAX || w > LINES_MAX || p > LINES_MAX || q > LINES_MAX)
+        return error_set(error, FAULT_USAGE,
+                         "resize: 'h', 'w', 'p' and 'q' may be %ld at most, of %ld x %ld to %ld x "
+                         "%ld; choose smaller images",
+                         LINES_MAX, h, w, p, q);
+    return OK;
+}
+
+static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    DERIVED
+    operand[0] = reals("output", ROLE_OUTPUT, n * channels * p * q, 0.5, 1.5);
+    operand[1] = reals("input", ROLE_INPUT, n * channels * h * w, 0.5, 1.5);
+    return 2;
+}
+
+/* Of a + weight (b - a) each of the weight, the difference, the product and the sum is rounded,
+ * along both directions and in the reference; a copy is exact. */
+static double tolerance(const struct shape *shape, double unit)
+{
+    return shape->value[LETTER_mode] == NEAREST ? 0 : 16 * unit;
+}
+
+static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const void *input = call->operand[1];
+    const long inner = planes_of((enum layout)layout, n, c).inner;
+    for (long element = begin; element < end; element++) {
+        const struct position position = position_of(element, p, q, inner);
+        const struct tap y = find_tap(position.y, h, p, mode), x = find_tap(position.x, w, q, mode);
+        const long low = (position.plane * h + y.low) * w, high = (position.plane * h + y.high) * w;
+        const long left = x.low * inner + position.channel,
+                   right = x.high * inner + position.channel;
+        out[element - begin] =
+            (1 - y.weight) * ((1 - x.weight) * real_at(input, dtype, low * inner + left) +
+                              x.weight * real_at(input, dtype, low * inner + right)) +
+            y.weight * ((1 - x.weight) * real_at(input, dtype, high * inner + left) +
+                        x.weight * real_at(input, dtype, high * inner + right));
+    }
+}
+REFERENCE_BODIES(plain)
+
+static double workspace(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
+                        const struct cache_sizes *caches)
+{
+    (void)isa;
+    (void)caches;
+    const struct plan plan = plan_of(shape, dtype_bytes(dtype));
+    return (double)threads * (double)(plan.buffer + 2 * plan.line + plan.taps) * dtype_bytes(dtype);
+}
+
+BODIES_DECLARE(resize)
+static const struct variant variants[] = {
+    {.name = "separable",
+     .summary = "rows along their columns, each once, then between two rows; streams beyond the "
+                "last cache",
+     .bodies = BODIES(resize),
+     .workspace = workspace},
+    REFERENCE_VARIANT(plain),
+    {0},
+};
+
+const struct kernel resize_kernel = {
+    .name = "resize",
+    .summary = "output[n,c,y,x] = input at ((y + 1/2) h / p - 1/2, (x + 1/2) w / q - 1/2)",
+    .letters = letters,
+    .letter_count = LETTER_COUNT,
+    .shapes = shapes,
+    .flops = flops_model,
+    .flops_formula = flops_formula,
+    .bytes = bytes_model,
+    .bytes_formula = bytes_formula,
+    .model_note =
+        "bilinear: a difference, a product and a sum per column of each input row that is "
+        "used, and per output pixel; h_used: these rows; channels: with their filling",
+    .check = check,
+    .operands = operands,
+    .tolerance = tolerance,
+    .reference = plain,
+    .variants = variants,
+};
+
+#else
+
+struct job {
+    const struct shape *shape;
+    struct plan plan;
+    const real *input, *input_end;
+    /* Of this member: input rows that are resized along their columns, one of an even and one of an
+     * odd number, and which they are, counted through all planes; -1: none. */
+    real *line[2];
+    long *line_row;
+    const struct tap *taps;
+    long ahead;
+};
+
+#if VLEN > 1
+/* a[0] b[0] a[1] b[1] ... from p on. */
+ALWAYS_INLINE void store_interleaved(real *p, vec a, vec b)
+{
+#if VLEN == 2
+    vec low = __builtin_shufflevector(a, b, 0, 2), high = __builtin_shufflevector(a, b, 1, 3);
+#elif VLEN == 4
+    vec low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    vec high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#elif VLEN == 8
+    vec low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    vec high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+    vec low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    vec high =
+        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#endif
+    vec_store(p, low);
+    vec_store(p + VLEN, high);
+}
+#else
+ALWAYS_INLINE void store_interleaved(real *p, vec a, vec b)
+{
+    p[0] = a;
+    p[1] = b;
+}
+#endif
+
+/* Columns [begin, end) of a row, by their taps. */
+static void resize_columns(const struct job *job, const real *from, long begin, long end, real *to)
+{
+    const long inner = job->plan.planes.inner;
+    const bool nearest = job->shape->value[LETTER_mode] == NEAREST;
+    for (long x = begin; x < end; x++) {
+        const struct tap tap = job->taps[x];
+        const real *low = from + tap.low * inner, *high = from + tap.high * inner;
+        if (inner == 1)
+            to[x] = nearest ? *low : *low + (real)tap.weight * (*high - *low);
+        else if (nearest)
+            for (long i = 0; i < inner; i += VLEN)
+                vec_store(to + x * inner + i, load_until(low + i, job->input_end));
+        else
+            for (long i = 0; i < inner; i += VLEN) {
+                const vec a = load_until(low + i, job->input_end);
+                const vec b = load_until(high + i, job->input_end);
+                vec_store(to + x * inner + i, a + vec_all((real)tap.weight) * (b - a));
+            }
+    }
+}
+
+/* Twice as many columns, where it is a vector's work: each with its neighbours. */
+static void double_columns(const struct job *job, const real *from, long columns, real *to)
+{
+    const bool nearest = job->shape->value[LETTER_mode] == NEAREST;
+    const long last = columns - 1 - VLEN;
+    for (long x = 1; x < columns - 1; x = x < last && x + VLEN > last ? last : x + VLEN) {
+        const vec here = vec_load(from + x), before = vec_load(from + x - 1),
+                  after = vec_load(from + x + 1);
+        __builtin_prefetch(from + x + job->ahead);
+        if (nearest)
+            store_interleaved(to + 2 * x, here, here);
+        else
+            store_interleaved(to + 2 * x, before + vec_all((real)0.75) * (here - before),
+                              here + vec_all((real)0.25) * (after - here));
+    }
+    resize_columns(job, from, 0, 2, to);
+    resize_columns(job, from, 2 * columns - 2, 2 * columns, to);
+}
+
+/* An input row with the output's columns; found where it was left, as most are used twice. */
+static const real *find_line(const struct job *job, long row)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = job->plan.planes.inner;
+    real *line = job->line[row % 2];
+    if (job->line_row[row % 2] == row)
+        return line;
+    const real *from = job->input + row * w * inner;
+    if (inner == 1 && q == 2 * w && w >= VLEN + 2)
+        double_columns(job, from, w, line);
+    else
+        resize_columns(job, from, 0, q, line);
+    job->line_row[row % 2] = row;
+    return line;
+}
+
+static void resize_segment(const void *context, const struct segment *segment)
+{
+    const struct job *job = context;
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = job->plan.planes.inner, offset = segment->begin * inner;
+    const long count = (segment->end - segment->begin) * inner;
+    real *to = segment->to;
+    for (long row = segment->row; row < segment->row + segment->rows; row++, to += count) {
+        const struct tap tap = find_tap(row % p, h, p, mode);
+        const real *low = find_line(job, row / p * h + tap.low) + offset;
+        const real *high = find_line(job, row / p * h + tap.high) + offset;
+        const vec weight = vec_all((real)tap.weight);
+        if (tap.weight == 0)
+            for (long i = 0; i < count; i += VLEN)
+                store_until(to + i, vec_load(low + i), segment->limit);
+        else
+            for (long i = 0; i < count; i += VLEN) {
+                const vec a = vec_load(low + i), b = vec_load(high + i);
+                store_until(to + i, a + weight * (b - a), segment->limit);
+            }
+    }
+}
+
+body NAME(resize);
+void NAME(resize)(const struct call *call)
+{
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan plan = plan_of(shape, REAL_BYTES);
+    const long inner = plan.planes.inner, inputs = plan.planes.count * h * w * inner;
+    const bool stream = rows_are_streamed(call, (double)(call->outputs + inputs));
+    real *buffer =
+        (real *)call->workspace + call->member.index * (plan.buffer + 2 * plan.line + plan.taps);
+    real *lines = buffer + plan.buffer;
+    struct tap *taps = (struct tap *)(lines + 2 * plan.line);
+    for (long x = 0; x < q; x++)
+        taps[x] = find_tap(x, w, q, mode);
+    const struct job job = {.shape = shape,
+                            .plan = plan,
+                            .input = call->operand[1],
+                            .input_end = (const real *)call->operand[1] + inputs,
+                            .line = {lines, lines + plan.line},
+                            .line_row = (long[]){-1, -1},
+                            .taps = taps,
+                            .ahead = stream ? IMAGE_AHEAD / 4 : 0};
+    const struct rows rows = {.out = call->operand[0],
+                              .count = plan.planes.count * p,
+                              .columns = q,
+                              .inner = inner,
+                              .stream = stream,
+                              .buffer = buffer};
+    rows_write(call, &rows, resize_segment, &job);
+}
+
+#endif
