@@ -52,7 +52,7 @@ ISA_FLAGS_neon :=
 # ---- sources: every .c file of a folder; those with vec.h have ISA bodies ----
 SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
-BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise|image|pool)\.h"' \
+BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise|image|pool|group_norm)\.h"' \
                 probes/*.c kernels/*.c)
 EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt \
             base/events/*.txt)
