@@ -1,79 +1,134 @@
-// gemm.c - C = A * B, row-major.
+// gemm.c - C = alpha * op(A) * op(B) + beta * C, row-major.
 #include "kernel.h"
 
+#include "gemv.h"
 #include "product.h"
 
 #define LETTERS(X)                                                                                 \
-    X(m, -1, 0, "rows of A and C")                                                                 \
-    X(n, -1, 0, "columns of B and C")                                                              \
-    X(k, -1, 0, "columns of A, rows of B")
+    X(m, -1, 0, "rows of op(A) and C")                                                             \
+    X(n, -1, 0, "columns of op(B) and C")                                                          \
+    X(k, -1, 0, "columns of op(A), rows of op(B)")                                                 \
+    X(transa, 0, 0, "how A is stored: m x k or transposed, k x m", transposed_words)               \
+    X(transb, 0, 0, "how B is stored: k x n or transposed, n x k", transposed_words)               \
+    X(alpha, 1, 0, "factor of the product")                                                        \
+    X(beta, 0, 0, "factor of what C held; 0: C is not read")                                       \
+    X(batch, 1, 0, "independent products, one behind the other")
 #define DERIVED
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
-/* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
- * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small ones
- * of its host. Half of L3 is for the block of B. */
-static inline struct blocks gemm_blocks(const struct shape *shape, struct tile tile_size,
-                                        int element_bytes, const struct cache_sizes *caches)
+enum method {
+    METHOD_NONE,     /* nothing to add up: C = beta * C */
+    METHOD_FEW_ROWS, /* of C, or its only column where A is transposed: sums of rows of B (of A) */
+    METHOD_DOTS,     /* a column or a row of C: dot products along stored rows */
+    METHOD_TILES,
+};
+
+/* How one product is computed, and what of the workspace it needs, in elements. */
+struct plan {
+    enum method method;
+    bool pack_a, pack_b;
+    struct blocks block;
+    bool by_columns;           /* members share columns of C instead of rows */
+    bool alone;                /* one member does the whole product */
+    long shared_b, private_ab; /* the packed block of B; a member's block of A or last panel of B */
+};
+
+/* Below 2^19 products per member, some 10 us, meeting costs more than a second member saves. */
+enum { PRODUCTS_MIN = 1 << 19 };
+
+static inline struct plan plan_of(const struct shape *shape, struct tile tile_size,
+                                  int element_bytes, const struct cache_sizes *caches, int members)
 {
     LETTERS(KERNEL_LETTER_LONG)
-    return blocks_of(tile_size, m, n, k, element_bytes, caches->l2_bytes / 8, caches->l3_bytes / 2);
+    const double products = (double)m * (double)n * (double)k;
+    struct plan plan = {.method = METHOD_TILES,
+                        .alone = members == 1 || batch >= members ||
+                                 products < (double)PRODUCTS_MIN * members,
+                        .by_columns = m < 4L * tile_size.rows * members};
+    if (products == 0)
+        plan.method = METHOD_NONE;
+    else if ((m <= FEW_ROWS && !transb) || (n == 1 && transa))
+        plan.method = METHOD_FEW_ROWS;
+    else if (n == 1 || (m == 1 && transb))
+        plan.method = METHOD_DOTS;
+    /* A is worth packing where many panels of B read it, B where many tiles of A do: packing moves
+     * an element once more, a product in place reads it from scattered lines. */
+    const double b_bytes = (double)k * (double)n * element_bytes;
+    plan.pack_a = transa || n > 4 * tile_size.columns;
+    plan.pack_b = transb || b_bytes > caches->l2_bytes / 4 || m > 16 * tile_size.rows;
+    /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
+     * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
+     * ones of its host. Half of L3 is for the block of B. */
+    plan.block =
+        blocks_of(tile_size, m, n, k, element_bytes, caches->l2_bytes / 8, caches->l3_bytes / 2);
+    if (plan.method == METHOD_TILES) {
+        plan.shared_b = plan.pack_b ? plan.block.depth * plan.block.columns : 0;
+        plan.private_ab = plan.block.depth * ((plan.pack_a ? plan.block.rows : 0) +
+                                              (plan.pack_b ? 0 : tile_size.columns));
+    }
+    return plan;
 }
 
 #ifndef ISA
+static const char *const transposed_words[] = {"n", "t", NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
 /* Small, in L2, the usual yardstick, and a few rows against a large B: bound by the memory of B. */
 static const char *const shapes[] = {"m=64,n=64,k=64", "m=256,n=256,k=256", "m=1024,n=1024,k=1024",
                                      "m=16,n=1760,k=1760", NULL};
 
-MODEL(flops, 2 * m * n * k)
-MODEL(bytes, (m * k + k * n + m * n) * element_bytes)
+MODEL(flops, batch *(2 * m * n * k + (beta ? 2 : 0) * m * n))
+MODEL(bytes, batch *(m *k + k * n + (beta ? 2 : 1) * m * n) * element_bytes)
 
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
-    operand[0] = reals("C", ROLE_OUTPUT, m * n, 0.5, 1.5);
-    operand[1] = reals("A", ROLE_INPUT, m * k, 0.5, 1.5);
-    operand[2] = reals("B", ROLE_INPUT, k * n, 0.5, 1.5);
+    operand[0] = reals("C", beta ? ROLE_UPDATE : ROLE_OUTPUT, batch * m * n, 0.5, 1.5);
+    operand[1] = reals("A", ROLE_INPUT, batch * m * k, 0.5, 1.5);
+    operand[2] = reals("B", ROLE_INPUT, batch * k * n, 0.5, 1.5);
     return 3;
 }
 
 /* A sum of k products rounds at most 2 k times and cancels nothing, as the operands are positive
- * (Higham 2002, doi:10.1137/1.9780898718027, section 3.1); the reference, for f64, as often. */
+ * (Higham 2002, doi:10.1137/1.9780898718027, section 3.1); the reference, for f64, as often. Two
+ * more for alpha, beta and their sum. */
 static double tolerance(const struct shape *shape, double unit)
 {
-    return 4 * ((double)shape->value[LETTER_k] + 1) * unit;
+    return 4 * ((double)shape->value[LETTER_k] + 3) * unit;
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
-    const long n = call->shape->value[LETTER_n], k = call->shape->value[LETTER_k];
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
     for (long element = begin; element < end; element++) {
-        long i = element / n, j = element % n;
+        long item = element / (m * n), i = element / n % m, j = element % n;
         double sum = 0;
         for (long l = 0; l < k; l++)
-            sum += real_at(call->operand[1], dtype, i * k + l) *
-                   real_at(call->operand[2], dtype, l * n + j);
-        out[element - begin] = sum;
+            sum +=
+                real_at(call->operand[1], dtype, item * m * k + (transa ? l * m + i : i * k + l)) *
+                real_at(call->operand[2], dtype, item * k * n + (transb ? j * k + l : l * n + j));
+        double *c = &out[element - begin];
+        *c = (double)alpha * sum + (beta ? (double)beta * *c : 0);
     }
 }
 REFERENCE_BODIES(plain)
 
-/* The block of B, then a block of A per member. */
 static double workspace(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
                         const struct cache_sizes *caches)
 {
-    struct blocks block = gemm_blocks(shape, tile_of(isa, dtype), dtype_bytes(dtype), caches);
-    return (double)dtype_bytes(dtype) * (double)block.depth *
-           ((double)block.columns + (double)threads * (double)block.rows);
+    struct plan plan = plan_of(shape, tile_of(isa, dtype), dtype_bytes(dtype), caches, threads);
+    return (double)dtype_bytes(dtype) *
+           ((plan.alone ? threads : 1) * (double)plan.shared_b + threads * (double)plan.private_ab);
 }
 
-BODIES_DECLARE(gemm_packed)
+BODIES_DECLARE(gemm_blocked)
 static const struct variant variants[] = {
-    {.name = "packed",
-     .summary = "panels packed for the caches, register tile; rows or columns split over threads",
-     .bodies = BODIES(gemm_packed),
+    {.name = "blocked",
+     .summary =
+         "register tile, panels packed for the caches where that pays; rows or columns split "
+         "over threads; a few rows or a column by streaming",
+     .bodies = BODIES(gemm_blocked),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
     {0},
@@ -81,7 +136,7 @@ static const struct variant variants[] = {
 
 const struct kernel gemm_kernel = {
     .name = "gemm",
-    .summary = "C = A * B, row-major",
+    .summary = "C = alpha * op(A) * op(B) + beta * C, row-major; op: as it is or transposed",
     .letters = letters,
     .letter_count = LETTER_COUNT,
     .quick = true,
@@ -90,8 +145,9 @@ const struct kernel gemm_kernel = {
     .flops_formula = flops_formula,
     .bytes = bytes_model,
     .bytes_formula = bytes_formula,
-    .model_note = "a multiply and an add per product, fused or not; each matrix once, packing not "
-                  "counted",
+    .model_note =
+        "a multiply and an add per product, fused or not; each matrix once, C twice where "
+        "beta is not 0; packing not counted, nor alpha",
     .operands = operands,
     .tolerance = tolerance,
     .reference = plain,
@@ -101,47 +157,46 @@ const struct kernel gemm_kernel = {
 #else
 #include "vec.h"
 
-/* Depth x columns of a row-major B into panels; the last one has as many vectors as it needs,
- * filled up with 0. */
-static void pack_columns(const real *b, long pitch, long columns, long depth, real *packed)
-{
-    const long whole = columns / TILE_COLUMNS * TILE_COLUMNS, width = panel_width(columns, whole);
-    /* Row by row: memory is read in its order, which a prefetcher follows. */
-    for (long k = 0; k < depth; k++, b += pitch) {
-        real *to = packed + k * TILE_COLUMNS;
-        for (long j = 0; j < whole; j += TILE_COLUMNS, to += depth * TILE_COLUMNS)
-            UNROLL(TILE_VECTORS)
-        for (long v = 0; v < TILE_COLUMNS; v += VLEN)
-            vec_store(to + v, vec_load(b + j + v));
-        to = packed + whole * depth + k * width;
-        for (long j = whole; j < columns; j += VLEN, to += VLEN)
-            vec_store(to,
-                      columns - j >= VLEN ? vec_load(b + j) : vec_load_first(b + j, columns - j));
-    }
-}
+/* One product as one member sees it. */
+struct job {
+    const struct plan *plan;
+    long m, n, k;
+    struct operand_at a, b; /* their lines are rows of op(A), columns of op(B) */
+    real *c;
+    real *packed_b, *private_ab;
+    struct finish finish;
+    struct member member; /* among those who share this product */
+};
 
-/* The part of the panels of a block of B that a member packs or multiplies. */
-static struct part panel_part(struct member member, long columns)
+static void scale_c(const struct job *job)
 {
-    return member_part(member, columns, TILE_COLUMNS);
-}
-
-static void clear(const struct call *call, struct member member)
-{
-    real *c = call->operand[0];
-    struct part part = member_part(member, call->outputs, 64 / REAL_BYTES);
+    struct part part = member_part(job->member, job->m * job->n, SWEEP_LINE_BYTES / REAL_BYTES);
     for (long i = part.begin; i < part.end; i++)
-        c[i] = 0;
+        finish_one(&job->c[i], 0, job->finish);
 }
 
-/* Who shares the work: below 2^19 products per member, some 10 us, meeting costs more than a second
- * member saves, and the first works alone. */
-static struct member worker(const struct call *call)
+/* A column of C where A is transposed is a row of C^T = B^T A^T. */
+static void multiply_streaming(const struct job *job)
 {
-    const struct shape *shape = call->shape;
-    LETTERS(KERNEL_LETTER_LONG)
-    bool small = (double)m * (double)n * (double)k < (1 << 19) * (double)call->member.count;
-    return small ? (struct member){call->member.index, 1} : call->member;
+    const bool swap = job->m > FEW_ROWS || job->b.line != 1;
+    const struct operand_at few = swap ? job->b : job->a, many = swap ? job->a : job->b;
+    const struct part part =
+        member_part(job->member, swap ? job->m : job->n, SWEEP_LINE_BYTES / REAL_BYTES);
+    multiply_few_rows(
+        few, many.at + part.begin, many.step, job->k,
+        (struct target){job->c + part.begin, job->n, swap ? 1 : job->m, part.end - part.begin},
+        job->finish);
+}
+
+/* The column of C along rows of A, or the row of C along rows of a transposed B. */
+static void multiply_dots(const struct job *job)
+{
+    const bool column = job->n == 1;
+    const struct operand_at many = column ? job->a : job->b, one = column ? job->b : job->a;
+    const struct part part =
+        member_part(job->member, column ? job->m : job->n, SWEEP_LINE_BYTES / REAL_BYTES);
+    multiply_one_column(many.at + part.begin * many.line, many.line, one.at, job->k,
+                        part.end - part.begin, job->c + part.begin, job->finish);
 }
 
 static void meet(struct member member)
@@ -150,47 +205,113 @@ static void meet(struct member member)
         team_barrier();
 }
 
-body NAME(gemm_packed);
-void NAME(gemm_packed)(const struct call *call)
+/* B as the tiles read columns [begin, end) of a block at depth `l`. Packed, all members have packed
+ * it; in place, this one packs the columns behind the last whole panel. */
+static struct right take_b(const struct job *job, struct part using, long l, long depth)
+{
+    if (job->plan->pack_b)
+        return right_packed(job->packed_b + using.begin * depth);
+    long columns = using.end - using.begin, last = 0;
+    if (columns % VLEN != 0) {
+        while (columns - last > in_place_width(columns - last))
+            last += in_place_width(columns - last);
+        pack_columns(operand_from(job->b, using.begin + last, l), columns - last, depth,
+                     job->private_ab);
+    }
+    return right_in_place(job->b.at + l * job->b.step + using.begin, job->b.step,
+                          columns % VLEN != 0 ? job->private_ab : NULL);
+}
+
+/* Rows [begin, end) of C += A * a block of B. */
+static void multiply_rows_of(const struct job *job, struct part rows, long l, long depth,
+                             struct right b, struct target target, struct finish finish)
+{
+    const struct plan *plan = job->plan;
+    real *packed = job->private_ab + (plan->pack_b ? 0 : plan->block.depth * TILE_COLUMNS);
+    for (long i = rows.begin; i < rows.end; i += plan->block.rows) {
+        struct operand_at from = operand_from(job->a, i, l);
+        struct target block = {target.c + i * target.pitch, target.pitch,
+                               smaller(rows.end - i, plan->block.rows), target.columns};
+        if (plan->pack_a)
+            pack_rows(from, block.rows, depth, packed);
+        multiply(depth,
+                 plan->pack_a ? left_packed(packed, depth) : left_in_place(from.at, from.line), b,
+                 block, finish);
+    }
+}
+
+static void multiply_tiles(const struct job *job)
+{
+    const struct plan *plan = job->plan;
+    const struct member alone = {0, 1};
+    const struct part rows = member_part(plan->by_columns ? alone : job->member, job->m, TILE_ROWS);
+    for (long j = 0; j < job->n; j += plan->block.columns) {
+        const long columns = smaller(job->n - j, plan->block.columns);
+        const struct part packing = member_part(job->member, columns, TILE_COLUMNS);
+        const struct part using = plan->by_columns ? packing : (struct part){0, columns};
+        for (long l = 0; l < job->k; l += plan->block.depth) {
+            const long depth = smaller(job->k - l, plan->block.depth);
+            if (plan->pack_b) {
+                meet(job->member); /* nobody reads the last block of B any more */
+                pack_columns(operand_from(job->b, j + packing.begin, l),
+                             packing.end - packing.begin, depth,
+                             job->packed_b + packing.begin * depth);
+                meet(job->member);
+            }
+            struct part in_b = {plan->pack_b ? using.begin : j + using.begin,
+                                plan->pack_b ? using.end : j + using.end};
+            struct finish finish = {job->finish.alpha, l > 0 ? 1 : job->finish.beta};
+            multiply_rows_of(
+                job, rows, l, depth, take_b(job, in_b, l, depth),
+                (struct target){job->c + j + using.begin, job->n, 0, using.end - using.begin},
+                finish);
+        }
+    }
+}
+
+static void multiply_one(const struct job *job)
+{
+    switch (job->plan->method) {
+    case METHOD_NONE:
+        scale_c(job);
+        break;
+    case METHOD_FEW_ROWS:
+        multiply_streaming(job);
+        break;
+    case METHOD_DOTS:
+        multiply_dots(job);
+        break;
+    case METHOD_TILES:
+        multiply_tiles(job);
+        break;
+    }
+}
+
+body NAME(gemm_blocked);
+void NAME(gemm_blocked)(const struct call *call)
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
-    const struct member member = worker(call);
-    if (member.index >= member.count)
-        return;
-    if (k == 0) {
-        clear(call, member);
-        return;
-    }
-    const real *a = call->operand[1], *b = call->operand[2];
-    real *c = call->operand[0];
-    struct blocks block = gemm_blocks(shape, tile, REAL_BYTES, &call->caches);
-    real *packed_b = call->workspace;
-    real *packed_a = packed_b + block.depth * (block.columns + member.index * block.rows);
-
-    /* Where there are too few panels of A to keep the members equally busy, they share columns
-     * instead and each packs all of A. */
-    const bool by_columns = m < 4L * TILE_ROWS * member.count;
-    const struct member alone = {0, 1};
-    const struct part rows = member_part(by_columns ? alone : member, m, TILE_ROWS);
-    for (long j = 0; j < n; j += block.columns) {
-        long columns = smaller(n - j, block.columns);
-        struct part packing = panel_part(member, columns);
-        struct part using = panel_part(by_columns ? member : alone, columns);
-        for (long l = 0; l < k; l += block.depth) {
-            long depth = smaller(k - l, block.depth);
-            meet(member); /* nobody reads the last block of B any more */
-            pack_columns(b + l * n + j + packing.begin, n, packing.end - packing.begin, depth,
-                         packed_b + packing.begin * depth);
-            meet(member);
-            for (long i = rows.begin; i < rows.end; i += block.rows) {
-                long height = smaller(rows.end - i, block.rows);
-                pack_rows(a + i * k + l, k, height, depth, packed_a);
-                multiply_packed(height, using.end - using.begin, depth, packed_a,
-                                packed_b + using.begin * depth, c + i * n + j + using.begin, n,
-                                l > 0);
-            }
-        }
+    const struct member member = call->member, first = {0, 1};
+    const struct plan plan = plan_of(shape, tile, REAL_BYTES, &call->caches, member.count);
+    const struct part items = member_part(plan.alone ? member : first, batch, 1);
+    real *work = call->workspace;
+    struct job job = {.plan = &plan,
+                      .m = m,
+                      .n = n,
+                      .k = k,
+                      .packed_b = work + (plan.alone ? member.index * plan.shared_b : 0),
+                      .private_ab = work + (plan.alone ? member.count : 1) * plan.shared_b +
+                                    member.index * plan.private_ab,
+                      .finish = {(real)alpha, (real)beta},
+                      .member = plan.alone ? first : member};
+    const long a_line = transa ? 1 : k, a_step = transa ? m : 1;
+    const long b_line = transb ? k : 1, b_step = transb ? 1 : n;
+    for (long i = items.begin; i < items.end; i++) {
+        job.a = (struct operand_at){(const real *)call->operand[1] + i * m * k, a_line, a_step};
+        job.b = (struct operand_at){(const real *)call->operand[2] + i * k * n, b_line, b_step};
+        job.c = (real *)call->operand[0] + i * m * n;
+        multiply_one(&job);
     }
 }
 

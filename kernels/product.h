@@ -3,8 +3,8 @@
 //
 // C (rows x columns) = A (rows x depth) * B (depth x columns). A is packed into panels of TILE_ROWS
 // rows, B into panels of TILE_COLUMNS columns, both with the depth outermost, so that the inner
-// loop reads two streams. The scheme is the one of Goto and van de Geijn 2008,
-// doi:10.1145/1356052.1356053.
+// loop reads two streams; where packing would cost more than it saves, they are read in place. The
+// scheme is the one of Goto and van de Geijn 2008, doi:10.1145/1356052.1356053.
 #ifndef ROOFLINE_PRODUCT_H
 #define ROOFLINE_PRODUCT_H
 
@@ -42,7 +42,7 @@ static inline long equal_block(long total, double largest, long multiple)
 
 /* Steps of depth per block: so many that reading and writing C once per block is little beside the
  * products, so few that a panel of B is about as large as L1. */
-enum { BLOCK_DEPTH = 256 };
+enum { BLOCK_DEPTH = 256, DEPTH_IN_ONE = 160 };
 
 /* Blocks of A and B that take at most so many bytes each. */
 static inline struct blocks blocks_of(struct tile tile, long rows, long columns, long depth,
@@ -72,8 +72,7 @@ static inline struct tile tile_of(enum isa isa, enum dtype dtype)
 
 #else
 
-#include <stdbool.h>
-
+#include "sweep.h"
 #include "vec.h"
 
 enum {
@@ -94,57 +93,168 @@ static inline long panel_width(long columns, long column)
     return smaller(round_up(columns - column, VLEN), TILE_COLUMNS);
 }
 
+/* ---- packing ---- */
+
+/* Element (i, k) of an operand: its i-th row of A or column of B at depth k. */
+struct operand_at {
+    const real *at;
+    long line, step; /* at[i * line + k * step]; one of the two is 1 */
+};
+
+static inline struct operand_at operand_from(struct operand_at from, long line, long step)
+{
+    from.at += line * from.line + step * from.step;
+    return from;
+}
+
 #if VLEN > 1
 /* Elements of 16 bytes, the vector that every ISA with vectors has. */
 #define QUAD (16 / REAL_BYTES)
 typedef real quad __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
 typedef real pair __attribute__((vector_size(2 * REAL_BYTES), aligned(REAL_BYTES), may_alias));
 
-/* QUAD steps of depth of TILE_ROWS rows, two rows at a time: an element of each row goes into one
- * store, as single ones would take longer than their loads. */
-ALWAYS_INLINE void pack_quad(const real *a, long pitch, real *packed)
+/* QUAD steps of depth of `lines` lines, two at a time: an element of each goes into one store, as
+ * single ones would take longer than their loads. */
+ALWAYS_INLINE void pack_quad(const int lines, const real *from, long line, real *packed)
 {
-    UNROLL(TILE_ROWS)
-    for (long i = 0; i < TILE_ROWS; i += 2) {
-        quad x = *(const quad *)(a + i * pitch), y = *(const quad *)(a + (i + 1) * pitch);
+    UNROLL(8)
+    for (long i = 0; i < lines; i += 2) {
+        quad x = *(const quad *)(from + i * line), y = *(const quad *)(from + (i + 1) * line);
         *(pair *)(packed + i) = __builtin_shufflevector(x, y, 0, QUAD);
-        *(pair *)(packed + TILE_ROWS + i) = __builtin_shufflevector(x, y, 1, QUAD + 1);
+        *(pair *)(packed + lines + i) = __builtin_shufflevector(x, y, 1, QUAD + 1);
 #if QUAD == 4
-        *(pair *)(packed + 2 * TILE_ROWS + i) = __builtin_shufflevector(x, y, 2, QUAD + 2);
-        *(pair *)(packed + 3 * TILE_ROWS + i) = __builtin_shufflevector(x, y, 3, QUAD + 3);
+        *(pair *)(packed + 2 * lines + i) = __builtin_shufflevector(x, y, 2, QUAD + 2);
+        *(pair *)(packed + 3 * lines + i) = __builtin_shufflevector(x, y, 3, QUAD + 3);
 #endif
     }
 }
 #else
 #define QUAD 1
-ALWAYS_INLINE void pack_quad(const real *a, long pitch, real *packed)
+ALWAYS_INLINE void pack_quad(const int lines, const real *from, long line, real *packed)
 {
-    UNROLL(TILE_ROWS)
-    for (long i = 0; i < TILE_ROWS; i++)
-        packed[i] = a[i * pitch];
+    for (long i = 0; i < lines; i++)
+        packed[i] = from[i * line];
 }
 #endif
 
-/* Rows x depth of a row-major A into panels; missing rows of the last one are 0. */
-static void pack_rows(const real *a, long pitch, long rows, long depth, real *packed)
+/* One panel of `lines` lines, a constant where this is inlined, of which `present` are there; the
+ * missing ones are 0. */
+ALWAYS_INLINE void pack_panel(const int lines, struct operand_at from, long present, long depth,
+                              real *packed)
 {
-    for (; rows >= TILE_ROWS; rows -= TILE_ROWS, a += TILE_ROWS * pitch) {
-        long k = 0;
-        for (; k + QUAD <= depth; k += QUAD, packed += QUAD * TILE_ROWS)
-            pack_quad(a + k, pitch, packed);
-        for (; k < depth; k++, packed += TILE_ROWS)
-            for (long i = 0; i < TILE_ROWS; i++)
-                packed[i] = a[i * pitch + k];
-    }
-    if (rows > 0)
-        for (long k = 0; k < depth; k++, packed += TILE_ROWS)
-            for (long i = 0; i < TILE_ROWS; i++)
-                packed[i] = i < rows ? a[i * pitch + k] : 0;
+    long k = 0;
+    if (present >= lines && from.step == 1 && lines % 2 == 0)
+        for (; k + QUAD <= depth; k += QUAD, packed += QUAD * lines)
+            pack_quad(lines, from.at + k, from.line, packed);
+    else if (present >= lines && from.line == 1 && lines % VLEN == 0)
+        for (; k < depth; k++, packed += lines)
+            UNROLL(TILE_VECTORS)
+    for (long v = 0; v < lines; v += VLEN)
+        vec_store(packed + v, vec_load(from.at + k * from.step + v));
+    for (; k < depth; k++, packed += lines)
+        for (long i = 0; i < lines; i++)
+            packed[i] = i < present ? from.at[i * from.line + k * from.step] : 0;
 }
 
-/* One step of depth. */
-ALWAYS_INLINE void multiply_step(const int vectors, const real *a, const real *b,
-                                 vec sum[TILE_ROWS][TILE_VECTORS])
+/* Rows x depth of A into panels. */
+static void pack_rows(struct operand_at a, long rows, long depth, real *packed)
+{
+    for (; rows > 0; rows -= TILE_ROWS, packed += TILE_ROWS * depth) {
+        pack_panel(TILE_ROWS, a, rows, depth, packed);
+        a = operand_from(a, TILE_ROWS, 0);
+    }
+}
+
+/* Depth x columns of a row-major B into panels, row by row: memory is read in its order, the next
+ * row ahead of time, for a prefetcher would begin anew in each. */
+static inline void pack_columns_in_order(const real *b, long pitch, long columns, long depth,
+                                         real *packed)
+{
+    const long whole = columns / TILE_COLUMNS * TILE_COLUMNS, width = panel_width(columns, whole);
+    for (long k = 0; k < depth; k++, b += pitch) {
+        real *to = packed + k * TILE_COLUMNS;
+        for (long j = 0; j < whole; j += TILE_COLUMNS, to += depth * TILE_COLUMNS)
+            UNROLL(TILE_VECTORS)
+        for (long v = 0; v < TILE_COLUMNS; v += VLEN) {
+            if (v * REAL_BYTES % SWEEP_LINE_BYTES == 0)
+                __builtin_prefetch(b + pitch + j + v);
+            vec_store(to + v, vec_load(b + j + v));
+        }
+        to = packed + whole * depth + k * width;
+        for (long j = whole; j < columns; j += VLEN, to += VLEN)
+            vec_store(to,
+                      columns - j >= VLEN ? vec_load(b + j) : vec_load_first(b + j, columns - j));
+    }
+}
+
+/* Depth x columns of B into panels; the last one has as many vectors as it needs, filled up with 0.
+ */
+static inline void pack_columns(struct operand_at b, long columns, long depth, real *packed)
+{
+    if (b.line == 1) {
+        pack_columns_in_order(b.at, b.step, columns, depth, packed);
+        return;
+    }
+    for (; columns >= TILE_COLUMNS; columns -= TILE_COLUMNS, packed += TILE_COLUMNS * depth) {
+        pack_panel(TILE_COLUMNS, b, columns, depth, packed);
+        b = operand_from(b, TILE_COLUMNS, 0);
+    }
+    const long width = round_up(columns, VLEN);
+    for (long k = 0; k < depth; k++, packed += width)
+        for (long j = 0; j < width; j++)
+            packed[j] = j < columns ? b.at[j * b.line + k * b.step] : 0;
+}
+
+/* ---- multiplying ---- */
+
+/* A as the tiles read it: row i of tile t at step k is at[t * tile + i * line + k * step]. */
+struct left {
+    const real *at;
+    long line, step, tile;
+};
+
+static inline struct left left_packed(const real *packed, long depth)
+{
+    return (struct left){packed, 1, TILE_ROWS, TILE_ROWS * depth};
+}
+
+static inline struct left left_in_place(const real *a, long pitch)
+{
+    return (struct left){a, pitch, 1, TILE_ROWS * pitch};
+}
+
+/* B as the tiles read it: packed panels, or in place. Where a row does not end with a vector the
+ * last panel of the latter is packed, because its vectors would read past the end. */
+struct right {
+    const real *at;
+    long step;        /* elements from row to row; 0: packed */
+    const real *last; /* NULL: B is packed or ends with a vector */
+};
+
+static inline struct right right_packed(const real *packed)
+{
+    return (struct right){packed, 0, NULL};
+}
+
+static inline struct right right_in_place(const real *b, long pitch, const real *last)
+{
+    return (struct right){b, pitch, last};
+}
+
+/* What becomes of the products: C = alpha * products + beta * C, where beta 0 does not read it. */
+struct finish {
+    real alpha, beta;
+};
+
+/* The place of C that a tile computes, which may end within it. */
+struct target {
+    real *c;
+    long pitch, rows, columns;
+};
+
+/* One step of depth; its elements of A are row[0][at], row[1][at] ... */
+ALWAYS_INLINE void multiply_step(const int rows, const int vectors, const real *const *row, long at,
+                                 const real *b, vec sum[TILE_ROWS][TILE_VECTORS])
 {
     vec column[TILE_VECTORS];
     UNROLL(TILE_VECTORS)
@@ -153,82 +263,152 @@ ALWAYS_INLINE void multiply_step(const int vectors, const real *a, const real *b
         PIN(column[j]); /* else GCC folds the load into every use */
     }
     UNROLL(TILE_ROWS)
-    for (int i = 0; i < TILE_ROWS; i++) {
-        vec row = vec_all(a[i]);
+    for (int i = 0; i < rows; i++) {
+        vec factor = vec_all(row[i][at]);
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < vectors; j++)
-            sum[i][j] += row * column[j];
+            sum[i][j] += factor * column[j];
     }
 }
 
-/* One tile of C (+)= a panel of A * a panel of B that has `vectors` vectors, a constant where this
- * is inlined. */
-ALWAYS_INLINE void multiply_tile(const int vectors, long depth, const real *a, const real *b,
-                                 real *c, long pitch, long rows, long columns, bool accumulate)
+static inline void finish_one(real *c, real sum, struct finish finish)
 {
-    vec sum[TILE_ROWS][TILE_VECTORS];
-    UNROLL(TILE_ROWS)
-    for (int i = 0; i < TILE_ROWS; i++)
-        UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++)
-        sum[i][j] = vec_all(0);
-    /* C comes from memory while the products run, a row at a time: all at once would take every
-     * line fill buffer, and the loads of A and B would wait behind them. */
-    for (long i = 0, k = 0; i < TILE_ROWS; i++) {
-        if (i < rows)
-            for (long j = 0; j < vectors * VLEN; j += 64 / REAL_BYTES)
-                __builtin_prefetch(c + i * pitch + j, 1);
-        for (const long end = depth * (i + 1) / TILE_ROWS; k < end; k++)
-            multiply_step(vectors, a + k * TILE_ROWS, b + k * vectors * VLEN, sum);
-    }
+    *c = finish.beta == 0 ? finish.alpha * sum : finish.alpha * sum + finish.beta * *c;
+}
+
+/* Where a tile is not whole: by way of a buffer. */
+static void finish_edge(const real *edge, const struct target *target, struct finish finish)
+{
+    for (long i = 0; i < target->rows; i++)
+        for (long j = 0; j < target->columns; j++)
+            finish_one(&target->c[i * target->pitch + j], edge[i * TILE_COLUMNS + j], finish);
+}
+
+ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct target *target,
+                               struct finish finish, vec sum[TILE_ROWS][TILE_VECTORS])
+{
+    const bool whole = target->rows >= rows && target->columns >= vectors * VLEN;
     real edge[TILE_ROWS * TILE_COLUMNS];
-    bool whole = rows >= TILE_ROWS && columns >= vectors * VLEN;
-    real *out = whole ? c : edge;
-    long out_pitch = whole ? pitch : TILE_COLUMNS;
+    real *out = whole ? target->c : edge;
+    const long pitch = whole ? target->pitch : TILE_COLUMNS;
+    const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
     UNROLL(TILE_ROWS)
-    for (int i = 0; i < TILE_ROWS; i++)
+    for (int i = 0; i < rows; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
-        real *p = out + i * out_pitch + j * VLEN;
-        if (whole && accumulate)
-            sum[i][j] += vec_load(p);
+        real *p = out + i * pitch + j * VLEN;
+        if (whole)
+            sum[i][j] *= alpha;
+        if (whole && finish.beta != 0)
+            sum[i][j] += beta * vec_load(p);
         vec_store(p, sum[i][j]);
     }
-    if (!whole)
-        for (long i = 0; i < smaller(rows, TILE_ROWS); i++)
-            for (long j = 0; j < smaller(columns, vectors * VLEN); j++)
-                c[i * pitch + j] = edge[i * TILE_COLUMNS + j] + (accumulate ? c[i * pitch + j] : 0);
+    if (!whole) {
+        const struct target part = {target->c, target->pitch, smaller(target->rows, rows),
+                                    smaller(target->columns, vectors * VLEN)};
+        finish_edge(edge, &part, finish);
+    }
 }
 
-/* All panels of A against one panel of B, a function for each width. */
-#define MULTIPLY_PANEL(vectors)                                                                    \
-    __attribute__((noinline)) static void multiply_panel_##vectors(                                \
-        long depth, const real *a, const real *b, real *c, long pitch, long rows, long columns,    \
-        bool accumulate)                                                                           \
-    {                                                                                              \
-        for (long i = 0; i < rows; i += TILE_ROWS)                                                 \
-            multiply_tile(vectors, depth, a + i * depth, b, c + i * pitch, pitch, rows - i,        \
-                          columns, accumulate);                                                    \
+/* One tile of `rows` x `vectors`, constants where this is inlined; `packed` tells that A and B both
+ * are, so that their steps and lines are constants too. */
+ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool packed, long depth,
+                                 struct left a, const real *b, long b_step,
+                                 const struct target *target, struct finish finish)
+{
+    const long a_step = packed ? TILE_ROWS : a.step, width = packed ? vectors * VLEN : b_step;
+    vec sum[TILE_ROWS][TILE_VECTORS];
+    const real *row[TILE_ROWS];
+    UNROLL(TILE_ROWS)
+    for (int i = 0; i < rows; i++) {
+        /* A row that is missing is read as the last one. */
+        row[i] = packed ? a.at + i : a.at + smaller(i, target->rows - 1) * a.line;
+        UNROLL(TILE_VECTORS)
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] = vec_all(0);
     }
-MULTIPLY_PANEL(1)
-MULTIPLY_PANEL(2)
+    /* C comes from memory while the products run, a row at a time: all at once would take every
+     * line fill buffer, and the loads of A and B would wait behind them. Of a short depth the loops
+     * would cost more than that. */
+    const long turns = depth < DEPTH_IN_ONE ? 1 : rows;
+    for (long i = 0, k = 0; i < rows; i++) {
+        if (i < target->rows)
+            for (long j = 0; j < vectors * VLEN; j += SWEEP_LINE_BYTES / REAL_BYTES)
+                __builtin_prefetch(target->c + i * target->pitch + j, 1);
+        const long turn = i - (rows - turns);
+        for (const long end = depth * (turn + 1) / turns; k < end; k++)
+            multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
+    }
+    finish_tile(rows, vectors, target, finish, sum);
+}
+
+/* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
+ * rows takes half a tile. */
+#define MULTIPLY_PANEL(name, vectors, packed)                                                      \
+    __attribute__((noinline)) static void name##_##vectors(                                        \
+        long depth, struct left a, const real *b, long step, struct target target,                 \
+        struct finish finish)                                                                      \
+    {                                                                                              \
+        for (; target.rows > TILE_ROWS / 2; target.rows -= TILE_ROWS) {                            \
+            multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish);         \
+            a.at += a.tile;                                                                        \
+            target.c += TILE_ROWS * target.pitch;                                                  \
+        }                                                                                          \
+        if (target.rows > 0)                                                                       \
+            multiply_tile(TILE_ROWS / 2, vectors, packed, depth, a, b, step, &target, finish);     \
+    }
+MULTIPLY_PANEL(multiply_panel, 1, 1)
+MULTIPLY_PANEL(multiply_panel, 2, 1)
+MULTIPLY_PANEL(multiply_in_place, 1, 0)
+MULTIPLY_PANEL(multiply_in_place, 2, 0)
 #if TILE_VECTORS_OF(VEC_REGISTERS) == 3
-MULTIPLY_PANEL(3)
+MULTIPLY_PANEL(multiply_panel, 3, 1)
+MULTIPLY_PANEL(multiply_in_place, 3, 0)
 #else
 #define multiply_panel_3 multiply_panel_2
+#define multiply_in_place_3 multiply_in_place_2
 #endif
 
-/* C (+)= packed A * packed B. */
-static void multiply_packed(long rows, long columns, long depth, const real *a, const real *b,
-                            real *c, long pitch, bool accumulate)
+typedef void panel_function(long depth, struct left a, const real *b, long step,
+                            struct target target, struct finish finish);
+
+/* Columns of the panel of a B in place that begins before `columns` more. Four vectors make two
+ * panels of two rather than one of three and one of one, which would wait for the loads of A. */
+static inline long in_place_width(long columns)
 {
-    for (long j = 0; j < columns; j += TILE_COLUMNS) {
-        long width = panel_width(columns, j);
-        (width == VLEN       ? multiply_panel_1
-         : width == 2 * VLEN ? multiply_panel_2
-                             : multiply_panel_3)(depth, a, b + j * depth, c + j, pitch, rows,
-                                                 columns - j, accumulate);
+    const long vectors = (columns + VLEN - 1) / VLEN;
+    if (vectors == TILE_VECTORS + 1 && TILE_VECTORS > 2)
+        return (TILE_VECTORS - 1) * VLEN;
+    return smaller(vectors, TILE_VECTORS) * VLEN;
+}
+
+/* C = alpha * A * B + beta * C. */
+static void multiply(long depth, struct left a, struct right b, struct target target,
+                     struct finish finish)
+{
+    static panel_function *const functions[2][3] = {
+        {multiply_in_place_1, multiply_in_place_2, multiply_in_place_3},
+        {multiply_panel_1, multiply_panel_2, multiply_panel_3}};
+    const long columns = target.columns;
+    real *const c = target.c;
+    for (long j = 0, width; j < columns; j += width) {
+        width = b.step ? in_place_width(columns - j) : panel_width(columns, j);
+        const bool last = b.last && columns - j < width;
+        const long step = b.step && !last ? b.step : width;
+        const bool packed = a.step == TILE_ROWS && step == width;
+        target.c = c + j;
+        target.columns = columns - j;
+        functions[packed][width / VLEN - 1](
+            depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth), step, target, finish);
     }
+}
+
+/* Both packed; C (+)= A * B. */
+static inline void multiply_packed(long rows, long columns, long depth, const real *a,
+                                   const real *b, real *c, long pitch, bool accumulate)
+{
+    multiply(depth, left_packed(a, depth), right_packed(b),
+             (struct target){c, pitch, rows, columns}, (struct finish){1, accumulate});
 }
 
 #endif
