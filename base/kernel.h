@@ -57,6 +57,10 @@ struct variant {
     const char *name;
     const char *summary;
     body *bodies[ISA_COUNT][DTYPE_COUNT];
+    /* Called once by all members before the first call and not timed: what a network does when it
+     * is loaded. May keep constant operands, such as weights, in the workspace in the order in
+     * which the body reads them. NULL: nothing to prepare. */
+    body *prepare[ISA_COUNT][DTYPE_COUNT];
     /* Bytes of workspace; NULL: none. */
     double (*workspace)(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
                         const struct cache_sizes *caches);

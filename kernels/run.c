@@ -138,6 +138,14 @@ static void fill(void *context, struct member member)
                     run->call.operand[i]);
 }
 
+static void prepare_body(void *context, struct member member)
+{
+    const struct run *run = context;
+    struct call call = run->call;
+    call.member = member;
+    run->variant->prepare[run->isa][run->dtype](&call);
+}
+
 static int prepare_run(struct run *run, struct error *error)
 {
     const struct kernel *kernel = run->kernel;
@@ -184,6 +192,8 @@ int run_open(struct run *run, struct error *error)
         run->call.operand[i] = base + (size_t)place(run, i);
     run->call.workspace = workspace_bytes > 0 ? base + (size_t)workspace_at : NULL;
     team_run(fill, run, run->threads);
+    if (run->variant->prepare[run->isa][run->dtype])
+        team_run(prepare_body, run, run->threads);
     run->flops = run->kernel->flops(&run->shape);
     run->bytes = run->kernel->bytes(&run->shape, dtype_bytes(run->dtype));
     run->repeats = 1;

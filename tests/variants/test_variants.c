@@ -93,6 +93,14 @@ static void close_trial(struct trial *trial)
     unfence(&trial->workspace);
 }
 
+static void prepare_body(void *context, struct member member)
+{
+    struct trial *trial = context;
+    struct call call = trial->call;
+    call.member = member;
+    trial->variant->prepare[trial->isa][trial->dtype](&call);
+}
+
 static void call_body(void *context, struct member member)
 {
     struct trial *trial = context;
@@ -103,6 +111,8 @@ static void call_body(void *context, struct member member)
 
 static double trial_error(struct trial *trial)
 {
+    if (trial->variant->prepare[trial->isa][trial->dtype])
+        team_run(prepare_body, trial, trial->members);
     team_run(call_body, trial, trial->members);
     long count = verify_count(trial->kernel, &trial->shape, trial->call.outputs);
     return deviation_rel(

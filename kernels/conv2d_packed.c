@@ -1,0 +1,338 @@
+// conv2d_packed.c - convolution in nchw as a matrix product of packed weights and packed patches.
+#include "conv2d.h"
+#include "product.h"
+
+/* The convolution of one image and group is a matrix product: k / groups rows of weights, depth c /
+ * groups * r * s, a column per output pixel. What stands where in the workspace, in elements: */
+struct plan {
+    long p, q;           /* output rows and columns */
+    long depth, rows;    /* of the product of one group; rows filled up to panels */
+    struct blocks block; /* of it */
+    long pitch, row,
+        plane; /* of a padded image: a column phase, a row (`stride` phases), a channel */
+    long weights, image, patches; /* packed weights; a padded image; a member's block of columns */
+    long taps, pixels;            /* table entries: offsets of taps and, per member, of pixels */
+};
+
+static inline struct plan plan_of(const struct shape *shape, struct tile tile_size,
+                                  int element_bytes, const struct cache_sizes *caches)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    struct plan plan = {.p = output_size(h, r, stride, pad, dilation),
+                        .q = output_size(w, s, stride, pad, dilation),
+                        .depth = c / groups * r * s};
+    plan.rows = round_up(k / groups, tile_size.rows);
+    /* A block of patches that half of L2 holds while the weights pass. */
+    plan.block = blocks_of(tile_size, plan.rows, plan.p * plan.q, plan.depth, element_bytes,
+                           caches->l3_bytes / 2, caches->l2_bytes / 2);
+    long width = w + 2 * pad;
+    plan.pitch = (width + stride - 1) / stride;
+    plan.row = plan.pitch * (stride < width ? stride : width);
+    plan.plane = plan.row * (h + 2 * pad);
+    /* Multiples of a cache line. A vector that begins at the last pixel may read past the image. */
+    const long line = 64 / element_bytes, table_line = 64 / (long)sizeof(long);
+    plan.weights = round_up(groups * plan.rows * plan.depth, line);
+    plan.image = round_up(c * plan.plane + tile_size.columns, line);
+    plan.patches = round_up(plan.block.columns * plan.block.depth, line);
+    plan.taps = round_up(plan.depth, table_line);
+    plan.pixels = round_up(plan.block.columns, table_line);
+    return plan;
+}
+
+#ifndef ISA
+
+int conv2d_packed_supports(const struct shape *shape, struct error *error)
+{
+    if (shape->value[LETTER_layout] != LAYOUT_NCHW)
+        return error_skip(error, "patches are packed from rows of one channel; choose layout=nchw");
+    return OK;
+}
+
+double conv2d_packed_workspace(const struct shape *shape, enum isa isa, enum dtype dtype,
+                               int threads, const struct cache_sizes *caches)
+{
+    const double element_bytes = dtype_bytes(dtype);
+    struct plan plan = plan_of(shape, tile_of(isa, dtype), dtype_bytes(dtype), caches);
+    return (double)plan.taps * sizeof(long) + (double)plan.weights * element_bytes +
+           threads * ((double)plan.pixels * sizeof(long) +
+                      (double)(plan.image + plan.patches) * element_bytes);
+}
+
+#else
+#include "vec.h"
+
+/* One call as one member sees it. */
+struct job {
+    const struct shape *shape;
+    struct plan plan;
+    const real *input, *weights;
+    real *output;
+    /* In the workspace: shared by all members ... */
+    long *taps; /* offset of each step of the depth in a padded image */
+    real *packed_weights, *images;
+    /* ... and of this member. */
+    long *pixels; /* offset of each pixel of a block */
+    real *patches;
+    struct member member;
+};
+
+static struct job job_of(const struct call *call)
+{
+    struct job job = {.shape = call->shape,
+                      .plan = plan_of(call->shape, tile, REAL_BYTES, &call->caches),
+                      .output = call->operand[0],
+                      .input = call->operand[1],
+                      .weights = call->operand[2],
+                      .taps = call->workspace,
+                      .member = call->member};
+    const struct plan *plan = &job.plan;
+    job.packed_weights = (real *)(job.taps + plan->taps);
+    job.images = job.packed_weights + plan->weights;
+    real *pixels = job.images + call->member.count * plan->image;
+    job.pixels = (long *)pixels + call->member.index * plan->pixels;
+    job.patches = (real *)((long *)pixels + call->member.count * plan->pixels) +
+                  call->member.index * plan->patches;
+    return job;
+}
+
+/* Fewer output channels per group than half a tile are not worth packing: depthwise convolution. */
+static bool is_direct(const struct job *job)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    return k / groups < TILE_ROWS / 2;
+}
+
+/* Whether an image serves as its own padded image. Not for direct rows: their vectors read past the
+ * end. */
+static bool is_plain(const struct job *job)
+{
+    const long *value = job->shape->value;
+    return value[LETTER_stride] == 1 && value[LETTER_pad] == 0 && !is_direct(job);
+}
+
+/* Offsets of the taps: channel, row, then the column's phase and place in it. */
+static void find_taps(const struct job *job)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    struct part part = member_part(job->member, job->plan.depth, 8);
+    for (long tap = part.begin; tap < part.end; tap++) {
+        long x = tap % s * dilation, y = tap / s % r * dilation, channel = tap / (r * s);
+        job->taps[tap] = channel * job->plan.plane + y * job->plan.row +
+                         x % stride * job->plan.pitch + x / stride;
+    }
+}
+
+/* Weights into panels: by group, block of depth and panel. */
+static void pack_weights(const struct job *job)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan *plan = &job->plan;
+    const long rows = k / groups, panels = plan->rows / TILE_ROWS;
+    const long blocks = (plan->depth + plan->block.depth - 1) / plan->block.depth;
+    struct part part = member_part(job->member, groups * blocks * panels, 1);
+    for (long item = part.begin; item < part.end; item++) {
+        long row = item % panels * TILE_ROWS, begin = item / panels % blocks * plan->block.depth;
+        long group = item / (panels * blocks);
+        long depth = smaller(plan->depth - begin, plan->block.depth);
+        pack_rows(job->weights + (group * rows + row) * plan->depth + begin, plan->depth,
+                  smaller(rows - row, TILE_ROWS), depth,
+                  job->packed_weights + group * plan->rows * plan->depth + begin * plan->rows +
+                      row * depth);
+    }
+}
+
+/* One row of a padded image. The columns x, x + stride, x + 2 stride ... that neighbouring output
+ * pixels read lie side by side: phase x % stride, place x / stride. */
+static void pad_row(const struct job *job, const real *from, real *to)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    for (long phase = 0; phase * job->plan.pitch < job->plan.row; phase++, to += job->plan.pitch) {
+        /* Places [first, last) of this phase are inside the image. */
+        long first = phase < pad ? (pad - phase + stride - 1) / stride : 0;
+        long last = phase < w + pad ? (w + pad - phase + stride - 1) / stride : 0;
+        for (long i = 0; i < smaller(first, job->plan.pitch); i++)
+            to[i] = 0;
+        const real *inside = from + first * stride + phase - pad;
+        if (stride == 1)
+            for (long i = first; i < last; i++)
+                to[i] = inside[i - first];
+        else
+            for (long i = first; i < last; i++)
+                to[i] = inside[(i - first) * stride];
+        for (long i = last; i < job->plan.pitch; i++)
+            to[i] = 0;
+    }
+}
+
+/* The rows of an image that `member` pads. */
+static void pad_image(const struct job *job, struct member member, const real *image, real *padded)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long height = h + 2 * pad;
+    struct part part = member_part(member, c * height, 1);
+    for (long item = part.begin; item < part.end; item++) {
+        long channel = item / height, y = item % height - pad;
+        real *to = padded + item * job->plan.row;
+        if (y >= 0 && y < h)
+            pad_row(job, image + (channel * h + y) * w, to);
+        else
+            for (long i = 0; i < job->plan.row; i++)
+                to[i] = 0;
+    }
+}
+
+/* Offsets in a padded channel of `count` output pixels from the `begin`th on. */
+static void find_pixels(const struct job *job, long begin, long count)
+{
+    const long step = job->shape->value[LETTER_stride] * job->plan.row;
+    long row = begin / job->plan.q, column = begin % job->plan.q;
+    for (long i = 0; i < count; i++) {
+        job->pixels[i] = row * step + column;
+        if (++column == job->plan.q) {
+            column = 0;
+            row++;
+        }
+    }
+}
+
+/* One vector of pixels at every tap: a load where the pixels lie side by side, else lane by lane.
+ */
+static void pack_vector(const real *image, const long *taps, long depth, const long *pixels,
+                        long count, long width, real *packed)
+{
+    if (count >= VLEN && pixels[VLEN - 1] - pixels[0] == VLEN - 1)
+        for (long i = 0; i < depth; i++)
+            vec_store(packed + i * width, vec_load(image + taps[i] + pixels[0]));
+    else
+        for (long i = 0; i < depth; i++)
+            for (long lane = 0; lane < VLEN; lane++)
+                packed[i * width + lane] = lane < count ? image[taps[i] + pixels[lane]] : 0;
+}
+
+/* The patches of `columns` pixels, `depth` taps each, as the panels of B. */
+static void pack_patches(const struct job *job, const real *image, const long *taps, long depth,
+                         long columns)
+{
+    for (long j = 0; j < columns; j += TILE_COLUMNS) {
+        long width = panel_width(columns, j);
+        for (long v = 0; v < width; v += VLEN)
+            pack_vector(image, taps, depth, job->pixels + j + v, columns - j - v, width,
+                        job->patches + j * depth + v);
+    }
+}
+
+/* Output pixels [begin, end) of a group by the matrix product. */
+static void multiply_pixels(const struct job *job, const real *image, const real *weights,
+                            real *output, long begin, long end)
+{
+    const struct plan *plan = &job->plan;
+    const long *value = job->shape->value;
+    const long rows = value[LETTER_k] / value[LETTER_groups], pixels = plan->p * plan->q;
+    for (long j = begin; j < end; j += plan->block.columns) {
+        long columns = smaller(end - j, plan->block.columns);
+        find_pixels(job, j, columns);
+        for (long l = 0; l < plan->depth; l += plan->block.depth) {
+            long depth = smaller(plan->depth - l, plan->block.depth);
+            pack_patches(job, image, job->taps + l, depth, columns);
+            multiply_packed(rows, columns, depth, weights + l * plan->rows, job->patches,
+                            output + j, pixels, l > 0);
+        }
+    }
+}
+
+/* The part of an image that `member` has: panels of pixels, group after group. */
+static void multiply_image(const struct job *job, struct member member, const real *image,
+                           real *output)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan *plan = &job->plan;
+    const long pixels = plan->p * plan->q, padded = round_up(pixels, TILE_COLUMNS);
+    struct part part = member_part(member, groups * padded, TILE_COLUMNS);
+    for (long group = part.begin / padded; group * padded < part.end; group++) {
+        long begin = part.begin - group * padded, end = part.end - group * padded;
+        multiply_pixels(job, image + group * (c / groups) * plan->plane,
+                        job->packed_weights + group * plan->rows * plan->depth,
+                        output + group * (k / groups) * pixels, begin > 0 ? begin : 0,
+                        smaller(end, pixels));
+    }
+}
+
+/* One row of one output channel, a vector of pixels at a time. */
+static void convolve_row(const struct job *job, const real *image, const real *weights,
+                         real *output)
+{
+    const struct plan *plan = &job->plan;
+    for (long column = 0; column < plan->q; column += VLEN) {
+        vec sum = vec_all(0);
+        for (long tap = 0; tap < plan->depth; tap++)
+            sum += vec_all(weights[tap]) * vec_load(image + job->taps[tap] + column);
+        if (plan->q - column >= VLEN)
+            vec_store(output + column, sum);
+        else
+            vec_store_first(output + column, sum, plan->q - column);
+    }
+}
+
+/* The rows of an image that `member` has, channel after channel. */
+static void convolve_image(const struct job *job, struct member member, const real *image,
+                           real *output)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan *plan = &job->plan;
+    struct part part = member_part(member, k * plan->p, 1);
+    for (long item = part.begin; item < part.end; item++) {
+        long channel = item / plan->p, row = item % plan->p, group = channel / (k / groups);
+        convolve_row(job, image + group * (c / groups) * plan->plane + row * stride * plan->row,
+                     job->weights + channel * plan->depth, output + item * plan->q);
+    }
+}
+
+body NAME(conv2d_packed_prepare);
+void NAME(conv2d_packed_prepare)(const struct call *call)
+{
+    const struct job job = job_of(call);
+    find_taps(&job);
+    if (!is_direct(&job))
+        pack_weights(&job);
+}
+
+body NAME(conv2d_packed);
+void NAME(conv2d_packed)(const struct call *call)
+{
+    const struct job job = job_of(call);
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const bool direct = is_direct(&job), plain = is_plain(&job);
+    /* Enough images: each member has its own. Else all share each image. */
+    const struct member alone = {0, 1};
+    const bool by_images = n >= call->member.count;
+    const struct member inside = by_images ? alone : call->member;
+    const struct part part = member_part(by_images ? call->member : alone, n, 1);
+    real *padded = job.images + (by_images ? call->member.index : 0) * job.plan.image;
+
+    for (long i = part.begin; i < part.end; i++) {
+        const real *image = job.input + i * c * h * w;
+        real *output = job.output + i * k * job.plan.p * job.plan.q;
+        if (!plain) {
+            if (!by_images)
+                team_barrier();
+            pad_image(&job, inside, image, padded);
+            if (!by_images)
+                team_barrier();
+            image = padded;
+        }
+        if (direct)
+            convolve_image(&job, inside, image, output);
+        else
+            multiply_image(&job, inside, image, output);
+    }
+}
+
+#endif
