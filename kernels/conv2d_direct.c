@@ -6,12 +6,12 @@
 // output channels. The weights are in panels, in the order in which the tile reads them.
 #include "conv2d.h"
 
-/* The pixels of a tile are two runs of neighbours in rows: 7 pixels each where 14 x 2 accumulators,
- * two vectors of weights and an input element fill 32 registers, 3 where 6 x 2 fill 16. Two
- * runs rather than one of twice the length, as images are as narrow as 7 pixels and the run of a
- * narrow one goes with that of the next row. */
-#define RUN_PIXELS_OF(registers) ((registers) >= 32 ? 7 : 3)
-enum { TILE_RUNS = 2, TILE_VECTORS = 2 };
+/* The pixels of a tile are two runs of neighbours in rows, as images are as narrow as 7 pixels and
+ * the run of a narrow one goes with that of the next row. 6 pixels x 4 vectors of sums, the vectors
+ * of weights and an input element take 29 of 32 registers, 6 x 2 take 15 of 16; few loads per FMA
+ * matter more than more sums: 14 x 2 was 7 % slower. */
+enum { RUN_PIXELS = 3, TILE_RUNS = 2 };
+#define TILE_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 2)
 
 struct direct {
     struct conv conv;
@@ -67,13 +67,13 @@ static inline void plan_source(struct direct *plan, long line)
     }
 }
 
-static inline struct direct plan_of(const struct shape *shape, long lanes, long run_pixels,
-                                    int element_bytes, const struct cache_sizes *caches)
+static inline struct direct plan_of(const struct shape *shape, long panel, int element_bytes,
+                                    const struct cache_sizes *caches)
 {
     const long line = 64 / element_bytes;
-    struct direct plan = {.conv = conv_of(shape), .panel = TILE_VECTORS * lanes};
+    struct direct plan = {.conv = conv_of(shape), .panel = panel};
     const struct conv *conv = &plan.conv;
-    const long runs = ceil_divide(conv->q, run_pixels);
+    const long runs = ceil_divide(conv->q, RUN_PIXELS);
     plan.run = ceil_divide(conv->q, runs);
     plan.shorter = plan.run * runs - conv->q;
     plan.longer = runs - plan.shorter;
@@ -118,8 +118,8 @@ double conv2d_direct_workspace(const struct shape *shape, enum isa isa, enum dty
 #undef X
     };
     const int bytes = dtype_bytes(dtype);
-    struct direct plan = plan_of(shape, isa_vector_bytes(isa, dtype) / bytes,
-                                 RUN_PIXELS_OF(registers[isa]), bytes, caches);
+    const long panel = TILE_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
+    struct direct plan = plan_of(shape, panel, bytes, caches);
     return (double)plan.taps * sizeof(long) +
            ((double)plan.weights + (double)threads * (double)plan.copy) * bytes;
 }
@@ -130,7 +130,7 @@ double conv2d_direct_workspace(const struct shape *shape, enum isa isa, enum dty
 
 #include "vec.h"
 
-enum { RUN_PIXELS = RUN_PIXELS_OF(VEC_REGISTERS) };
+enum { TILE_VECTORS = TILE_VECTORS_OF(VEC_REGISTERS), PANEL = TILE_VECTORS * VLEN };
 
 /* One call as one member sees it. */
 struct job {
@@ -144,7 +144,7 @@ struct job {
 
 static struct job job_of(const struct call *call)
 {
-    struct job job = {.plan = plan_of(call->shape, VLEN, RUN_PIXELS, REAL_BYTES, &call->caches),
+    struct job job = {.plan = plan_of(call->shape, PANEL, REAL_BYTES, &call->caches),
                       .output = call->operand[0],
                       .input = call->operand[1],
                       .taps = call->workspace};
@@ -153,7 +153,7 @@ static struct job job_of(const struct call *call)
     return job;
 }
 
-/* Output channels of a panel of a group, and how wide it is: the last may need one vector only. */
+/* Output channels of a panel of a group, and how wide it is: the last may need fewer vectors. */
 static long panel_channels(const struct direct *plan, long panel)
 {
     long rest = plan->conv.k_group - panel * plan->panel;
@@ -162,7 +162,7 @@ static long panel_channels(const struct direct *plan, long panel)
 
 static long panel_vectors(const struct direct *plan, long panel)
 {
-    return panel_channels(plan, panel) > VLEN ? TILE_VECTORS : 1;
+    return ceil_divide(panel_channels(plan, panel), VLEN);
 }
 
 /* Where the panel's weights of the block that begins at a channel are. */
@@ -219,7 +219,7 @@ struct sums {
     long taps, tap_step;             /* of the taps, those that begin */
     long pieces, piece_step, length; /* `pieces` stretches of `length` input elements */
     long in_pitch, out_pitch;        /* between the pixels of a run */
-    long out_step;                   /* between the vectors of a pixel */
+    long out_at[TILE_VECTORS];       /* where the vectors of a pixel are */
     bool accumulate;
     long ahead_bytes; /* fetched of the next block per four steps */
 };
@@ -231,23 +231,10 @@ struct place {
     const char *ahead;
 };
 
-/* A run's i-th pixel. Multiples of the pitch that are scale factors of an address need no register
- * of their own. */
-struct pitches {
-    long one, three, five;
-};
-
-ALWAYS_INLINE real input_at(const real *in, const int i, struct pitches pitch)
-{
-    const long offset[] = {0,          pitch.one,      2 * pitch.one, pitch.three, 4 * pitch.one,
-                           pitch.five, 2 * pitch.three};
-    return *(const real *)((const char *)in + offset[i]);
-}
-
 /* One input channel of one tap. */
 ALWAYS_INLINE void sum_step(const int pixels, const int runs, const int vectors,
-                            const real *const in[TILE_RUNS], struct pitches pitch,
-                            const real *weights, vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
+                            const real *const in[TILE_RUNS], long pitch, const real *weights,
+                            vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
 {
     vec weight[TILE_VECTORS];
     UNROLL(TILE_VECTORS)
@@ -259,7 +246,7 @@ ALWAYS_INLINE void sum_step(const int pixels, const int runs, const int vectors,
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS)
     for (int i = 0; i < pixels; i++) {
-        vec x = vec_all(input_at(in[run], i, pitch));
+        vec x = vec_all(in[run][i * pitch]);
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < vectors; j++)
             sum[run][i][j] += x * weight[j];
@@ -278,8 +265,6 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
         sum[run][i][j] = vec_all(0);
-    const long pitch = sums->in_pitch * REAL_BYTES;
-    const struct pitches pitches = {pitch, 3 * pitch, 5 * pitch};
     const real *weights = sums->weights;
     const char *ahead = place->ahead;
     enum { STEPS = 4 };
@@ -293,12 +278,12 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
                 ahead += sums->ahead_bytes;
                 UNROLL(STEPS)
                 for (int step = 0; step < STEPS; step++) {
-                    sum_step(pixels, runs, vectors, in, pitches, weights, sum);
+                    sum_step(pixels, runs, vectors, in, sums->in_pitch, weights, sum);
                     in[0]++, in[1]++, weights += vectors * VLEN;
                 }
             }
             for (; rest > 0; rest--) {
-                sum_step(pixels, runs, vectors, in, pitches, weights, sum);
+                sum_step(pixels, runs, vectors, in, sums->in_pitch, weights, sum);
                 in[0]++, in[1]++, weights += vectors * VLEN;
             }
         }
@@ -308,7 +293,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
-        real *out = place->out[run] + i * sums->out_pitch + j * sums->out_step;
+        real *out = place->out[run] + i * sums->out_pitch + sums->out_at[j];
         if (sums->accumulate)
             sum[run][i][j] += vec_load(out);
         vec_store(out, sum[run][i][j]);
@@ -322,17 +307,19 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     {                                                                                              \
         sum_tile(pixels, runs, vectors, sums, place);                                              \
     }
-#define TILES(pixels) TILE(pixels, 1, 1) TILE(pixels, 1, 2) TILE(pixels, 2, 1) TILE(pixels, 2, 2)
-#define TILES_ROW(pixels)                                                                          \
-    {{tile_##pixels##_1_1, tile_##pixels##_1_2}, {tile_##pixels##_2_1, tile_##pixels##_2_2}},
-#if VEC_REGISTERS >= 32
-#define EACH_RUN(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#if TILE_VECTORS_OF(VEC_REGISTERS) == 4
+#define EACH_WIDTH(X, pixels, runs)                                                                \
+    X(pixels, runs, 1) X(pixels, runs, 2) X(pixels, runs, 3) X(pixels, runs, 4)
 #else
-#define EACH_RUN(X) X(1) X(2) X(3)
+#define EACH_WIDTH(X, pixels, runs) X(pixels, runs, 1) X(pixels, runs, 2)
 #endif
-EACH_RUN(TILES)
-typedef void tile_function(const struct sums *sums, const struct place *place);
-static tile_function *const tiles[RUN_PIXELS][TILE_RUNS][TILE_VECTORS] = {EACH_RUN(TILES_ROW)};
+#define TILE_NAME(pixels, runs, vectors) tile_##pixels##_##runs##_##vectors,
+#define TILES(pixels) EACH_WIDTH(TILE, pixels, 1) EACH_WIDTH(TILE, pixels, 2)
+#define TILE_NAMES(pixels) {{EACH_WIDTH(TILE_NAME, pixels, 1)}, {EACH_WIDTH(TILE_NAME, pixels, 2)}},
+TILES(1)
+TILES(2) TILES(3) typedef void tile_function(const struct sums *sums, const struct place *place);
+static tile_function *const tiles[RUN_PIXELS][TILE_RUNS][TILE_VECTORS] = {
+    TILE_NAMES(1) TILE_NAMES(2) TILE_NAMES(3)};
 
 /* Output rows [row, row + rows) of images [image, image + images), one group of channels, and
  * their input. */
@@ -408,7 +395,7 @@ static void scatter(const struct job *job, const real *edge, real *image, long f
         for (long channel = 0; channel < channels; channel++) {
             real *to = image + layout_index((enum layout)conv->layout, conv->k, conv->p * conv->q,
                                             first_channel + channel, first_pixel + pixel);
-            real sum = edge[pixel * TILE_VECTORS * VLEN + channel];
+            real sum = edge[pixel * PANEL + channel];
             *to = accumulate ? *to + sum : sum;
         }
 }
@@ -422,16 +409,17 @@ static void sum_runs(const struct job *job, const struct band *band, struct sums
     const long channels = panel_channels(plan, panel), vectors = panel_vectors(plan, panel);
     const long channel = band->group * conv->k_group + panel * plan->panel;
     const enum layout layout = (enum layout)conv->layout;
-    const long all_pixels = conv->p * conv->q,
-               at = layout_index(layout, conv->k, all_pixels, channel, 0);
+    const long all_pixels = conv->p * conv->q;
     const bool whole = channels == vectors * VLEN && (layout == LAYOUT_NHWC || channel % VLEN == 0);
     const bool accumulate = sums.accumulate;
-    real edge[TILE_RUNS][RUN_PIXELS * TILE_VECTORS * VLEN];
+    real edge[TILE_RUNS][RUN_PIXELS * PANEL];
     sums.out_pitch = layout == LAYOUT_NHWC ? conv->k : LAYOUT_BLOCK;
-    sums.out_step = layout_index(layout, conv->k, all_pixels, channel + VLEN, 0) - at;
+    for (long j = 0; j < vectors; j++)
+        sums.out_at[j] = layout_index(layout, conv->k, all_pixels, channel + j * VLEN, 0);
     if (!whole) {
-        sums.out_pitch = TILE_VECTORS * VLEN;
-        sums.out_step = VLEN;
+        sums.out_pitch = PANEL;
+        for (long j = 0; j < vectors; j++)
+            sums.out_at[j] = j * VLEN;
         sums.accumulate = false;
     }
     const long runs = band->images * band->rows * runs_per_row;
@@ -448,7 +436,7 @@ static void sum_runs(const struct job *job, const struct band *band, struct sums
                           (row % band->rows * plan->row + column * plan->pixel) * conv->stride;
             image[i] = job->output + (band->image + row / band->rows) * conv->k_stored * all_pixels;
             pixel[i] = (band->row + row % band->rows) * conv->q + column;
-            place.out[i] = whole ? image[i] + at + pixel[i] * sums.out_pitch : edge[i];
+            place.out[i] = whole ? image[i] + pixel[i] * sums.out_pitch : edge[i];
         }
         tiles[pixels - 1][together - 1][vectors - 1](&sums, &place);
         place.ahead += sums.ahead_bytes * (plan->depth * conv->r * conv->s / 4);
