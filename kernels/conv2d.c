@@ -1,11 +1,11 @@
 // conv2d.c - two-dimensional convolution (cross-correlation, as networks have it).
 #include "conv2d.h"
 
-/* Which implementation the default variant is. */
-static inline bool is_packed(const struct shape *shape)
-{
-    return shape->value[LETTER_layout] == LAYOUT_NCHW;
-}
+/* Which of three implementations the default variant is. */
+#define CHOOSE(shape, packed, depthwise, direct)                                                   \
+    ((shape)->value[LETTER_layout] == LAYOUT_NCHW ? (packed)                                       \
+     : conv2d_is_depthwise(shape)                 ? (depthwise)                                    \
+                                                  : (direct))
 
 #ifndef ISA
 #include <math.h>
@@ -148,17 +148,18 @@ REFERENCE_BODIES(plain)
 static double workspace(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
                         const struct cache_sizes *caches)
 {
-    return (is_packed(shape) ? conv2d_packed_workspace : conv2d_direct_workspace)(shape, isa, dtype,
-                                                                                  threads, caches);
+    return CHOOSE(shape, conv2d_packed_workspace, conv2d_depthwise_workspace,
+                  conv2d_direct_workspace)(shape, isa, dtype, threads, caches);
 }
 
 #define CONV2D_BODIES_DECLARE(name) BODIES_DECLARE(name) BODIES_DECLARE(name##_prepare)
 CONV2D_BODIES_DECLARE(conv2d_auto)
 CONV2D_BODIES_DECLARE(conv2d_packed)
 CONV2D_BODIES_DECLARE(conv2d_direct)
+CONV2D_BODIES_DECLARE(conv2d_depthwise)
 static const struct variant variants[] = {
     {.name = "auto",
-     .summary = "packed for nchw, else direct",
+     .summary = "packed for nchw, else depthwise where it can, else direct",
      .bodies = BODIES(conv2d_auto),
      .prepare = BODIES(conv2d_auto_prepare),
      .workspace = workspace},
@@ -176,6 +177,13 @@ static const struct variant variants[] = {
      .prepare = BODIES(conv2d_direct_prepare),
      .workspace = conv2d_direct_workspace,
      .supports = conv2d_direct_supports},
+    {.name = "depthwise",
+     .summary = "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "
+                "weights, beforehand",
+     .bodies = BODIES(conv2d_depthwise),
+     .prepare = BODIES(conv2d_depthwise_prepare),
+     .workspace = conv2d_depthwise_workspace,
+     .supports = conv2d_depthwise_supports},
     REFERENCE_VARIANT(plain),
     {0},
 };
@@ -206,16 +214,19 @@ const struct kernel conv2d_kernel = {
 #include "vec.h"
 
 body NAME(conv2d_packed), NAME(conv2d_packed_prepare), NAME(conv2d_direct),
-    NAME(conv2d_direct_prepare), NAME(conv2d_auto), NAME(conv2d_auto_prepare);
+    NAME(conv2d_direct_prepare), NAME(conv2d_depthwise), NAME(conv2d_depthwise_prepare),
+    NAME(conv2d_auto), NAME(conv2d_auto_prepare);
 
 void NAME(conv2d_auto_prepare)(const struct call *call)
 {
-    (is_packed(call->shape) ? NAME(conv2d_packed_prepare) : NAME(conv2d_direct_prepare))(call);
+    CHOOSE(call->shape, NAME(conv2d_packed_prepare), NAME(conv2d_depthwise_prepare),
+           NAME(conv2d_direct_prepare))
+    (call);
 }
 
 void NAME(conv2d_auto)(const struct call *call)
 {
-    (is_packed(call->shape) ? NAME(conv2d_packed) : NAME(conv2d_direct))(call);
+    CHOOSE(call->shape, NAME(conv2d_packed), NAME(conv2d_depthwise), NAME(conv2d_direct))(call);
 }
 
 #endif

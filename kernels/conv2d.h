@@ -53,6 +53,13 @@ static inline struct conv conv_of(const struct shape *shape)
     return conv;
 }
 
+/* One input and one output channel per group. */
+static inline bool conv2d_is_depthwise(const struct shape *shape)
+{
+    const struct conv conv = conv_of(shape);
+    return conv.c_group == 1 && conv.k_group == 1;
+}
+
 #ifndef ISA
 
 /* Of the implementation, for the table of variants. */
@@ -62,6 +69,7 @@ static inline struct conv conv_of(const struct shape *shape)
     int name##_supports(const struct shape *shape, struct error *error);
 CONV2D_DECLARE(conv2d_packed)
 CONV2D_DECLARE(conv2d_direct)
+CONV2D_DECLARE(conv2d_depthwise)
 
 #endif
 #endif
