@@ -2,8 +2,10 @@
 // groups.
 #include "host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <hwloc.h>
+#include <hwloc/linux.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,4 +348,24 @@ int host_pin(const struct host *host, int unit, struct error *error)
     hwloc_set_membind(host->topology, object->nodeset, HWLOC_MEMBIND_BIND,
                       HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET);
     return OK;
+}
+
+void host_spread(const struct host *host, const int *units, int count)
+{
+    hwloc_bitmap_t wanted = hwloc_bitmap_alloc(), current = hwloc_bitmap_alloc();
+    DIR *tasks = opendir("/proc/self/task");
+    for (int i = 0; wanted && i < count && i < host->threads; i++)
+        hwloc_bitmap_set(wanted, (unsigned)host->unit[units ? units[i] : i].os_index);
+    if (wanted && current)
+        hwloc_set_cpubind(host->topology, wanted, HWLOC_CPUBIND_THREAD);
+    for (struct dirent *entry; wanted && current && tasks && (entry = readdir(tasks));) {
+        pid_t task = (pid_t)strtol(entry->d_name, NULL, 10); /* 0 of "." and ".." */
+        if (task > 0 && hwloc_linux_get_tid_cpubind(host->topology, task, current) == 0 &&
+            hwloc_bitmap_weight(current) > 1 && !hwloc_bitmap_isequal(current, wanted))
+            hwloc_linux_set_tid_cpubind(host->topology, task, wanted);
+    }
+    if (tasks)
+        closedir(tasks);
+    hwloc_bitmap_free(wanted);
+    hwloc_bitmap_free(current);
 }

@@ -81,4 +81,9 @@ bool host_has_feature(const struct host *host, const char *feature);
 /* Pins the calling thread to a unit of the host and to the memory of its node. */
 int host_pin(const struct host *host, int unit, struct error *error);
 
+/* Lets the calling thread, and every other thread of this process that is not pinned to a single
+ * unit, run on these units alone (units NULL: the first `count` of the host). What cannot be moved
+ * stays. */
+void host_spread(const struct host *host, const int *units, int count);
+
 #endif

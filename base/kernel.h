@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "isa.h"
+#include "library.h"
 #include "shape.h"
 #include "team.h"
 
@@ -52,6 +53,28 @@ typedef void body(const struct call *call);
 typedef void reference_function(const struct call *call, enum dtype dtype, long begin, long end,
                                 double *out);
 
+/* What a library is asked to do; all of it is borrowed until the plan is closed. */
+struct problem {
+    const struct kernel *kernel;
+    const struct shape *shape;
+    enum dtype dtype;
+    int threads; /* that the library may use */
+    void *const *operand;
+};
+
+/* An implementation that is a library's. Its functions are called by one thread outside of any
+ * parallel region; the library brings its own threads. */
+struct routine {
+    const struct library *library;
+    /* Everything that a user of the library would do once for many calls; `plan` gets what run()
+     * needs. SKIPPED with a reason where the library cannot. Nothing is held unless it returns OK.
+     */
+    int (*prepare)(const struct problem *problem, const struct opened_library *opened, void **plan,
+                   struct error *error);
+    void (*run)(void *plan); /* one call */
+    void (*close)(void *plan);
+};
+
 /* An implementation. bodies[isa][dtype]; NULL where there is none. */
 struct variant {
     const char *name;
@@ -61,6 +84,7 @@ struct variant {
      * is loaded. May keep constant operands, such as weights, in the workspace in the order in
      * which the body reads them. NULL: nothing to prepare. */
     body *prepare[ISA_COUNT][DTYPE_COUNT];
+    const struct routine *routine; /* instead of bodies */
     /* Bytes of workspace; NULL: none. */
     double (*workspace)(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
                         const struct cache_sizes *caches);
@@ -223,6 +247,9 @@ const struct kernel *kernel_find(const char *name);
 
 /* The kernel's variant of that name, NULL when there is none. */
 const struct variant *variant_find(const struct kernel *kernel, const char *name);
+
+/* Value of the letter of that name, which the kernel must have. */
+long kernel_letter(const struct kernel *kernel, const struct shape *shape, const char *name);
 
 /* Relative rounding unit of a format: 2^-24, 2^-53. */
 double dtype_rounding(enum dtype dtype);

@@ -65,12 +65,26 @@ int team_pin(const struct host *host, int count, struct error *error)
 
 void team_run(team_function *function, void *context, int count)
 {
+    if (count == 1) {
+        struct error ignored; /* as below */
+        take_seat(0, &ignored);
+        function(context, (struct member){0, 1});
+        return;
+    }
 #pragma omp parallel num_threads(count)
     {
         struct error ignored; /* the same seat was taken without fault in team_pin_units() */
         take_seat(omp_get_thread_num(), &ignored);
         function(context, (struct member){omp_get_thread_num(), count});
     }
+}
+
+void team_spread(int count)
+{
+    if (!pinning.host || count < 2)
+        return;
+    pinned_generation = 0; /* the next team_run() takes the seat again */
+    host_spread(pinning.host, pinning.units, count);
 }
 
 void team_barrier(void)

@@ -80,7 +80,7 @@ static enum isa isa_of(const struct options *options, const struct variant *vari
     if (options->request.isa >= 0)
         return (enum isa)options->request.isa;
     enum isa isa = isa_best();
-    while (isa > 0 && !(isa_supported(isa) && variant->bodies[isa][dtype]))
+    while (isa > 0 && !variant->routine && !(isa_supported(isa) && variant->bodies[isa][dtype]))
         isa--;
     return isa;
 }
@@ -91,6 +91,9 @@ static int run_text(struct bench *bench, struct run *run, const char *text, bool
 {
     struct level_bytes levels = bench_levels(bench, run->threads);
     int result = run_shape(&run->shape, run->kernel, text, run->dtype, &levels, error);
+    if (result == OK && run->variant->routine && bench->options->request.isa >= 0)
+        result = error_skip(error, "%s chooses its instruction set by itself; leave out --isa",
+                            run->variant->routine->library->name);
     if (result == SKIPPED)
         return bench_skip(bench, run, text, error->text, error);
     return result == OK ? bench_row(bench, run, asked, error) : FAILED;
@@ -221,14 +224,35 @@ static int print_rows(const struct bench *bench, struct error *error)
     return stdout_commit(error);
 }
 
+/* The library that was asked for by --variant, NULL where it was none. */
+static const struct library *library_asked(const struct selection *selection)
+{
+    const struct variant *variant =
+        selection->variant ? variant_find(selection->kernels[0], selection->variant) : NULL;
+    return variant && variant->routine ? variant->routine->library : NULL;
+}
+
+/* Its version is part of what the rows mean. SKIPPED where it is not here; the rows then say so,
+ * too. */
+static int note_library(struct bench *bench, const struct library *library, struct error *error)
+{
+    struct opened_library opened;
+    team_spread(bench->host.threads);
+    int result = library_open(library, &opened, error);
+    return result == OK ? table_note(&bench->rows, "library", opened.version, error) : result;
+}
+
 static int run_bench(const struct options *options, const struct selection *selection, int argc,
                      char **argv)
 {
-    struct error error, unprinted;
+    struct error error, unprinted, lacking;
     struct bench bench;
-    int result = bench_open(&bench, options, &error);
+    const struct library *library = library_asked(selection);
+    int result = bench_open(&bench, options, &error), found = OK;
     if (result == OK)
         result = provenance_gather(&bench.rows, &bench.host, argc, argv, &error);
+    if (result == OK && library)
+        found = note_library(&bench, library, &lacking);
     if (result == OK)
         result = run_all(&bench, selection, &error);
     if (bench.rows.count > 0 && print_rows(&bench, &unprinted) != OK && result == OK) {
@@ -241,6 +265,10 @@ static int run_bench(const struct options *options, const struct selection *sele
         return complain(&error);
     if (interrupted())
         return report_interrupt(options);
+    if (found != OK) {
+        complain(&lacking);
+        return FAULT_ENVIRONMENT;
+    }
     return wrong ? FAULT_WRONG : FAULT_NONE;
 }
 

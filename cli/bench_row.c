@@ -200,7 +200,8 @@ static struct measurement *append_row(struct bench *bench, const struct run *run
     text_copy(row->device, sizeof row->device, "cpu");
     text_copy(row->kernel, sizeof row->kernel, run->kernel->name);
     text_copy(row->variant, sizeof row->variant, run->variant->name);
-    text_copy(row->isa, sizeof row->isa, isa_name(run->isa));
+    if (!run->variant->routine) /* a library chooses for itself */
+        text_copy(row->isa, sizeof row->isa, isa_name(run->isa));
     text_copy(row->dtype, sizeof row->dtype, dtype_name(run->dtype));
     text_copy(row->shape, sizeof row->shape, shape);
     text_copy(row->status, sizeof row->status, "ok");

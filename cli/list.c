@@ -68,14 +68,28 @@ static void format_isas(const struct variant *variant, char *text, size_t capaci
     }
 }
 
+/* Of a library's routine also which version is here, or why there is none. */
+static void format_summary(const struct variant *variant, char *text, size_t capacity)
+{
+    struct opened_library opened;
+    struct error reason;
+    if (!variant->routine)
+        text_copy(text, capacity, variant->summary);
+    else if (library_open(variant->routine->library, &opened, &reason) == OK)
+        text_format(text, capacity, "%s: %s", variant->summary, opened.version);
+    else
+        text_format(text, capacity, "%s: not here, %s", variant->summary, reason.text);
+}
+
 static int list_variants(struct table *table, struct error *error)
 {
     int result = OK;
     for (const struct kernel *const *k = kernels; *k; k++)
         for (const struct variant *v = (*k)->variants; v->name && result == OK; v++) {
-            char isas[CELL_CAPACITY];
+            char isas[CELL_CAPACITY], summary[CELL_CAPACITY];
             format_isas(v, isas, sizeof isas);
-            result = add(table, ROW((*k)->name, v->name, isas, v->summary), error);
+            format_summary(v, summary, sizeof summary);
+            result = add(table, ROW((*k)->name, v->name, isas, summary), error);
         }
     return result;
 }

@@ -2,8 +2,8 @@
 #ifndef ROOFLINE_CONV2D_H
 #define ROOFLINE_CONV2D_H
 
+#include "image_layout.h"
 #include "kernel.h"
-#include "layout.h"
 
 #define LETTERS(X)                                                                                 \
     X(n, 1, 1, "images")                                                                           \

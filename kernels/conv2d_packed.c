@@ -137,8 +137,8 @@ static void pack_weights(const struct job *job)
         long row = item % panels * TILE_ROWS, begin = item / panels % blocks * plan->block.depth;
         long group = item / (panels * blocks);
         long depth = smaller(plan->depth - begin, plan->block.depth);
-        pack_rows(job->weights + (group * rows + row) * plan->depth + begin, plan->depth,
-                  smaller(rows - row, TILE_ROWS), depth,
+        const real *from = job->weights + (group * rows + row) * plan->depth + begin;
+        pack_rows((struct operand_at){from, plan->depth, 1}, smaller(rows - row, TILE_ROWS), depth,
                   job->packed_weights + group * plan->rows * plan->depth + begin * plan->rows +
                       row * depth);
     }

@@ -48,8 +48,10 @@ static struct counts count_all(struct run *run, const struct pmu *pmu, const str
     struct counts sum = {NAN, NAN, NAN};
     struct counted_work counted = {run_work(run, false), pmu, recipe,
                                    calloc((size_t)run->threads, sizeof *counted.counts)};
-    if (!counted.counts)
+    if (!counted.counts || counted.work.threads != run->threads) {
+        free(counted.counts); /* a library's threads are its own */
         return sum;
+    }
     team_run(count_member, &counted, run->threads);
     sum = (struct counts){0, 0, 0};
     for (int i = 0; i < run->threads; i++) {

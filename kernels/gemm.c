@@ -70,6 +70,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
 }
 
 #ifndef ISA
+#include "cblas.h"
+
 static const char *const transposed_words[] = {"n", "t", NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
@@ -131,6 +133,9 @@ static const struct variant variants[] = {
      .bodies = BODIES(gemm_blocked),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "openblas", .summary = "cblas_sgemm, cblas_dgemm", .routine = &openblas_gemm},
+    {.name = "blis", .summary = "cblas_sgemm, cblas_dgemm", .routine = &blis_gemm},
+    {.name = "mkl", .summary = "cblas_sgemm, cblas_dgemm", .routine = &mkl_gemm},
     {0},
 };
 

@@ -21,4 +21,33 @@ static inline long layout_channels(enum layout layout, long channels)
                                   : channels;
 }
 
+/* Where a pixel's channel is within its image of so many channels and pixels. */
+static inline long layout_index(enum layout layout, long channels, long pixels, long channel,
+                                long pixel)
+{
+    return layout == LAYOUT_NCHW ? channel * pixels + pixel
+           : layout == LAYOUT_NHWC
+               ? pixel * channels + channel
+               : (channel / LAYOUT_BLOCK * pixels + pixel) * LAYOUT_BLOCK + channel % LAYOUT_BLOCK;
+}
+
+#ifndef ISA
+/* The inverse: of an element of an image, the channel, which may be a filling one, and the pixel.
+ */
+struct place {
+    long channel, pixel;
+};
+
+static inline struct place layout_place(enum layout layout, long channels, long pixels,
+                                        long element)
+{
+    if (layout == LAYOUT_NCHW)
+        return (struct place){element / pixels, element % pixels};
+    if (layout == LAYOUT_NHWC)
+        return (struct place){element % channels, element / channels};
+    return (struct place){element / (pixels * LAYOUT_BLOCK) * LAYOUT_BLOCK + element % LAYOUT_BLOCK,
+                          element / LAYOUT_BLOCK % pixels};
+}
+#endif
+
 #endif

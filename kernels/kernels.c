@@ -30,6 +30,14 @@ const struct variant *variant_find(const struct kernel *kernel, const char *name
     return variant->name ? variant : NULL;
 }
 
+long kernel_letter(const struct kernel *kernel, const struct shape *shape, const char *name)
+{
+    int letter = 0;
+    while (strcmp(kernel->letters[letter].name, name) != 0)
+        letter++;
+    return shape->value[letter];
+}
+
 double dtype_rounding(enum dtype dtype)
 {
     return dtype == DTYPE_f32 ? 0x1p-24 : 0x1p-53;

@@ -150,7 +150,7 @@ static int prepare_run(struct run *run, struct error *error)
 {
     const struct kernel *kernel = run->kernel;
     run->body = run->variant->bodies[run->isa][run->dtype];
-    if (!run->body)
+    if (!run->body && !run->variant->routine)
         return error_skip(error, "variant '%s' of '%s' has no body for ISA '%s' and dtype '%s'",
                           run->variant->name, kernel->name, isa_name(run->isa),
                           dtype_name(run->dtype));
@@ -171,9 +171,24 @@ static int prepare_run(struct run *run, struct error *error)
     return OK;
 }
 
+/* Loads the routine's library and lets it plan. */
+static int prepare_routine(struct run *run, struct error *error)
+{
+    const struct routine *routine = run->variant->routine;
+    const struct problem problem = {run->kernel, &run->shape, run->dtype, run->threads,
+                                    run->call.operand};
+    team_spread(run->host->threads);
+    int result = library_open(routine->library, &run->library, error);
+    if (result != OK)
+        return result;
+    team_spread(run->threads);
+    return routine->prepare(&problem, &run->library, &run->plan, error);
+}
+
 int run_open(struct run *run, struct error *error)
 {
     run->memory = (struct memory){0};
+    run->plan = NULL;
     int result = prepare_run(run, error);
     if (result != OK)
         return result;
@@ -197,11 +212,17 @@ int run_open(struct run *run, struct error *error)
     run->flops = run->kernel->flops(&run->shape);
     run->bytes = run->kernel->bytes(&run->shape, dtype_bytes(run->dtype));
     run->repeats = 1;
-    return OK;
+    if (run->variant->routine)
+        result = prepare_routine(run, error);
+    if (result != OK)
+        memory_release(&run->memory);
+    return result;
 }
 
 void run_close(struct run *run)
 {
+    if (run->plan)
+        run->variant->routine->close(run->plan);
     memory_release(&run->memory);
 }
 
@@ -212,6 +233,14 @@ static void call_body(void *context, struct member member)
     call.member = member;
     for (long i = 0; i < run->repeats; i++)
         run->body(&call);
+}
+
+static void call_routine(void *context, struct member member)
+{
+    (void)member;
+    const struct run *run = context;
+    for (long i = 0; i < run->repeats; i++)
+        run->variant->routine->run(run->plan);
 }
 
 struct verdict {
@@ -237,7 +266,10 @@ int run_verify(struct run *run, double *error_rel, struct error *error)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory to verify '%s'",
                          run->kernel->name);
     run->repeats = 1;
-    team_run(call_body, run, run->threads);
+    struct work work = run_work(run, false);
+    if (work.prepare)
+        team_run(work.prepare, run, work.threads);
+    team_run(work.run, run, work.threads);
     team_run(compare_part, &verdict, run->threads);
     struct deviation largest = {0, 0};
     for (int i = 0; i < run->threads; i++)
@@ -266,7 +298,35 @@ static void warm_caches(void *context, struct member member)
     }
 }
 
+static void do_nothing(void *context, struct member member)
+{
+    (void)context, (void)member;
+}
+
+/* The team meets once before the routine is called. A library that shares our OpenMP runtime then
+ * finds as many threads as it will ask for, each on its seat; and whatever threads it has beside
+ * them it may only use on the same units. */
+static void seat_library(struct run *run, team_function *first)
+{
+    team_run(first, run, run->threads);
+    team_spread(run->threads);
+}
+
+static void prepare_warm(void *context, struct member member)
+{
+    (void)member;
+    seat_library(context, warm_caches);
+}
+
+static void prepare_cold(void *context, struct member member)
+{
+    (void)member;
+    seat_library(context, do_nothing);
+}
+
 struct work run_work(struct run *run, bool warm)
 {
+    if (run->variant->routine)
+        return (struct work){warm ? prepare_warm : prepare_cold, call_routine, run, 1};
     return (struct work){warm ? warm_caches : NULL, call_body, run, run->threads};
 }

@@ -34,8 +34,10 @@ struct run {
     double flops, bytes, operand_bytes;
     struct operand operand[KERNEL_OPERANDS_MAX];
     int operand_count;
-    body *body;
+    body *body;       /* NULL: a library's routine */
     struct call call; /* but for the member */
+    struct opened_library library;
+    void *plan; /* of the routine; owned */
     struct memory memory;
     long repeats; /* calls per sample */
 };
@@ -52,7 +54,8 @@ void run_close(struct run *run);
 int run_verify(struct run *run, double *error_rel, struct error *error);
 
 /* `repeats` calls. With `warm` each sample is preceded by one reading of all operands into the
- * caches. */
+ * caches. Of a library's routine the work is that of one thread, which lets the library use
+ * run->threads. */
 struct work run_work(struct run *run, bool warm);
 
 #endif

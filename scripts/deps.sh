@@ -35,11 +35,13 @@ package_installed() {
     esac
 }
 
-# there command|header|package NAME PACKAGE: whether it is on this machine, whoever put it there
+# there command|header|library|package NAME PACKAGE: whether it is on this machine, whoever put it
+# there
 there() {
     case "$1" in
     command) command -v "$2" >/dev/null ;;
     header) [ -e "/usr/include/$2" ] || [ -e "/usr/local/include/$2" ] ;;
+    library) PATH=$PATH:/sbin ldconfig -p 2>/dev/null | grep -qF "$2" ;;
     package) package_installed "$manager" "$3" ;;
     esac
 }
