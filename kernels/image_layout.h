@@ -5,8 +5,7 @@
 #include <stddef.h>
 
 /* Of n images, c channels, h rows and w columns the last named runs fastest. nchwc has the channels
- * in blocks of 16, (n, c / 16, h, w, 16); the last block is filled up, and the filling of what a
- * kernel writes is 0. */
+ * in blocks of 16, (n, c / 16, h, w, 16); the last block is filled up with zeros. */
 enum layout { LAYOUT_NCHW, LAYOUT_NHWC, LAYOUT_NCHWC };
 enum { LAYOUT_BLOCK = 16 };
 
