@@ -161,7 +161,7 @@ bench: build/roofline ## measure this machine: results/<host>/latest with plot a
 baseline: ## keep the latest results as results/<host>/baseline
 	@scripts/baseline.sh
 
-perf-peers: $(PEERS) ## ours against likwid-bench, interleaved, with ratios
+perf-peers: $(PEERS) ## ours against likwid-bench and libraries (ONLY=kernels, gemm, ceilings)
 	@scripts/perf-peers $(PEERS) $(ONLY)
 
 perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe agree (RUNS=)
@@ -176,6 +176,8 @@ test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=part of a path
 $(TEST_PROGRAMS) $(PEERS) $(REPEATABILITY): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
 	$(SAY)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
+
+$(PEERS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/perf/peers_*.c))
 
 # `private`: what this program is built from is linked nowhere else with these wrappers.
 $(BUILD)/tests/unit/test_out_of_memory: private LDFLAGS += \

@@ -72,6 +72,8 @@ struct routine {
     int (*prepare)(const struct problem *problem, const struct opened_library *opened, void **plan,
                    struct error *error);
     void (*run)(void *plan); /* one call */
+    /* Brings the result to operand 0 where run() leaves it in another layout; NULL: it is there. */
+    void (*deliver)(void *plan);
     void (*close)(void *plan);
 };
 

@@ -10,6 +10,8 @@
 #ifndef ISA
 #include <math.h>
 
+#include "onednn.h"
+
 /* Pairs of an output line and a kernel line that meet inside the image. */
 static double taps_inside(double in, double kernel, double stride, double pad, double dilation)
 {
@@ -185,6 +187,15 @@ static const struct variant variants[] = {
      .workspace = conv2d_depthwise_workspace,
      .supports = conv2d_depthwise_supports},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn",
+     .summary = "direct convolution; NCHW in and out, weights as they are",
+     .routine = &onednn_conv2d},
+    {.name = "onednn_any",
+     .summary = "the same in layouts of its choice; reordering is not counted",
+     .routine = &onednn_conv2d_any},
+    {.name = "onednn_reordered",
+     .summary = "the same with input and output reordered in each call, weights once",
+     .routine = &onednn_conv2d_reordered},
     {0},
 };
 

@@ -71,6 +71,7 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
 
 #ifndef ISA
 #include "cblas.h"
+#include "onednn.h"
 
 static const char *const transposed_words[] = {"n", "t", NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
@@ -136,6 +137,7 @@ static const struct variant variants[] = {
     {.name = "openblas", .summary = "cblas_sgemm, cblas_dgemm", .routine = &openblas_gemm},
     {.name = "blis", .summary = "cblas_sgemm, cblas_dgemm", .routine = &blis_gemm},
     {.name = "mkl", .summary = "cblas_sgemm, cblas_dgemm", .routine = &mkl_gemm},
+    {.name = "onednn", .summary = "dnnl_sgemm", .routine = &onednn_gemm},
     {0},
 };
 

@@ -270,6 +270,8 @@ int run_verify(struct run *run, double *error_rel, struct error *error)
     if (work.prepare)
         team_run(work.prepare, run, work.threads);
     team_run(work.run, run, work.threads);
+    if (run->variant->routine && run->variant->routine->deliver)
+        run->variant->routine->deliver(run->plan);
     team_run(compare_part, &verdict, run->threads);
     struct deviation largest = {0, 0};
     for (int i = 0; i < run->threads; i++)

@@ -1,52 +1,19 @@
-// peers.c - our ceilings against likwid-bench on the same working sets, interleaved round by round.
-//
-// Neither side's minute is better than the other's: in every round each pair is sampled back to
-// back, and the ratio is taken there. Both count the same bytes: pairs with regular stores, where
-// one side may add the write-allocate, are left out.
+// peers.c - ours against what others wrote: `make perf-peers [ONLY=GROUP]`.
+#include "peers.h"
+
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli.h"
 #include "interrupt.h"
 #include "provenance.h"
 #include "stats.h"
 
-enum { ROUNDS = 10, SAMPLES_PER_ROUND = 41 };
+static const struct peer_group *const groups[] = {&ceilings_group, &gemm_group, &conv_group};
+enum { GROUP_COUNT = sizeof groups / sizeof *groups };
 
-/* likwid-bench prints one mean over this long, our side the median of its samples. */
-static const double peer_seconds = 0.3;
-static const double peer_first_bytes = 1e9; /* of its first, calibrating run: 10 to 100 ms */
-
-/* peakflops loads one operand: well inside the first level of every CPU that it runs on. */
-static const double compute_set_bytes = 16384;
-
-/* Rows of peers.csv: TEXT(name, capacity, meaning) REAL(name, unit, meaning) */
-#define PEER_COLUMNS                                                                               \
-    TEXT(group, 16, "what ONLY= selects")                                                          \
-    TEXT(work, 24, "unit mix, or level and operation")                                             \
-    TEXT(shape, 32, "bytes that all threads work on")                                              \
-    TEXT(dtype, 8, "as in bench.csv")                                                              \
-    REAL(threads, "count", "one per core")                                                         \
-    TEXT(ours, 32, "ISA of our loop")                                                              \
-    REAL(ours_value, "unit", "median over the rounds")                                             \
-    TEXT(peer, 48, "kernel of likwid-bench")                                                       \
-    REAL(peer_value, "unit", "median over the rounds")                                             \
-    TEXT(unit, 8, "flop/s, byte/s")                                                                \
-    REAL(ratio, "1", "ours / peer, median over the rounds; above 1: ours is better")               \
-    REAL(rounds, "count", "rounds behind the ratio")                                               \
-    REAL(spread_rel, "1", "interquartile range of the ratios / their median")
-
-#define TEXT(name, capacity, meaning) char name[capacity];
-#define REAL(name, unit, meaning) double name;
-struct peer_row {
-    PEER_COLUMNS
-};
-#undef TEXT
-#undef REAL
 #define TEXT(name, capacity, meaning)                                                              \
     {#name, FIELD_TEXT, offsetof(struct peer_row, name), capacity, meaning},
 #define REAL(name, unit, meaning)                                                                  \
@@ -63,124 +30,55 @@ static const struct schema peer_schema = {
     .row_bytes = sizeof(struct peer_row),
 };
 
-/* What is compared; isa is that of our loop (NULL: the one the probe chose) and must run here, as
- * must the one that the peer's kernel needs. */
-struct work_pair {
-    const char *level, *dtype, *isa;
-    const char *kernel;
-    enum isa kernel_isa;
-};
-
-#if defined(__x86_64__)
-static const struct work_pair pairs[] = {
-    {"mul+add", "f32", "avx", "peakflops_sp_avx", ISA_avx},
-    {"fma", "f32", "avx2", "peakflops_sp_avx_fma", ISA_avx2},
-    {"fma", "f64", "avx2", "peakflops_avx_fma", ISA_avx2},
-    {"fma", "f32", "avx512", "peakflops_sp_avx512_fma", ISA_avx512},
-    {"fma", "f64", "avx512", "peakflops_avx512_fma", ISA_avx512},
-    {"L1:read", NULL, "avx2", "load_avx", ISA_avx},
-    {"L2:read", NULL, "avx2", "load_avx", ISA_avx},
-    {"L3:read", NULL, "avx2", "load_avx", ISA_avx},
-    {"L1:read", NULL, "avx512", "load_avx512", ISA_avx512},
-    {"L2:read", NULL, "avx512", "load_avx512", ISA_avx512},
-    {"L3:read", NULL, "avx512", "load_avx512", ISA_avx512},
-    {"DRAM:read", NULL, NULL, "load_avx", ISA_avx},
-    {"DRAM:copy_nt", NULL, NULL, "copy_mem_avx", ISA_avx},
-    {"DRAM:triad_nt", NULL, NULL, "stream_mem_avx_fma", ISA_avx2},
-    {"DRAM:read", NULL, NULL, "load_avx512", ISA_avx512},
-    {"DRAM:copy_nt", NULL, NULL, "copy_mem_avx512", ISA_avx512},
-    {"DRAM:triad_nt", NULL, NULL, "stream_mem_avx512", ISA_avx512},
-};
-#else
-static const struct work_pair pairs[] = {{"DRAM:read", NULL, NULL, "load", ISA_scalar}};
-#endif
-enum { PAIR_COUNT = sizeof pairs / sizeof *pairs };
-
-/* A pair that runs: one gauge, one command, one pair of values per round. */
-struct match {
-    const struct work_pair *pair;
-    struct gauge *gauge; /* borrowed from the probe run */
-    int workers;
-    double set_bytes;
-    long peer_iterations; /* passes over the set that take peer_seconds */
-    double ours[ROUNDS], peer[ROUNDS], ratio[ROUNDS];
-};
-
-/* ---- likwid-bench ---- */
-
-/* The peer is started by a process that was forked before any thread was pinned, because CPU
- * affinity and memory policy are inherited: the peer would have to live on our first core. */
-struct launcher {
-    FILE *requests, *answers;
-    pid_t child;
-};
-
-struct answer {
-    double mflops, mbytes; /* as printed: 10^6 per second */
-    double seconds, iterations;
-};
-
-static struct answer run_command(const char *command)
+static const struct peer_row *row_at(const struct table *table, size_t i)
 {
-    struct answer answer = {NAN, NAN, NAN, NAN};
-    FILE *output = popen(command, "r");
-    char line[512];
-    double number;
-    while (output && fgets(line, sizeof line, output)) {
-        if (sscanf(line, "Time: %lf", &number) == 1)
-            answer.seconds = number;
-        else if (sscanf(line, "Iterations per thread: %lf", &number) == 1)
-            answer.iterations = number;
-        else if (sscanf(line, "MFlops/s: %lf", &number) == 1)
-            answer.mflops = number;
-        else if (sscanf(line, "MByte/s: %lf", &number) == 1)
-            answer.mbytes = number;
-    }
-    if (output && pclose(output) != 0)
-        answer.mflops = answer.mbytes = NAN;
-    return answer;
+    return (const struct peer_row *)table->rows + i;
 }
 
-static void serve(FILE *requests, FILE *answers)
+int peer_append(struct comparison *comparison, const struct peer_row *key,
+                const struct pairs *pairs, struct error *error)
 {
-    char command[256];
-    while (fgets(command, sizeof command, requests)) {
-        command[strcspn(command, "\n")] = 0;
-        struct answer answer = run_command(command);
-        fwrite(&answer, sizeof answer, 1, answers);
-        fflush(answers);
+    double ours[PEER_ROUNDS_MAX], peer[PEER_ROUNDS_MAX], ratio[PEER_ROUNDS_MAX];
+    const size_t count = (size_t)pairs->rounds;
+    struct peer_row *row = table_append(&comparison->rows);
+    if (!row)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the rows of peers.csv");
+    for (size_t i = 0; i < count; i++) {
+        ours[i] = pairs->ours[i];
+        peer[i] = pairs->peer[i];
+        ratio[i] = ours[i] / peer[i];
     }
+    struct quartiles quartiles = quartiles_of(ratio, count);
+    *row = *key;
+    row->ours_value = quartiles_of(ours, count).median;
+    row->peer_value = quartiles_of(peer, count).median;
+    row->ratio = quartiles.median;
+    row->rounds = pairs->rounds;
+    row->spread_rel = spread_rel(&quartiles);
+    return OK;
 }
+
+/* ---- the process that starts other programs ---- */
 
 static int launcher_start(struct launcher *launcher, struct error *error)
 {
     int down[2], up[2];
     if (pipe(down) != 0 || pipe(up) != 0 || (launcher->child = fork()) < 0)
-        return error_set(error, FAULT_ENVIRONMENT, "cannot start a process for likwid-bench");
+        return error_set(error, FAULT_ENVIRONMENT, "cannot start a process for other programs");
     bool is_child = launcher->child == 0;
     close(down[is_child]);
     close(up[!is_child]);
     FILE *in = fdopen(is_child ? down[0] : up[0], "r"),
          *out = fdopen(is_child ? up[1] : down[1], "w");
     if (!in || !out)
-        return error_set(error, FAULT_ENVIRONMENT, "cannot open pipes to likwid-bench");
+        return error_set(error, FAULT_ENVIRONMENT, "cannot open pipes to other programs");
     if (is_child) {
-        serve(in, out);
+        launcher_serve(in, out);
         _exit(0);
     }
     launcher->answers = in;
     launcher->requests = out;
     return OK;
-}
-
-static struct answer launcher_ask(struct launcher *launcher, const char *command)
-{
-    struct answer answer = {NAN, NAN, NAN, NAN};
-    fprintf(launcher->requests, "%s\n", command);
-    fflush(launcher->requests);
-    if (fread(&answer, sizeof answer, 1, launcher->answers) != 1)
-        answer.mflops = answer.mbytes = NAN;
-    return answer;
 }
 
 static void launcher_stop(struct launcher *launcher)
@@ -190,157 +88,127 @@ static void launcher_stop(struct launcher *launcher)
     waitpid(launcher->child, NULL, 0);
 }
 
-static double sample_peer(struct launcher *launcher, const struct host *host, struct match *match)
+/* ---- what it comes to ---- */
+
+static bool same_work(const struct peer_row *a, const struct peer_row *b)
 {
-    char command[256];
-    /* One thread per core: likwid lists the hardware threads of a core side by side. */
-    int stride = host->machine_threads / host->machine_cores;
-    snprintf(command, sizeof command, "likwid-bench -t %s -w S0:%.0fB:%d:1:%d -i %ld 2>/dev/null",
-             match->pair->kernel, match->set_bytes, match->workers, stride > 1 ? stride : 1,
-             match->peer_iterations);
-    struct answer answer = launcher_ask(launcher, command);
-    if (answer.seconds > 0)
-        match->peer_iterations = 1 + (long)(answer.iterations * peer_seconds / answer.seconds);
-    return 1e6 * (strcmp(match->gauge->row.unit, "flop/s") == 0 ? answer.mflops : answer.mbytes);
+    return strcmp(a->group, b->group) == 0 && strcmp(a->work, b->work) == 0 &&
+           strcmp(a->shape, b->shape) == 0 && strcmp(a->dtype, b->dtype) == 0 &&
+           a->threads == b->threads;
 }
 
-/* ---- our side ---- */
-
-static double sample_ours(const struct host *host, const struct match *match, int most)
+static bool same_class(const struct peer_row *a, const struct peer_row *b)
 {
-    struct error error;
-    double rates[SAMPLES_PER_ROUND];
-    /* Waiting for the peer, the pool may have been moved. */
-    if (team_pin(host, most, &error) != OK)
-        return NAN;
-    for (int i = 0; i < SAMPLES_PER_ROUND; i++)
-        rates[i] = gauge_sample(match->gauge).rate;
-    return quartiles_of(rates, SAMPLES_PER_ROUND).median;
+    return strcmp(a->group, b->group) == 0 && strcmp(a->dtype, b->dtype) == 0 &&
+           a->threads == b->threads;
 }
 
-/* Bytes of all workers together, as the gauge itself states them: "2 x 128 KiB per worker". */
-static double gauge_set_bytes(const struct gauge *gauge)
+/* Whether no other peer is better at the same work. */
+static bool is_best(const struct table *rows, size_t i)
 {
-    unsigned long arrays, kibibytes;
-    if (strcmp(gauge->row.kind, "compute") == 0)
-        return compute_set_bytes * gauge->row.workers;
-    if (sscanf(gauge->row.source, "%lu x %lu KiB", &arrays, &kibibytes) != 2)
-        return NAN;
-    return (double)arrays * (double)kibibytes * 1024 * gauge->row.workers;
+    for (size_t j = 0; j < rows->count; j++)
+        if (same_work(row_at(rows, i), row_at(rows, j)) &&
+            (row_at(rows, j)->ratio < row_at(rows, i)->ratio ||
+             (row_at(rows, j)->ratio == row_at(rows, i)->ratio && j < i)))
+            return false;
+    return true;
 }
 
-static int find_matches(struct probe_run *run, int workers, struct match *matches)
+/* Of all works of one group, dtype and number of threads the geometric mean and the worst of ours /
+ * best peer. */
+static void print_class(const struct table *rows, size_t first)
 {
-    int count = 0;
-    for (int i = 0; i < PAIR_COUNT; i++) {
-        const struct work_pair *pair = &pairs[i];
-        struct gauge *gauge = probe_find_gauge(run, pair->level, pair->dtype, pair->isa, workers);
-        if (!gauge || !isa_supported(pair->kernel_isa))
+    const struct peer_row *class = row_at(rows, first), *worst = class;
+    double logarithms = 0;
+    int works = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct peer_row *row = row_at(rows, i);
+        if (!same_class(class, row) || !is_best(rows, i))
             continue;
-        double bytes = gauge_set_bytes(gauge);
-        matches[count++] =
-            (struct match){.pair = pair,
-                           .gauge = gauge,
-                           .workers = workers,
-                           .set_bytes = bytes,
-                           .peer_iterations = 1 + (long)(workers * peer_first_bytes / bytes)};
+        logarithms += log(row->ratio);
+        works++;
+        worst = works == 1 || row->ratio < worst->ratio ? row : worst;
     }
-    return count;
+    printf("%s %s, %.0f thread%s: ours / best peer: geometric mean %.3f of %d, worst %.3f (%s %s "
+           "against %s)\n",
+           class->group, class->dtype, class->threads, class->threads == 1 ? "" : "s",
+           exp(logarithms / works), works, worst->ratio, worst->work, worst->shape, worst->peer);
 }
 
-static int append_row(struct table *table, struct match *match, int rounds, struct error *error)
+static void print_classes(const struct table *rows)
 {
-    struct peer_row *row = table_append(table);
-    if (!row)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the rows of peers.csv");
-    const struct ceiling *ceiling = &match->gauge->row;
-    size_t count = (size_t)rounds;
-    struct quartiles ratio = quartiles_of(match->ratio, count);
-    text_copy(row->group, sizeof row->group, "ceilings");
-    text_copy(row->work, sizeof row->work, match->pair->level);
-    text_format(row->shape, sizeof row->shape, "bytes=%.0f", match->set_bytes);
-    text_copy(row->dtype, sizeof row->dtype, *ceiling->dtype ? ceiling->dtype : "f64");
-    row->threads = match->workers;
-    text_copy(row->ours, sizeof row->ours, ceiling->isa);
-    row->ours_value = quartiles_of(match->ours, count).median;
-    text_format(row->peer, sizeof row->peer, "likwid-bench %s", match->pair->kernel);
-    row->peer_value = quartiles_of(match->peer, count).median;
-    text_copy(row->unit, sizeof row->unit, ceiling->unit);
-    row->ratio = ratio.median;
-    row->rounds = rounds;
-    row->spread_rel = spread_rel(&ratio);
-    return OK;
+    for (size_t i = 0; i < rows->count; i++) {
+        size_t j = 0;
+        while (!same_class(row_at(rows, i), row_at(rows, j)))
+            j++;
+        if (j == i)
+            print_class(rows, i);
+    }
 }
 
-static int compare(struct launcher *launcher, struct probe_run *run, struct table *table,
-                   struct error *error)
+/* ONLY=kernels are all groups that compare variants of kernels. */
+static bool is_selected(const struct peer_group *group, const char *only)
 {
-    static const char *const names[] = {"compute", "bandwidth", NULL};
-    struct match matches[PROBE_WORKER_COUNTS * PAIR_COUNT];
-    int workers[PROBE_WORKER_COUNTS], count = 0, round;
-    int counts = probe_worker_counts(run, workers), most = workers[counts - 1];
-    if (probe_collect(run, names, error) != OK)
-        return FAILED;
-    for (int i = 0; i < counts && workers[i] <= run->host->cores; i++)
-        count += find_matches(run, workers[i], matches + count);
-    /* Round -1 calibrates and warms; its values are dropped. */
-    for (round = -1; round < ROUNDS && !interrupted(); round++)
-        for (int i = 0; i < count && !interrupted(); i++) {
-            progress("peers", (round + 1) * count + i, (ROUNDS + 1) * count);
-            double ours = sample_ours(run->host, &matches[i], most);
-            double peer = sample_peer(launcher, run->host, &matches[i]);
-            if (round < 0)
-                continue;
-            matches[i].ours[round] = ours;
-            matches[i].peer[round] = peer;
-            matches[i].ratio[round] = ours / peer;
+    return !only || strcmp(only, group->name) == 0 ||
+           (strcmp(only, "kernels") == 0 && group != &ceilings_group);
+}
+
+static int compare_groups(struct comparison *comparison, const char *only, struct error *error)
+{
+    int selected = 0, compared = 0, result = OK;
+    struct error reason;
+    for (int i = 0; i < GROUP_COUNT && result == OK && !interrupted(); i++) {
+        if (!is_selected(groups[i], only))
+            continue;
+        selected++;
+        result = groups[i]->compare(comparison, error);
+        compared += result == OK;
+        if (result == SKIPPED) {
+            warn("%s: skipped, %s", groups[i]->name, error->text);
+            reason = *error;
+            result = OK;
         }
-    if (interrupted()) /* the broken round does not count */
-        round = round > 1 ? round - 1 : 0;
-    for (int i = 0; i < count && round > 0; i++) {
-        if (isnan(matches[i].peer[0]))
-            warn("likwid-bench '%s' gave no number", matches[i].pair->kernel);
-        else if (append_row(table, &matches[i], round, error) != OK)
-            return FAILED;
     }
-    return OK;
+    if (selected == 0)
+        return error_set(error, FAULT_USAGE,
+                         "unknown group '%s'; there are: kernels ceilings gemm conv", only);
+    if (result == OK && compared == 0)
+        return error_set(error, FAULT_ENVIRONMENT, "nothing to compare with: %s", reason.text);
+    return result;
 }
 
-static int run_peers(const char *folder, int argc, char **argv, struct error *error)
+static int run_peers(const char *folder, const char *only, int argc, char **argv,
+                     struct error *error)
 {
-    struct launcher launcher;
-    struct host host;
-    if (launcher_start(&launcher, error) != OK || host_read(&host, NULL, error) != OK)
+    struct comparison comparison;
+    if (launcher_start(&comparison.launcher, error) != OK ||
+        host_read(&comparison.host, NULL, error) != OK)
         return FAILED;
-    struct request request = {.budget = BUDGET_STANDARD, .isa = -1, .dtype = -1};
-    struct table machine, table;
-    table_init(&machine, &ceiling_schema);
-    table_init(&table, &peer_schema);
-    struct probe_run run = {.host = &host, .request = &request, .machine = &machine};
-    int result = provenance_gather(&table, &host, argc, argv, error);
+    table_init(&comparison.rows, &peer_schema);
+    int result = provenance_gather(&comparison.rows, &comparison.host, argc, argv, error);
     if (result == OK)
-        result = compare(&launcher, &run, &table, error);
+        result = compare_groups(&comparison, only, error);
     if (result == OK)
-        result = table_write(&table, folder, error);
+        result = table_write(&comparison.rows, folder, error);
     if (result == OK)
-        result = print_table(&table, OUTPUT_TEXT, error);
-    launcher_stop(&launcher);
-    probe_free(&run);
-    table_free(&table);
-    table_free(&machine);
-    host_free(&host);
+        result = print_table(&comparison.rows, OUTPUT_TEXT, error);
+    if (result == OK)
+        print_classes(&comparison.rows);
+    launcher_stop(&comparison.launcher);
+    table_free(&comparison.rows);
+    host_free(&comparison.host);
     return result;
 }
 
 int main(int argc, char **argv)
 {
     struct error error;
-    if (argc != 2) {
-        error_set(&error, FAULT_USAGE, "usage: peers FOLDER: writes FOLDER/peers.csv");
+    if (argc != 2 && argc != 3) {
+        error_set(&error, FAULT_USAGE, "usage: peers FOLDER [GROUP]: writes FOLDER/peers.csv");
         return complain(&error);
     }
     interrupt_watch();
-    if (run_peers(argv[1], argc, argv, &error) != OK)
+    if (run_peers(argv[1], argv[2], argc, argv, &error) != OK)
         return complain(&error);
     return interrupted();
 }

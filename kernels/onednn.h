@@ -1,0 +1,12 @@
+// onednn.h - oneDNN as variants of kernels.
+#ifndef ROOFLINE_ONEDNN_H
+#define ROOFLINE_ONEDNN_H
+
+#include "kernel.h"
+
+extern const struct routine onednn_gemm;
+/* NCHW as the operands are; in layouts of oneDNN's choice; the same with input and output reordered
+ * in each call. */
+extern const struct routine onednn_conv2d, onednn_conv2d_any, onednn_conv2d_reordered;
+
+#endif

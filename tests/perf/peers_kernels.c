@@ -1,0 +1,262 @@
+// peers_kernels.c - our kernels against the libraries that this machine has, in one process.
+//
+// All contestants of one work are open at the same time and sampled in every round, in an order
+// drawn anew, so that none has the better minute or always the same predecessor.
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "peers.h"
+#include "run.h"
+
+enum { ROUNDS = 21, CONTESTANTS_MAX = 8 };
+
+/* Of a sample, where one call is shorter. */
+static const double sample_seconds = 2e-3;
+
+/* Works that a group compares: NULL-ended shapes of a kernel in the formats of the mask. */
+enum { F32 = 1 << DTYPE_f32, F64 = 1 << DTYPE_f64 };
+struct works {
+    const char *kernel;
+    int dtypes;
+    const char *const *shapes;
+};
+
+struct contestant {
+    struct run run; /* open */
+    struct work work;
+    double rate[ROUNDS];
+};
+
+/* One work in one format with one number of threads. */
+struct match {
+    struct contestant contestant[CONTESTANTS_MAX]; /* the first is ours */
+    int count, rounds;
+};
+
+static enum isa best_isa(const struct variant *variant, enum dtype dtype)
+{
+    enum isa isa = isa_best();
+    while (isa > 0 && !variant->routine && !(isa_supported(isa) && variant->bodies[isa][dtype]))
+        isa--;
+    return isa;
+}
+
+/* Adds a variant whose result was compared with the reference. SKIPPED where it cannot. */
+static int enter(struct match *match, const struct run *wanted, const struct variant *variant,
+                 struct error *error)
+{
+    struct contestant *contestant = &match->contestant[match->count];
+    *contestant = (struct contestant){.run = *wanted};
+    struct run *run = &contestant->run;
+    double error_rel;
+    run->variant = variant;
+    run->isa = best_isa(variant, run->dtype);
+    int result = run_open(run, error);
+    if (result != OK)
+        return result;
+    if (run_verify(run, &error_rel, error) != OK) {
+        run_close(run);
+        return FAILED;
+    }
+    const char *level = host_level(run->host, run->operand_bytes, run->threads);
+    contestant->work = run_work(run, strcmp(level, "DRAM") != 0);
+    measure_calibrate(&contestant->work, &run->repeats, sample_seconds);
+    match->count++;
+    return OK;
+}
+
+static void leave_all(struct match *match)
+{
+    while (match->count > 0)
+        run_close(&match->contestant[--match->count].run);
+}
+
+/* Ours, then every library that can. */
+static int enter_all(struct match *match, const struct run *wanted, struct error *error)
+{
+    const struct variant *variants = wanted->kernel->variants;
+    match->count = match->rounds = 0;
+    int result = enter(match, wanted, &variants[0], error);
+    for (const struct variant *v = variants; v->name && result == OK; v++)
+        if (v->routine && match->count < CONTESTANTS_MAX &&
+            enter(match, wanted, v, error) == FAILED)
+            result = FAILED;
+    if (result == FAILED)
+        leave_all(match);
+    return result;
+}
+
+/* A random order by Fisher and Yates; the state is that of xorshift32 (Marsaglia 2003,
+ * doi:10.18637/jss.v008.i14). */
+static void shuffle(int *order, int count, uint32_t *state)
+{
+    for (int i = 0; i < count; i++)
+        order[i] = i;
+    for (int i = count - 1; i > 0; i--) {
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
+        int j = (int)(*state % (uint32_t)(i + 1)), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}
+
+static void sample_rounds(struct match *match)
+{
+    uint32_t state = 2463534242u;
+    int order[CONTESTANTS_MAX];
+    for (int round = 0; round < ROUNDS; round++) {
+        shuffle(order, match->count, &state);
+        for (int i = 0; i < match->count; i++) {
+            struct contestant *contestant = &match->contestant[order[i]];
+            const struct run *run = &contestant->run;
+            if (interrupted())
+                return;
+            double seconds = measure_sample(&contestant->work).seconds;
+            contestant->rate[round] = (double)run->repeats * run->flops / seconds;
+        }
+        match->rounds = round + 1;
+    }
+}
+
+static int append_rows(struct comparison *comparison, const char *group, const char *text,
+                       const struct match *match, struct error *error)
+{
+    const struct contestant *ours = &match->contestant[0];
+    const struct run *run = &ours->run;
+    struct peer_row key = {.threads = run->threads};
+    text_copy(key.group, sizeof key.group, group);
+    text_copy(key.work, sizeof key.work, run->kernel->name);
+    text_copy(key.shape, sizeof key.shape, text);
+    text_copy(key.dtype, sizeof key.dtype, dtype_name(run->dtype));
+    text_format(key.ours, sizeof key.ours, "%s %s", run->variant->name, isa_name(run->isa));
+    text_copy(key.unit, sizeof key.unit, "flop/s");
+    for (int i = 1; i < match->count && match->rounds > 0; i++) {
+        const struct contestant *peer = &match->contestant[i];
+        struct pairs pairs = {.rounds = match->rounds};
+        memcpy(pairs.ours, ours->rate, sizeof ours->rate);
+        memcpy(pairs.peer, peer->rate, sizeof peer->rate);
+        text_copy(key.peer, sizeof key.peer, peer->run.variant->name);
+        if (peer_append(comparison, &key, &pairs, error) != OK)
+            return FAILED;
+    }
+    return OK;
+}
+
+static int compare_work(struct comparison *comparison, const char *group, struct run *wanted,
+                        const char *text, struct error *error)
+{
+    struct match match;
+    const struct kernel *kernel = wanted->kernel;
+    if (shape_parse(&wanted->shape, text, kernel->letters, kernel->letter_count, kernel->name,
+                    error) != OK)
+        return FAILED;
+    int result = enter_all(&match, wanted, error);
+    if (result == SKIPPED) {
+        warn("%s %s: skipped, %s", kernel->name, text, error->text);
+        return OK;
+    }
+    if (result != OK)
+        return FAILED;
+    if (match.count > 1)
+        sample_rounds(&match);
+    result = append_rows(comparison, group, text, &match, error);
+    leave_all(&match);
+    return result;
+}
+
+/* The libraries there are; what is missing is named. Returns how many. */
+static int note_libraries(struct comparison *comparison, const struct works *works,
+                          struct error *error)
+{
+    int found = 0;
+    const char *noted = "";
+    for (; works->kernel; noted = works->kernel, works++)
+        for (const struct variant *v = kernel_find(works->kernel)->variants; v->name; v++) {
+            struct opened_library opened;
+            if (!v->routine || strcmp(works->kernel, noted) == 0)
+                continue;
+            team_spread(comparison->host.threads);
+            if (library_open(v->routine->library, &opened, error) == OK)
+                found += table_note(&comparison->rows, v->name, opened.version, error) == OK;
+            else
+                warn("%s: skipped, %s", v->name, error->text);
+        }
+    return found;
+}
+
+static int compare_works(struct comparison *comparison, const char *group,
+                         const struct works *works, struct error *error)
+{
+    const struct request request = {.isa = -1, .dtype = -1};
+    const struct probe_run probe = {.host = &comparison->host, .request = &request};
+    int threads[PROBE_WORKER_COUNTS], counts = probe_worker_counts(&probe, threads);
+    if (team_pin(&comparison->host, threads[counts - 1], error) != OK)
+        return FAILED;
+    if (note_libraries(comparison, works, error) == 0) /* the last one's reason is in the error */
+        return SKIPPED;
+    for (; works->kernel; works++)
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
+            for (int i = 0; works->dtypes >> dtype & 1 && works->shapes[i]; i++)
+                for (int j = 0; j < counts && !interrupted(); j++) {
+                    struct run wanted = {.host = &comparison->host,
+                                         .kernel = kernel_find(works->kernel),
+                                         .dtype = (enum dtype)dtype,
+                                         .threads = threads[j]};
+                    progress(works->shapes[i], j, counts);
+                    if (compare_work(comparison, group, &wanted, works->shapes[i], error) != OK)
+                        return FAILED;
+                }
+    return OK;
+}
+
+/* Squares, then products of networks: recurrent layers of DeepBench
+ * (github.com/baidu-research/DeepBench, code/kernels/gemm_problems.h), BERT (arXiv:1810.04805), a
+ * fully connected layer of one image, and ResNet-50's convolutions as products. */
+static const char *const squares[] = {"m=64,n=64,k=64",       "m=128,n=128,k=128",
+                                      "m=256,n=256,k=256",    "m=512,n=512,k=512",
+                                      "m=1024,n=1024,k=1024", NULL};
+static const char *const products[] = {"m=2048,n=2048,k=2048",
+                                       "m=16,n=1760,k=1760",
+                                       "m=32,n=1760,k=1760",
+                                       "m=64,n=1760,k=1760",
+                                       "m=128,n=768,k=768",
+                                       "m=512,n=3072,k=768",
+                                       "m=1,n=4096,k=4096",
+                                       "m=49,n=512,k=4608",
+                                       "m=700,n=35,k=2048",
+                                       "m=3136,n=64,k=576",
+                                       NULL};
+
+static int compare_gemm(struct comparison *comparison, struct error *error)
+{
+    static const struct works works[] = {
+        {"gemm", F32 | F64, squares}, {"gemm", F32, products}, {0}};
+    return compare_works(comparison, gemm_group.name, works, error);
+}
+const struct peer_group gemm_group = {"gemm", compare_gemm};
+
+/* Layers of ResNet-50 (doi:10.1109/CVPR.2016.90, table 1), one of each kind and stage, and a
+ * depthwise one of MobileNet (arXiv:1704.04861). */
+static const char *const layers[] = {"c=3,h=224,w=224,k=64,r=7,s=7,stride=2,pad=3",
+                                     "c=64,h=56,w=56,k=64,r=1,s=1",
+                                     "c=64,h=56,w=56,k=64,r=3,s=3,pad=1",
+                                     "c=64,h=56,w=56,k=256,r=1,s=1",
+                                     "c=128,h=56,w=56,k=128,r=3,s=3,stride=2,pad=1",
+                                     "c=512,h=28,w=28,k=128,r=1,s=1",
+                                     "c=256,h=14,w=14,k=256,r=3,s=3,pad=1",
+                                     "c=256,h=14,w=14,k=1024,r=1,s=1",
+                                     "c=512,h=7,w=7,k=512,r=3,s=3,pad=1",
+                                     "c=128,h=56,w=56,k=128,r=3,s=3,pad=1,groups=128",
+                                     NULL};
+
+static int compare_conv(struct comparison *comparison, struct error *error)
+{
+    static const struct works works[] = {{"conv2d", F32, layers}, {0}};
+    return compare_works(comparison, conv_group.name, works, error);
+}
+const struct peer_group conv_group = {"conv", compare_conv};
