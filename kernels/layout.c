@@ -15,18 +15,18 @@ enum { BLOCK = 16 };
     X(to, LAYOUT_nhwc, 0, "layout of the output", layout_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
+#ifndef ISA
 /* Channels with the filling. */
 static inline long channels_of(long c, enum layout layout)
 {
     return layout == LAYOUT_nchwc ? (c + BLOCK - 1) / BLOCK * BLOCK : c;
 }
 
-#ifndef ISA
 #define DERIVED                                                                                    \
     const double c_out = (double)channels_of((long)c, (enum layout)to);                            \
     (void)c_out;
 MODEL(flops, 0)
-MODEL(bytes, n *(c + c_out) * h * w * element_bytes)
+MODEL(bytes, (c + c_out) * n * h * w * element_bytes)
 
 static const char *const layout_words[] = {"nchw", "nhwc", "nchwc", NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
@@ -225,8 +225,8 @@ static void move_blocks(real *out, struct side to, const real *in, struct side f
 /* Channels innermost into blocks, a block of some pixels at a time. */
 static void gather_blocks(const struct job *job)
 {
-    enum { PIXELS = STRIP_ELEMENTS / BLOCK };
-    real buffer[STRIP_ELEMENTS] __attribute__((aligned(64)));
+    enum { PIXELS = TILE_ELEMENTS / BLOCK };
+    real buffer[TILE_ELEMENTS] __attribute__((aligned(64)));
     struct fetch none = {0};
     const long groups = (job->pixels + PIXELS - 1) / PIXELS;
     struct part part = member_part(job->call->member, job->n * job->blocks * groups, 1);
@@ -247,10 +247,10 @@ static void gather_blocks(const struct job *job)
 /* Blocks of channels into channels innermost, all channels of some pixels at a time. */
 static void scatter_blocks(const struct job *job)
 {
-    real buffer[STRIP_ELEMENTS] __attribute__((aligned(64)));
+    real buffer[TILE_ELEMENTS] __attribute__((aligned(64)));
     struct fetch none = {0};
-    const bool stream = job->stream && job->c <= STRIP_ELEMENTS;
-    const long most = job->c < STRIP_ELEMENTS ? STRIP_ELEMENTS / job->c : 1;
+    const bool stream = job->stream && job->c <= TILE_ELEMENTS;
+    const long most = job->c < TILE_ELEMENTS ? TILE_ELEMENTS / job->c : 1;
     const long groups = (job->pixels + most - 1) / most;
     struct part part = member_part(job->call->member, job->n * groups, 1);
     for (long i = part.begin; i < part.end; i++) {

@@ -24,18 +24,14 @@ struct planes {
 };
 
 /* A line of a cache; a quarter of it, the part of a vector that x86's unpack instructions stay
- * within; a tile, which L2 holds together with the next one, two lines of the output high (four
- * would write longer stretches, but read shorter ones: slower); and what L1 holds of it on its way
- * to the output. In elements. */
+ * within; a tile, of which L1 holds two and one on its way to the output. Two lines of the output
+ * high: with one, output is written in pieces too short for memory; with more, rows of the input
+ * are read in such, and more of them than the hardware follows. */
 enum {
     LINE = 64 / REAL_BYTES,
     QUARTER = 16 / REAL_BYTES,
-    TILE_ELEMENTS = 65536 / REAL_BYTES,
-    TILE_ROWS = 2 * LINE,
-    STRIP_ELEMENTS = 16384 / REAL_BYTES,
-    /* Pages of the input that are come back to soon: the second-level TLBs of x86 hold 1024 and
-     * more. */
-    BAND_ROWS = 512
+    TILE_ELEMENTS = 16384 / REAL_BYTES,
+    TILE_ROWS = 2 * LINE
 };
 
 /* Rows [row, end_row) and columns [column, end_column) of one plane. */
@@ -155,9 +151,14 @@ ALWAYS_INLINE void transpose_block(real *out, long out_pitch, const real *in, lo
     }
 #endif
     (void)fetch;
-    for (long row = 0; row < rows; row++)
-        for (long column = 0; column < columns; column++)
-            out[column * out_pitch + row] = in[row * in_pitch + column];
+    const bool tall = columns < rows; /* the inner loop is the long one */
+    for (long i = 0; i < (tall ? columns : rows); i++)
+        if (tall)
+            for (long row = 0; row < rows; row++)
+                out[i * out_pitch + row] = in[row * in_pitch + i];
+        else
+            for (long column = 0; column < columns; column++)
+                out[column * out_pitch + i] = in[i * in_pitch + column];
 }
 
 /* The zeros of a filled plane. */
@@ -197,28 +198,26 @@ struct pass {
     bool packed;               /* columns of the output lie side by side and are short */
     bool aligned;              /* all columns of the output start a line */
     long height, width, strip; /* rows and columns of a tile; columns that go out together */
-    long across, down, band;   /* tiles of a plane; tiles down before the next ones across */
+    long across, down;         /* tiles of a plane */
 };
 
 static struct pass pass_of(const struct planes *planes, const real *out)
 {
     struct pass pass = {.planes = planes, .strip = LINE};
-    pass.packed = planes->out_pitch == planes->filled && planes->filled <= STRIP_ELEMENTS / LINE;
+    /* Taller ones are read in longer pieces when they are cut. */
+    pass.packed = planes->out_pitch == planes->filled && planes->filled <= TILE_ROWS;
     pass.aligned = planes->out_pitch % LINE == 0 && line_distance(out) == 0;
     for (int i = 0; i < 2; i++)
         pass.aligned &= planes->batch[i].out_step % LINE == 0;
     if (pass.packed) {
         pass.height = planes->rows;
         pass.width = TILE_ELEMENTS / planes->filled / LINE * LINE;
-        pass.strip = STRIP_ELEMENTS / planes->filled / LINE * LINE;
+        pass.strip = TILE_ELEMENTS / planes->filled / LINE * LINE;
     } else {
         const long width = TILE_ELEMENTS / TILE_ROWS;
         pass.width = planes->columns < width ? planes->columns : width;
         pass.height = TILE_ELEMENTS / pass.width / LINE * LINE;
-        const long strip = pass.width < LINE ? pass.width : LINE, most = STRIP_ELEMENTS / strip;
-        pass.height = pass.height < most ? pass.height : most / LINE * LINE;
     }
-    pass.band = BAND_ROWS / pass.height < 1 ? 1 : BAND_ROWS / pass.height;
     pass.down = (planes->rows + pass.height - 1) / pass.height;
     pass.across = (planes->columns + pass.width - 1) / pass.width;
     return pass;
@@ -229,15 +228,13 @@ static long tile_count(const struct pass *pass)
     return pass->planes->batch[0].count * pass->planes->batch[1].count * pass->across * pass->down;
 }
 
-/* Down the rows first, along the lines of the output. */
+/* Along the rows of the input first: what the hardware fetches beyond a tile is of the next one. */
 static struct tile tile_at(const struct pass *pass, const real *in, real *out, long index)
 {
     const struct planes *planes = pass->planes;
-    long plane = index / (pass->down * pass->across), rest = index % (pass->down * pass->across);
-    long band = rest / (pass->across * pass->band) * pass->band;
-    rest -= band * pass->across;
-    long tiles = pass->down - band < pass->band ? pass->down - band : pass->band;
-    long row = (band + rest % tiles) * pass->height, column = rest / tiles * pass->width;
+    long column = index % pass->across * pass->width;
+    long row = index / pass->across % pass->down * pass->height;
+    long plane = index / (pass->across * pass->down);
     long inner = plane % planes->batch[1].count, outer = plane / planes->batch[1].count;
     return (struct tile){
         .in = in + outer * planes->batch[0].in_step + inner * planes->batch[1].in_step,
@@ -278,7 +275,7 @@ static struct fetch fetch_of(const struct planes *planes, const struct tile *til
 static void stream_strip(const struct pass *pass, const struct tile *tile, long column,
                          struct fetch *fetch)
 {
-    real buffer[STRIP_ELEMENTS + LINE * LINE] __attribute__((aligned(64)));
+    real buffer[TILE_ELEMENTS + LINE * LINE] __attribute__((aligned(64)));
     const struct planes *planes = pass->planes;
     const long columns =
         tile->end_column - column < pass->strip ? tile->end_column - column : pass->strip;

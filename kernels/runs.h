@@ -29,37 +29,54 @@ enum { RUN_LINE = SWEEP_LINE_BYTES / REAL_BYTES, RUN_BLOCK = 4 * RUN_LINE };
 /* A place in the sequence of runs. */
 struct place {
     const struct runs *runs;
-    long run, left; /* elements of the run that are left */
+    long run, digit[3]; /* without an index: of the run in each dimension */
+    const real *start;  /* of the run */
     const real *from;
+    long left; /* elements of the run that are left */
 };
 
-static const real *run_start(const struct runs *runs, long run)
+/* Goes to the start of the next run; beyond the last one, where only fetches ahead come, nowhere.
+ */
+ALWAYS_INLINE void place_next(struct place *place)
 {
-    if (run >= runs->count) /* a fetch ahead of the last run */
-        return runs->in;
-    if (runs->index)
-        return runs->in + runs->index[run] * runs->length;
-    long inner = run % runs->dimension[2].count, rest = run / runs->dimension[2].count;
-    long middle = rest % runs->dimension[1].count, outer = rest / runs->dimension[1].count;
-    return runs->in + outer * runs->dimension[0].step + middle * runs->dimension[1].step +
-           inner * runs->dimension[2].step;
+    const struct runs *runs = place->runs;
+    place->left = runs->length;
+    if (++place->run >= runs->count) {
+        place->start = runs->in;
+    } else if (runs->index) {
+        place->start = runs->in + runs->index[place->run] * runs->length;
+    } else {
+        int i = 2;
+        for (; ++place->digit[i] == runs->dimension[i].count; i--) {
+            place->start -= (runs->dimension[i].count - 1) * runs->dimension[i].step;
+            place->digit[i] = 0;
+        }
+        place->start += runs->dimension[i].step;
+    }
+    place->from = place->start;
 }
 
 static struct place place_at(const struct runs *runs, long element)
 {
     long run = element / runs->length, offset = element % runs->length;
-    return (struct place){runs, run, runs->length - offset, run_start(runs, run) + offset};
+    struct place place = {.runs = runs, .run = run, .start = runs->in};
+    if (runs->index && run < runs->count)
+        place.start += runs->index[run] * runs->length;
+    for (int i = 2; !runs->index && i >= 0; run /= runs->dimension[i--].count) {
+        place.digit[i] = run % runs->dimension[i].count;
+        place.start += place.digit[i] * runs->dimension[i].step;
+    }
+    place.from = place.start + offset;
+    place.left = runs->length - offset;
+    return place;
 }
 
 ALWAYS_INLINE void place_advance(struct place *place, long count)
 {
+    for (; count >= place->left; place_next(place))
+        count -= place->left;
     place->from += count;
     place->left -= count;
-    while (place->left <= 0) {
-        place->run++;
-        place->from = run_start(place->runs, place->run) - place->left;
-        place->left += place->runs->length;
-    }
 }
 
 /* Any number of elements, within the caches. */
@@ -136,7 +153,9 @@ ALWAYS_INLINE void lane_step(struct lane *lane)
     lane->left -= count;
 }
 
-/* Past the caches, in lanes. */
+/* Past the caches; in lanes where runs are long. Short ones come from several places already: rows
+ * of 256 bytes from twelve arrays went at 0.97 of a copy in one lane, at 0.7 in four, those of 3
+ * KiB the other way at 0.66 and 0.78 (Sapphire Rapids). */
 static void runs_stream(const struct runs *runs, real *out, long begin, long end)
 {
     struct lane lane[SWEEP_LANES];
@@ -146,13 +165,14 @@ static void runs_stream(const struct runs *runs, real *out, long begin, long end
     head = head < end - begin ? head : end - begin;
     runs_copy(&first, out + begin, head);
     begin += head;
-    const long share = (end - begin) / SWEEP_LANES / RUN_BLOCK * RUN_BLOCK;
-    for (int i = 0; i < SWEEP_LANES; i++, begin += share)
-        lane[i] = (struct lane){out + begin, i < SWEEP_LANES - 1 ? share : end - begin,
+    const int lanes = runs->length * REAL_BYTES < 1024 ? 1 : SWEEP_LANES;
+    const long share = (end - begin) / lanes / RUN_BLOCK * RUN_BLOCK;
+    for (int i = 0; i < lanes; i++, begin += share)
+        lane[i] = (struct lane){out + begin, i < lanes - 1 ? share : end - begin,
                                 place_at(runs, begin), place_at(runs, begin + ahead)};
     for (bool busy = true; busy;) {
         busy = false;
-        for (int i = 0; i < SWEEP_LANES; i++)
+        for (int i = 0; i < lanes; i++)
             if (lane[i].left > 0) {
                 lane_step(&lane[i]);
                 busy = true;

@@ -18,37 +18,6 @@ enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 enum { DIMENSIONS = 4 };
 
-/* Dimensions of the output, outermost first, and how far apart their elements lie in the input and
- * the output. */
-struct view {
-    int count;
-    struct dimension {
-        long count, in_step, out_step;
-    } dimension[DIMENSIONS];
-};
-
-/* Without dimensions of one element, and those merged that stay side by side: what is left is as
- * simple as the permutation allows. */
-static inline struct view view_of(const struct shape *shape)
-{
-    const char *order = permutation_words[shape->value[LETTER_perm]];
-    long in_step[DIMENSIONS], out_step = 1;
-    struct view view = {0};
-    for (long i = DIMENSIONS - 1, step = 1; i >= 0; step *= shape->value[i--])
-        in_step[i] = step;
-    for (int i = 0; i < DIMENSIONS; i++) {
-        long count = shape->value[order[i] - '0'], step = in_step[order[i] - '0'];
-        struct dimension *outer = &view.dimension[view.count - 1];
-        if (view.count > 0 && count != 1 && outer->in_step == count * step)
-            *outer = (struct dimension){outer->count * count, step, 0};
-        else if (count != 1)
-            view.dimension[view.count++] = (struct dimension){count, step, 0};
-    }
-    for (int i = view.count - 1; i >= 0; out_step *= view.dimension[i--].count)
-        view.dimension[i].out_step = out_step;
-    return view;
-}
-
 #ifndef ISA
 #define DERIVED
 MODEL(flops, 0)
@@ -131,6 +100,37 @@ const struct kernel transpose_kernel = {
 #include "plane.h"
 #include "runs.h"
 #include "vec.h"
+
+/* Dimensions of the output, outermost first, and how far apart their elements lie in the input and
+ * the output. */
+struct view {
+    int count;
+    struct dimension {
+        long count, in_step, out_step;
+    } dimension[DIMENSIONS];
+};
+
+/* Without dimensions of one element, and those merged that stay side by side: what is left is as
+ * simple as the permutation allows. */
+static inline struct view view_of(const struct shape *shape)
+{
+    const char *order = permutation_words[shape->value[LETTER_perm]];
+    long in_step[DIMENSIONS], out_step = 1;
+    struct view view = {0};
+    for (long i = DIMENSIONS - 1, step = 1; i >= 0; step *= shape->value[i--])
+        in_step[i] = step;
+    for (int i = 0; i < DIMENSIONS; i++) {
+        long count = shape->value[order[i] - '0'], step = in_step[order[i] - '0'];
+        struct dimension *outer = &view.dimension[view.count - 1];
+        if (view.count > 0 && count != 1 && outer->in_step == count * step)
+            *outer = (struct dimension){outer->count * count, step, 0};
+        else if (count != 1)
+            view.dimension[view.count++] = (struct dimension){count, step, 0};
+    }
+    for (int i = view.count - 1; i >= 0; out_step *= view.dimension[i--].count)
+        view.dimension[i].out_step = out_step;
+    return view;
+}
 
 /* The innermost dimension stays: rows are copied. */
 static void move_rows(const struct view *view, const struct call *call, double moved_bytes)
