@@ -188,7 +188,7 @@ static const struct variant variants[] = {
      .supports = conv2d_depthwise_supports},
     REFERENCE_VARIANT(plain),
     {.name = "onednn",
-     .summary = "direct convolution; NCHW in and out, weights as they are",
+     .summary = "direct convolution of nchw or nhwc; weights reordered beforehand",
      .routine = &onednn_conv2d},
     {.name = "onednn_any",
      .summary = "the same in layouts of its choice; reordering is not counted",

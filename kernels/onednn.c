@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image_layout.h"
+
 enum {
     DIMENSIONS_MAX = 12,
     CPU = 1,
@@ -151,7 +153,10 @@ static int begin(const struct problem *problem, const struct opened_library *ope
 
 struct gemm_plan {
     struct onednn onednn;
-    int64_t m, n, k;
+    int64_t m, n, k, lda, ldb;
+    char transpose_a, transpose_b;
+    float alpha, beta;
+    long batch;
     const float *a, *b;
     float *c;
 };
@@ -162,9 +167,18 @@ static int gemm_prepare(const struct problem *problem, const struct opened_libra
     struct gemm_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for a plan of gemm");
-    plan->m = kernel_letter(problem->kernel, problem->shape, "m");
-    plan->n = kernel_letter(problem->kernel, problem->shape, "n");
-    plan->k = kernel_letter(problem->kernel, problem->shape, "k");
+#define LETTER(name) kernel_letter(problem->kernel, problem->shape, #name)
+    plan->m = LETTER(m);
+    plan->n = LETTER(n);
+    plan->k = LETTER(k);
+    plan->transpose_a = LETTER(transa) ? 'T' : 'N';
+    plan->transpose_b = LETTER(transb) ? 'T' : 'N';
+    plan->lda = LETTER(transa) ? plan->m : plan->k;
+    plan->ldb = LETTER(transb) ? plan->k : plan->n;
+    plan->alpha = (float)LETTER(alpha);
+    plan->beta = (float)LETTER(beta);
+    plan->batch = LETTER(batch);
+#undef LETTER
     plan->c = problem->operand[0];
     plan->a = problem->operand[1];
     plan->b = problem->operand[2];
@@ -181,8 +195,11 @@ static int gemm_prepare(const struct problem *problem, const struct opened_libra
 static void gemm_run(void *context)
 {
     const struct gemm_plan *plan = context;
-    plan->onednn.sgemm('N', 'N', plan->m, plan->n, plan->k, 1, plan->a, plan->k, plan->b, plan->n,
-                       0, plan->c, plan->n);
+    const int64_t m = plan->m, n = plan->n, k = plan->k;
+    for (long i = 0; i < plan->batch; i++)
+        plan->onednn.sgemm(plan->transpose_a, plan->transpose_b, m, n, k, plan->alpha,
+                           plan->a + i * m * k, plan->lda, plan->b + i * k * n, plan->ldb,
+                           plan->beta, plan->c + i * m * n, n);
 }
 
 const struct routine onednn_gemm = {
@@ -244,7 +261,8 @@ static const int names[] = {SOURCE, WEIGHTS, DESTINATION};
 /* A tensor as the operand has it, and as the convolution takes it. */
 struct tensor {
     int count;
-    dimensions sizes;
+    dimensions sizes, strides;   /* of the operand */
+    bool any;                    /* the library chooses the layout */
     void *bytes;                 /* the operand */
     void *user_md, *wanted_md;   /* wanted: what the convolution is asked for */
     struct structure storage[2]; /* of both in ABI 2 */
@@ -262,34 +280,42 @@ struct conv_plan {
     struct structure operation;
     struct tensor tensor[TENSORS];
     struct argument arguments[TENSORS];
-    bool any;      /* in layouts of the library's choice */
+    bool any;      /* input and output in layouts of the library's choice; weights always */
     bool reorders; /* input and output in each call */
 };
 
-/* Row-major; with the layout of its choice as what the convolution may take. */
-static int describe(struct conv_plan *plan, struct tensor *tensor)
+/* Strides of dense elements, the last dimension fastest. */
+static void make_dense(struct tensor *tensor)
 {
-    const bool any = plan->any;
-    dimensions strides = {0};
     int64_t stride = 1;
     for (int i = tensor->count - 1; i >= 0; i--) {
-        strides[i] = stride;
+        tensor->strides[i] = stride;
         stride *= tensor->sizes[i];
     }
+}
+
+/* The same of (n, c, h, w) with the channels fastest. */
+static void make_channels_last(struct tensor *tensor)
+{
+    const int64_t c = tensor->sizes[1], h = tensor->sizes[2], w = tensor->sizes[3];
+    memcpy(tensor->strides, (const dimensions){h * w * c, 1, w * c, c}, sizeof(dimensions));
+}
+
+/* As the operand lies, and as the convolution may have it. */
+static int describe(struct conv_plan *plan, struct tensor *t)
+{
     if (plan->abi == 2) {
-        tensor->user_md = &tensor->storage[0];
-        tensor->wanted_md = &tensor->storage[any];
-        return plan->abi2.md_strides(tensor->user_md, tensor->count, tensor->sizes, F32, strides) ||
-               (any &&
-                plan->abi2.md_tag(tensor->wanted_md, tensor->count, tensor->sizes, F32, ANY));
+        t->user_md = &t->storage[0];
+        t->wanted_md = &t->storage[t->any];
+        return plan->abi2.md_strides(t->user_md, t->count, t->sizes, F32, t->strides) ||
+               (t->any && plan->abi2.md_tag(t->wanted_md, t->count, t->sizes, F32, ANY));
     }
-    int status =
-        plan->abi3.md_strides(&tensor->user_md, tensor->count, tensor->sizes, F32, strides);
-    if (status != 0 || !any) {
-        tensor->wanted_md = tensor->user_md;
+    int status = plan->abi3.md_strides(&t->user_md, t->count, t->sizes, F32, t->strides);
+    if (status != 0 || !t->any) {
+        t->wanted_md = t->user_md;
         return status;
     }
-    return plan->abi3.md_tag(&tensor->wanted_md, tensor->count, tensor->sizes, F32, ANY);
+    return plan->abi3.md_tag(&t->wanted_md, t->count, t->sizes, F32, ANY);
 }
 
 static int create_reorder(struct conv_plan *plan, const void *from, const void *to, void **reorder)
@@ -331,7 +357,7 @@ static int attach(struct conv_plan *plan, int which)
     int status =
         onednn->memory_create(&tensor->user_memory, tensor->user_md, plan->engine, tensor->bytes);
     plan->arguments[which] = (struct argument){names[which], tensor->user_memory};
-    if (status != 0 || !plan->any)
+    if (status != 0 || !tensor->any)
         return status;
     const void *chosen = onednn->query_md(plan->descriptor, queries[which], 0);
     size_t bytes = (onednn->md_bytes(chosen) + 63) / 64 * 64;
@@ -392,6 +418,7 @@ static void name_tensors(struct conv_plan *plan, const struct problem *problem, 
     LETTER(r);
     LETTER(s);
     LETTER(groups);
+    LETTER(layout);
 #undef LETTER
     plan->tensor[INPUT].count = plan->tensor[OUTPUT].count = 4;
     memcpy(plan->tensor[INPUT].sizes, (const dimensions){n, c, h, w}, sizeof(dimensions));
@@ -403,6 +430,12 @@ static void name_tensors(struct conv_plan *plan, const struct problem *problem, 
                sizeof(dimensions));
     else
         memcpy(weights->sizes, (const dimensions){k, c, r, s}, sizeof(dimensions));
+    make_dense(weights);
+    for (int i = INPUT; i <= OUTPUT; i += OUTPUT - INPUT)
+        if (layout == LAYOUT_NHWC)
+            make_channels_last(&plan->tensor[i]);
+        else
+            make_dense(&plan->tensor[i]);
     plan->tensor[OUTPUT].bytes = problem->operand[0];
     plan->tensor[INPUT].bytes = problem->operand[1];
     plan->tensor[KERNEL].bytes = problem->operand[2];
@@ -432,8 +465,10 @@ static int describe_convolution(struct conv_plan *plan, const struct problem *pr
                      dilations = {dilation - 1, dilation - 1}; /* rows left out */
     const struct tensor *tensor = plan->tensor;
     int status = 0;
-    for (int i = 0; i < TENSORS && status == 0; i++)
+    for (int i = 0; i < TENSORS && status == 0; i++) {
+        plan->tensor[i].any = plan->any || i == KERNEL;
         status = describe(plan, &plan->tensor[i]);
+    }
     if (status != 0)
         return status;
     if (plan->abi == 3)
@@ -468,6 +503,9 @@ static int create_convolution(struct conv_plan *plan, const struct problem *prob
 static int conv_prepare(const struct problem *problem, const struct opened_library *opened,
                         bool any, bool reorders, void **context, struct error *error)
 {
+    if (kernel_letter(problem->kernel, problem->shape, "layout") == LAYOUT_NCHWC)
+        return error_skip(error, "oneDNN is called with images in nchw or nhwc; its own blocked "
+                                 "layouts are the variant 'onednn_any'");
     struct conv_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for a plan of conv2d");
