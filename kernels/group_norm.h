@@ -144,7 +144,7 @@ void NAME(GROUP_NORM)(const struct call *call)
                               .count = n * GROUPS,
                               .segments = c / GROUPS,
                               .length = h * w};
-    rows_run(row_moments, map_of, element, &rows);
+    rows_run(row_moments, moments_together, deviation_scale, map_of, element, &rows);
 }
 
 #endif

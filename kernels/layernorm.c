@@ -117,7 +117,7 @@ void NAME(layernorm)(const struct call *call)
                               .count = call->shape->value[LETTER_rows],
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
-    rows_run(row_moments, map_of, element, &rows);
+    rows_run(row_moments, moments_together, deviation_scale, map_of, element, &rows);
 }
 
 #endif

@@ -116,7 +116,7 @@ void NAME(rmsnorm)(const struct call *call)
                               .count = call->shape->value[LETTER_rows],
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
-    rows_run(row_squares, map_of, element, &rows);
+    rows_run(row_squares, moments_together, deviation_scale, map_of, element, &rows);
 }
 
 #endif

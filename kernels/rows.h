@@ -67,7 +67,8 @@ static inline void row_statistics(const void *x, enum dtype dtype, long first, l
 #include "sweep.h"
 #include "vec.h"
 
-enum { ROW_CHUNK = ROW_CHUNK_BYTES / REAL_BYTES };
+/* Parts of a row begin at multiples of it: whole lines, and whole blocks of channels. */
+enum { ROW_CHUNK = ROW_CHUNK_BYTES / REAL_BYTES, ROW_GRAIN = 16 };
 
 /* What a member has of `rows` rows: whole ones, or a part of each. */
 struct share {
@@ -81,7 +82,7 @@ static inline struct share rows_share(const struct call *call, long rows, long c
 {
     const long line = 64 / REAL_BYTES, team = call->member.count;
     if (team > 1 && rows < 4 * team && columns >= 2 * ROW_CHUNK)
-        return (struct share){{0, rows}, member_part(call->member, columns, line), true};
+        return (struct share){{0, rows}, member_part(call->member, columns, ROW_GRAIN), true};
     /* Rows shorter than a line: as many as fill lines, of which members share none. */
     long grain = columns < line ? line : 1;
     return (struct share){member_part(call->member, rows, grain), {0, columns}, false};
@@ -178,8 +179,9 @@ ALWAYS_INLINE vec row_fold(row_combine *const combine, vec v)
 }
 
 /* A row reduced to one number, in every lane: step() takes an element into a sum that began as
- * `start`, combine() joins two sums, `filler` is an element that changes none. */
-ALWAYS_INLINE vec row_reduce(row_step *const step, row_combine *const combine, vec start,
+ * `start`, combine() joins two sums, `filler` is an element that changes none. `about` is step()'s.
+ */
+ALWAYS_INLINE vec row_reduce(row_step *const step, row_combine *const combine, vec start, vec about,
                              vec filler, const real *x, long count)
 {
     vec sum[ROW_SUMS];
@@ -190,11 +192,11 @@ ALWAYS_INLINE vec row_reduce(row_step *const step, row_combine *const combine, v
     for (; i + ROW_SUMS * VLEN <= count; i += ROW_SUMS * VLEN)
         UNROLL(ROW_SUMS)
     for (int j = 0; j < ROW_SUMS; j++)
-        sum[j] = step(sum[j], vec_load(x + i + j * VLEN), filler);
+        sum[j] = step(sum[j], vec_load(x + i + j * VLEN), about);
     for (; i + VLEN <= count; i += VLEN)
-        sum[0] = step(sum[0], vec_load(x + i), filler);
+        sum[0] = step(sum[0], vec_load(x + i), about);
     if (i < count)
-        sum[1] = step(sum[1], row_tail(x, count, filler), filler);
+        sum[1] = step(sum[1], row_tail(x, count, filler), about);
     return row_fold(combine, combine(combine(sum[0], sum[1]), combine(sum[2], sum[3])));
 }
 
@@ -217,9 +219,9 @@ static inline struct moments moments_together(struct moments a, struct moments b
 static struct moments chunk_moments(const real *x, long count)
 {
     const vec zero = vec_all(0);
-    vec sum = row_reduce(row_add_element, row_add, zero, zero, x, count);
+    vec sum = row_reduce(row_add_element, row_add, zero, zero, zero, x, count);
     const real mean = vec_first(sum) / (real)count;
-    vec squares = row_reduce(row_add_square, row_add, zero, vec_all(mean), x, count);
+    vec squares = row_reduce(row_add_square, row_add, zero, vec_all(mean), vec_all(mean), x, count);
     return (struct moments){(double)count, mean, vec_first(squares)};
 }
 
@@ -239,20 +241,27 @@ static inline struct moments row_squares(const real *x, long count)
     const vec zero = vec_all(0);
     struct moments all = {(double)count, 0, 0};
     for (; count > 0; count -= ROW_CHUNK, x += ROW_CHUNK)
-        all.squares += vec_first(row_reduce(row_add_square, row_add, zero, zero, x,
+        all.squares += vec_first(row_reduce(row_add_square, row_add, zero, zero, zero, x,
                                             count < ROW_CHUNK ? count : ROW_CHUNK));
     return all;
 }
 
+static inline double deviation_scale(struct moments moments, double epsilon)
+{
+    return 1 / sqrt(moments.squares / moments.count + epsilon);
+}
+
 /* Of a row that each member has seen a part of. */
-static inline struct moments moments_exchange(const struct call *call, long row, struct moments own)
+typedef struct moments moments_join(struct moments a, struct moments b);
+static inline struct moments moments_exchange(const struct call *call, moments_join *join, long row,
+                                              struct moments own)
 {
     const struct partial *all =
         rows_exchange(call, row, (struct partial){{own.count, own.mean, own.squares}});
     struct moments together = {0, 0, 0};
     for (int i = 0; i < call->member.count; i++)
-        together = moments_together(
-            together, (struct moments){all[i].value[0], all[i].value[1], all[i].value[2]});
+        together =
+            join(together, (struct moments){all[i].value[0], all[i].value[1], all[i].value[2]});
     return together;
 }
 
@@ -326,17 +335,17 @@ ALWAYS_INLINE long map_lines(map_element *const element, const struct lane *lane
         own[l] = lane[l];
     for (; i + STEP <= count; i += STEP) {
         UNROLL(STEP)
-        for (long j = i; j < i + STEP; j += VLEN) {
+        for (int j = 0; j < STEP; j += VLEN) {
             vec y[SWEEP_LANES];
             UNROLL(SWEEP_LANES)
             for (int l = 0; l < lanes; l++)
-                y[l] = element(&own[l].map, vec_load(own[l].x + j), j);
+                y[l] = element(&own[l].map, vec_load(own[l].x + i + j), i + j);
             UNROLL(SWEEP_LANES)
             for (int l = 0; l < lanes; l++)
                 if (is_streamed)
-                    vec_stream(own[l].out + j, y[l]);
+                    vec_stream(own[l].out + i + j, y[l]);
                 else
-                    vec_store(own[l].out + j, y[l]);
+                    vec_store(own[l].out + i + j, y[l]);
         }
         UNROLL(SWEEP_LANES)
         for (int l = 0; l < lanes; l++)
@@ -378,28 +387,24 @@ struct rows {
     double epsilon;
     long count, segments, length;
 };
-/* What is found out about a row; NULL: nothing. */
+/* What a row is normalised by; NULL: nothing of its own. `scale` is 1 / deviation, or alike. */
 typedef struct moments rows_measure(const real *x, long count);
-/* What becomes of it: `scale` is 1 / sqrt(squares / count + epsilon). */
+typedef double rows_scale(struct moments moments, double epsilon);
 typedef struct map rows_map(const struct call *call, double mean, double scale, long row,
                             long segment);
 
-ALWAYS_INLINE double rows_scale(const struct rows *rows, struct moments moments)
-{
-    return 1 / sqrt(moments.squares / moments.count + rows->epsilon);
-}
-
 /* Whole rows, `pitch` apart from each other. */
-ALWAYS_INLINE void rows_together(rows_measure *const measure, rows_map *const map,
-                                 map_element *const element, const struct rows *rows, long first,
-                                 long pitch, const bool is_streamed)
+ALWAYS_INLINE void rows_together(rows_measure *const measure, rows_scale *const scale_of,
+                                 rows_map *const map, map_element *const element,
+                                 const struct rows *rows, long first, long pitch,
+                                 const bool is_streamed)
 {
     const long columns = rows->segments * rows->length, near = SWEEP_AHEAD_BYTES / REAL_BYTES;
-    double mean[SWEEP_LANES], scale[SWEEP_LANES];
+    double mean[SWEEP_LANES] = {0}, scale[SWEEP_LANES] = {0};
     for (int l = 0; l < SWEEP_LANES && measure; l++) {
         struct moments moments = measure(rows->x + (first + l * pitch) * columns, columns);
         mean[l] = moments.mean;
-        scale[l] = rows_scale(rows, moments);
+        scale[l] = scale_of(moments, rows->epsilon);
     }
     for (long segment = 0; segment < rows->segments; segment++) {
         struct lane lane[SWEEP_LANES];
@@ -418,8 +423,8 @@ ALWAYS_INLINE void rows_together(rows_measure *const measure, rows_map *const ma
 ALWAYS_INLINE void map_piece(map_element *const element, struct lane piece, long count,
                              const bool is_streamed)
 {
-    enum { STEP = 64 / REAL_BYTES, AHEAD = SWEEP_AHEAD_BYTES / REAL_BYTES };
-    const long quarter = is_streamed ? count / SWEEP_LANES / STEP * STEP : 0;
+    enum { AHEAD = SWEEP_AHEAD_BYTES / REAL_BYTES };
+    const long quarter = is_streamed ? count / SWEEP_LANES / ROW_GRAIN * ROW_GRAIN : 0;
     struct lane lane[SWEEP_LANES];
     for (int l = 0; l < SWEEP_LANES; l++) {
         lane[l] = piece;
@@ -434,7 +439,8 @@ ALWAYS_INLINE void map_piece(map_element *const element, struct lane piece, long
 }
 
 /* Columns [part.begin, part.end) of a row, by all members where is_split. */
-ALWAYS_INLINE void rows_alone(rows_measure *const measure, rows_map *const map,
+ALWAYS_INLINE void rows_alone(rows_measure *const measure, moments_join *const join,
+                              rows_scale *const scale_of, rows_map *const map,
                               map_element *const element, const struct rows *rows, long row,
                               struct part part, bool is_split, const bool is_streamed)
 {
@@ -443,8 +449,8 @@ ALWAYS_INLINE void rows_alone(rows_measure *const measure, rows_map *const map,
     if (measure)
         moments = measure(rows->x + row * columns + part.begin, part.end - part.begin);
     if (measure && is_split)
-        moments = moments_exchange(rows->call, row, moments);
-    const double scale = rows_scale(rows, moments);
+        moments = moments_exchange(rows->call, join, row, moments);
+    const double scale = measure ? scale_of(moments, rows->epsilon) : 1;
     for (long at = part.begin; at < part.end;) {
         long segment = at / rows->length, place = at % rows->length;
         long count = rows->length - place < part.end - at ? rows->length - place : part.end - at;
@@ -459,7 +465,8 @@ ALWAYS_INLINE void rows_alone(rows_measure *const measure, rows_map *const map,
 
 /* Rows of which several fit the cache where they wait for their second reading are mapped together:
  * past the caches from distant places, for more of memory at once, else neighbours. */
-ALWAYS_INLINE void rows_run_as(rows_measure *const measure, rows_map *const map,
+ALWAYS_INLINE void rows_run_as(rows_measure *const measure, moments_join *const join,
+                               rows_scale *const scale_of, rows_map *const map,
                                map_element *const element, const struct rows *rows,
                                const bool is_streamed)
 {
@@ -473,23 +480,30 @@ ALWAYS_INLINE void rows_run_as(rows_measure *const measure, rows_map *const map,
         /* So that rows `pitch` apart are equally aligned. */
         const long line = 64 / REAL_BYTES, lane = (end - row) / SWEEP_LANES / line * line;
         for (long i = 0; is_streamed && i < lane; i++)
-            rows_together(measure, map, element, rows, row + i, lane, true);
+            rows_together(measure, scale_of, map, element, rows, row + i, lane, true);
         row += is_streamed ? SWEEP_LANES * lane : 0;
         for (; !is_streamed && row + SWEEP_LANES <= end; row += SWEEP_LANES)
-            rows_together(measure, map, element, rows, row, 1, false);
+            rows_together(measure, scale_of, map, element, rows, row, 1, false);
     }
     for (; row < end; row++)
-        rows_alone(measure, map, element, rows, row, share.columns, share.is_split, is_streamed);
+        rows_alone(measure, join, scale_of, map, element, rows, row, share.columns, share.is_split,
+                   is_streamed);
 }
 
-ALWAYS_INLINE void rows_run(rows_measure *const measure, rows_map *const map,
+ALWAYS_INLINE bool rows_exceed_caches(const struct call *call)
+{
+    return 2.0 * (double)call->outputs * REAL_BYTES > call->caches.last_level_bytes;
+}
+
+ALWAYS_INLINE void rows_run(rows_measure *const measure, moments_join *const join,
+                            rows_scale *const scale_of, rows_map *const map,
                             map_element *const element, const struct rows *rows)
 {
-    if (2.0 * (double)rows->call->outputs * REAL_BYTES > rows->call->caches.last_level_bytes) {
-        rows_run_as(measure, map, element, rows, true);
+    if (rows_exceed_caches(rows->call)) {
+        rows_run_as(measure, join, scale_of, map, element, rows, true);
         vec_stream_fence();
     } else {
-        rows_run_as(measure, map, element, rows, false);
+        rows_run_as(measure, join, scale_of, map, element, rows, false);
     }
 }
 

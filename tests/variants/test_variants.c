@@ -279,6 +279,58 @@ static void special_values_pass_as_the_formula_says(void **state)
             }
 }
 
+/* Rows, in turn: as they were, with a NaN, with an infinity, of -infinity but for one, of nothing
+ * else. Each must come out as of the reference. */
+static void spoil_rows(const struct trial *trial, long rows, long columns)
+{
+    for (long i = 0; i < rows; i++) {
+        const long place = i * columns + i * 7 % columns;
+        for (long j = i * columns; i % 5 > 2 && j < (i + 1) * columns; j++)
+            if (i % 5 == 4 || j != place)
+                real_put(trial->call.operand[1], trial->dtype, j, -INFINITY);
+        if (i % 5 == 1 || i % 5 == 2)
+            real_put(trial->call.operand[1], trial->dtype, place, i % 5 == 1 ? NAN : INFINITY);
+    }
+}
+
+static void rows_with_special_values_are_as_of_the_reference(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kernel, *shape;
+        long rows, columns;
+    } cases[] = {{"softmax", "rows=90,columns=37", 90, 37},
+                 {"softmax", "rows=5,columns=9001", 5, 9001},
+                 {"layernorm", "rows=90,columns=37", 90, 37},
+                 {"reduce", "outer=90,axis=37,op=max", 90, 37},
+                 {"reduce", "outer=5,axis=1009,op=min", 5, 1009},
+                 {"reduce", "outer=10,axis=9,inner=3,op=max", 10, 27},
+                 {"reduce", "outer=10,axis=3,inner=67,op=sum", 10, 201}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int choice = 0; choice < 4 * ISA_COUNT * DTYPE_COUNT; choice++) {
+            struct trial trial = {.kernel = kernel_find(cases[i].kernel),
+                                  .members = 1 + choice % 2,
+                                  .caches = choice / 2 % 2 ? tiny_caches : ample_caches,
+                                  .dtype = (enum dtype)(choice / 4 % DTYPE_COUNT),
+                                  .isa = (enum isa)(choice / 4 / DTYPE_COUNT)};
+            trial.variant = trial.kernel->variants;
+            struct error error;
+            if (!isa_supported(trial.isa))
+                continue;
+            assert_int_equal(shape_parse(&trial.shape, cases[i].shape, trial.kernel->letters,
+                                         trial.kernel->letter_count, cases[i].kernel, &error),
+                             OK);
+            open_trial(&trial);
+            spoil_rows(&trial, cases[i].rows, cases[i].columns);
+            double found = trial_error(&trial);
+            close_trial(&trial);
+            if (!(found <=
+                  variant_tolerance(trial.kernel, trial.variant, &trial.shape, trial.dtype)))
+                fail_msg("%s %s %s %s: error %g", cases[i].kernel, cases[i].shape,
+                         isa_name(trial.isa), dtype_name(trial.dtype), found);
+        }
+}
+
 /* The last element is left as it was. */
 static void forgetful_body(const struct call *call)
 {
@@ -360,6 +412,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_bodies_are_caught),
         cmocka_unit_test(a_wrong_row_is_caught_by_sampling),
         cmocka_unit_test(special_values_pass_as_the_formula_says),
+        cmocka_unit_test(rows_with_special_values_are_as_of_the_reference),
     };
     enum { OTHERS = sizeof others / sizeof *others, TESTS_MAX = 128 };
     struct CMUnitTest tests[TESTS_MAX] = {{0}};

@@ -1,0 +1,233 @@
+// softmax.c - the exponentials of each row, divided by their sum.
+#include "rows.h"
+
+#define LETTERS(X)                                                                                 \
+    X(rows, -1, 0, "rows, each of which sums to 1")                                                \
+    X(columns, 1024, 1, "elements of a row")
+enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+enum { OUT, X, OPERANDS };
+
+#ifndef ISA
+
+#define DERIVED
+MODEL(flops, rows *(5 * columns + 1))
+MODEL(bytes, (2 * rows * columns) * element_bytes)
+
+static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
+
+/* Rows of a transformer, short ones, and one row that no cache holds. */
+static const char *const shapes[] = {"rows=@L1,columns=1024", "rows=@L2,columns=1024",
+                                     "rows=@DRAM,columns=64", "rows=@DRAM,columns=1024",
+                                     "rows=1,columns=@DRAM",  NULL};
+
+static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    operand[OUT] = reals("y", ROLE_OUTPUT, rows * columns, 0, 0);
+    operand[X] = reals("x", ROLE_INPUT, rows * columns, -4, 4);
+    return OPERANDS;
+}
+
+/* x - maximum is at most 8, so it errs by 8 units, and the exponential as much besides its own ulp;
+ * the sum adds what row_sum_error() says; 2 for the reference, which rounds as well. */
+static double tolerance(const struct shape *shape, double unit)
+{
+    return 2 * (row_sum_error((double)shape->value[LETTER_columns], unit) + 2 * 8 + 4) * unit;
+}
+
+static double reference_flops(const struct shape *shape)
+{
+    return 4 * (double)shape->value[LETTER_columns];
+}
+
+static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
+{
+    const long columns = call->shape->value[LETTER_columns];
+    double largest = 0, sum = 0;
+    for (long i = begin; i < end; i++) {
+        if (i == begin || i % columns == 0) {
+            const long first = i - i % columns;
+            largest = real_at(call->operand[X], dtype, first);
+            for (long j = first; j < first + columns; j++)
+                largest = fmax(largest, real_at(call->operand[X], dtype, j));
+            sum = 0;
+            for (long j = first; j < first + columns; j++)
+                sum += exp(real_at(call->operand[X], dtype, j) - largest);
+        }
+        out[i - begin] = exp(real_at(call->operand[X], dtype, i) - largest) / sum;
+    }
+}
+REFERENCE_BODIES(plain)
+
+BODIES_DECLARE(softmax)
+static const struct variant variants[] = {
+    {.name = "simd",
+     .summary = "in the caches maximum, exponentials and their sum, quotients; beyond them the "
+                "exponentials twice, so that each element comes once and goes once",
+     .bodies = BODIES(softmax),
+     .workspace = rows_workspace},
+    REFERENCE_VARIANT(plain),
+    {0},
+};
+
+const struct kernel softmax_kernel = {
+    .name = "softmax",
+    .summary = "y = exp(x - maximum) / sum of exp(x - maximum), by row",
+    .letters = letters,
+    .letter_count = LETTER_COUNT,
+    .shapes = shapes,
+    .flops = flops_model,
+    .flops_formula = flops_formula,
+    .bytes = bytes_model,
+    .bytes_formula = bytes_formula,
+    .model_note = "by element a comparison, a subtraction, an exponential that counts as 1 FLOP, a "
+                  "sum and a product; by row a reciprocal; a row that no cache holds is read "
+                  "twice, which is not counted",
+    .operands = operands,
+    .tolerance = tolerance,
+    .reference = plain,
+    .reference_flops = reference_flops,
+    .variants = variants,
+};
+
+#else
+#include <float.h>
+
+#include "vec.h"
+#include "vec_math.h"
+
+/* Below every finite number is only -inf, whose exponential about this is 0; about -inf it would be
+ * NaN, also where a row has finite elements elsewhere. A row of -inf has a sum of 0: NaN, as by the
+ * formula. */
+static const real lowest = VEC_IS_F32 ? (real)-FLT_MAX : (real)-DBL_MAX;
+
+ALWAYS_INLINE vec take_larger(vec largest, vec x, vec about)
+{
+    (void)about;
+    return vec_max(x, largest); /* that, where x is NaN: it will be in the sum */
+}
+
+ALWAYS_INLINE vec add_exp(vec sum, vec x, vec about)
+{
+    return sum + vec_exp(x - about);
+}
+
+ALWAYS_INLINE vec row_max(const real *x, long count)
+{
+    const vec start = vec_all(lowest);
+    return row_reduce(take_larger, vec_max, start, start, start, x, count);
+}
+
+/* Sums of exponentials about different maxima, which stand in place of mean and squares. Milakov
+ * and Gimelshein 2018, arXiv:1805.02867. */
+static inline struct moments exps_together(struct moments a, struct moments b)
+{
+    if (a.count == 0)
+        return b;
+    if (b.count == 0)
+        return a;
+    double largest = fmax(a.mean, b.mean);
+    return (struct moments){a.count + b.count, largest,
+                            a.squares * exp(a.mean - largest) + b.squares * exp(b.mean - largest)};
+}
+
+static struct moments chunk_exps(const real *x, long count)
+{
+    vec largest = row_max(x, count);
+    vec sum = row_reduce(add_exp, row_add, vec_all(0), largest, vec_all((real)-INFINITY), x, count);
+    return (struct moments){(double)count, vec_first(largest), vec_first(sum)};
+}
+
+static inline struct moments row_exps(const real *x, long count)
+{
+    struct moments all = {0, 0, 0};
+    for (; count > 0; count -= ROW_CHUNK, x += ROW_CHUNK)
+        all = exps_together(all, chunk_exps(x, count < ROW_CHUNK ? count : ROW_CHUNK));
+    return all;
+}
+
+static inline double sum_scale(struct moments exps, double epsilon)
+{
+    (void)epsilon;
+    return 1 / exps.squares;
+}
+
+ALWAYS_INLINE struct map map_of(const struct call *call, double mean, double scale, long row,
+                                long segment)
+{
+    (void)call, (void)row, (void)segment;
+    return (struct map){.center = vec_all((real)mean), .scale = vec_all((real)scale)};
+}
+
+ALWAYS_INLINE vec element(const struct map *map, vec x, long i)
+{
+    (void)i;
+    return vec_exp(x - map->center) * map->scale;
+}
+
+/* The exponentials about the largest, which are kept in out, and what row_exps() finds. */
+static struct moments keep_exps(real *out, const real *x, long count)
+{
+    const vec largest = row_max(x, count);
+    vec sum[2] = {vec_all(0), vec_all(0)};
+    long i = 0;
+    for (; i + 2 * VLEN <= count; i += 2 * VLEN)
+        UNROLL(2)
+    for (int j = 0; j < 2; j++) {
+        vec y = vec_exp(vec_load(x + i + j * VLEN) - largest);
+        vec_store(out + i + j * VLEN, y);
+        sum[j] += y;
+    }
+    for (long left; (left = count - i) > 0; i += VLEN) {
+        vec_store_first(out + i,
+                        vec_exp(vec_load_first(x + i, left < VLEN ? left : VLEN) - largest),
+                        left < VLEN ? left : VLEN);
+        sum[0] += vec_load_first(out + i, left < VLEN ? left : VLEN);
+    }
+    return (struct moments){(double)count, vec_first(largest),
+                            vec_first(row_fold(row_add, sum[0] + sum[1]))};
+}
+
+static void scale_row(real *out, vec scale, long count)
+{
+    long i = 0;
+    for (; i + 4 * VLEN <= count; i += 4 * VLEN)
+        UNROLL(4)
+    for (long j = i; j < i + 4 * VLEN; j += VLEN)
+        vec_store(out + j, vec_load(out + j) * scale);
+    for (; i + VLEN <= count; i += VLEN)
+        vec_store(out + i, vec_load(out + i) * scale);
+    if (i < count)
+        vec_store_first(out + i, vec_load_first(out + i, count - i) * scale, count - i);
+}
+
+static void softmax_in_cache(const struct rows *rows)
+{
+    const struct share share = rows_share(rows->call, rows->count, rows->length);
+    const long begin = share.columns.begin, count = share.columns.end - begin;
+    for (long row = share.rows.begin; row < share.rows.end; row++) {
+        real *out = rows->out + row * rows->length + begin;
+        struct moments own = keep_exps(out, rows->x + row * rows->length + begin, count), all = own;
+        if (share.is_split)
+            all = moments_exchange(rows->call, exps_together, row, own);
+        scale_row(out, vec_all((real)(exp(own.mean - all.mean) / all.squares)), count);
+    }
+}
+
+body NAME(softmax);
+void NAME(softmax)(const struct call *call)
+{
+    const struct rows rows = {.call = call,
+                              .x = call->operand[X],
+                              .out = call->operand[OUT],
+                              .count = call->shape->value[LETTER_rows],
+                              .segments = 1,
+                              .length = call->shape->value[LETTER_columns]};
+    if (rows_exceed_caches(call))
+        rows_run_as(row_exps, exps_together, sum_scale, map_of, element, &rows, true);
+    else
+        softmax_in_cache(&rows);
+    vec_stream_fence();
+}
+
+#endif
