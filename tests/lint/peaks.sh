@@ -31,9 +31,11 @@ loops() {
                 value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
             return value
         }
-        # Counts from the jump back to its target; keeps the loop with most FMAs (else with most
-        # arithmetic), of several the innermost.
+        # Counts from the jump back to its target, where no loop is inside; keeps the one with most
+        # FMAs (else with most arithmetic), of several the shortest.
         function close_loop(target,   i, f, mu, a, memory, stack, score) {
+            if (innermost >= target) return
+            innermost = target
             for (i = count; i >= 1 && where[i] >= target; i--) {
                 f += mnemonic[i] ~ /^vfn?m(add|sub)/
                 mu += mnemonic[i] ~ /^v?mul[ps][sd]$/
@@ -50,7 +52,7 @@ loops() {
         }
         function close_function() {
             if (best) print found
-            count = best = 0
+            count = best = innermost = 0
         }
         /^[0-9a-f]+ </ {close_function(); name = $2; gsub(/[<>:]/, "", name); next}
         /^ +[0-9a-f]+:\t/ {
@@ -112,7 +114,7 @@ ${stack:-?} on the stack"
     fi
 }
 
-for kernel in gemm conv2d; do
+for kernel in gemm conv2d_packed; do
     for isa in avx2-f32 avx2-f64 avx512-f32 avx512-f64; do
         loops "$build/$isa/kernels/$kernel.o" >"$scratch/loops"
         case $isa in

@@ -57,12 +57,14 @@ static void idle_body(const struct call *call)
 {
     (void)call;
 }
+static const struct variant idle = {.name = "idle"};
 
 static struct counted count_fake(int lacking)
 {
     struct counting counting = {.pmu = &fake_pmu, .bytes = {{{"LINES", 64}}, 1}};
     counting.flops[DTYPE_f32] = (struct recipe){{{"OPERATIONS", 2}}, 1};
-    struct run run = {.dtype = DTYPE_f32, .threads = 2, .body = idle_body, .repeats = 4};
+    struct run run = {
+        .variant = &idle, .dtype = DTYPE_f32, .threads = 2, .body = idle_body, .repeats = 4};
     atomic_store(&fake.members, 0);
     fake.lacking = lacking;
     return run_count(&run, &counting);
@@ -88,7 +90,8 @@ static void a_member_that_could_not_count_makes_the_sum_unknown(void **state)
 static void without_a_pmu_nothing_is_counted(void **state)
 {
     (void)state;
-    struct run run = {.dtype = DTYPE_f32, .threads = 1, .body = idle_body, .repeats = 1};
+    struct run run = {
+        .variant = &idle, .dtype = DTYPE_f32, .threads = 1, .body = idle_body, .repeats = 1};
     struct counted counted = run_count(&run, &(struct counting){0});
     assert_true(isnan(counted.cycles) && isnan(counted.flops) && isnan(counted.bytes));
     assert_string_equal(counted.by, "");
