@@ -8,7 +8,7 @@
 #define COUNT_PAD (count_include_pad == 1)
 #define LOW 0.5
 #define HIGH 1.5
-#define FLOPS n *channels *(p * taps_w + taps_h * w + p * q)
+#define FLOPS ((p * taps_w + taps_h * w + p * q) * n * channels)
 #define NOTE                                                                                       \
     "an addition per row of a window for each of w columns, one per column of each window, and a " \
     "multiplication by the reciprocal of the number of cells"

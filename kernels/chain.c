@@ -85,7 +85,7 @@ static double operand_elements(const struct shape *shape)
     const double steps = step_count(shape), operands = operand_elements(shape);                    \
     (void)steps;                                                                                   \
     (void)operands;
-MODEL(flops, steps *rows *columns)
+MODEL(flops, 1 * steps * rows * columns)
 MODEL(bytes, (2 * rows * columns + operands) * element_bytes)
 
 static int chain_operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])

@@ -80,8 +80,8 @@ static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 static const char *const shapes[] = {"m=64,n=64,k=64", "m=256,n=256,k=256", "m=1024,n=1024,k=1024",
                                      "m=16,n=1760,k=1760", NULL};
 
-MODEL(flops, batch *(2 * m * n * k + (beta ? 2 : 0) * m * n))
-MODEL(bytes, batch *(m *k + k * n + (beta ? 2 : 1) * m * n) * element_bytes)
+MODEL(flops, (2 * m * n * k + (beta ? 2 : 0) * m * n) * batch)
+MODEL(bytes, (m * k + k * n + (beta ? 2 : 1) * m * n) * batch * element_bytes)
 
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {

@@ -15,8 +15,8 @@ enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
     const double channels = (double)layout_channels((enum layout)layout, (long)c);                 \
     (void)channels;
 
-MODEL(flops, n *channels *h *w)
-MODEL(bytes, n *channels *(h *w + 1) * element_bytes)
+MODEL(flops, (h * w) * n * channels)
+MODEL(bytes, (h * w + 1) * n * channels * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 

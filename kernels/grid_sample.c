@@ -31,8 +31,8 @@ static inline long grid_block(long pixels)
                  used = fmin(h * w, 4 * p * q);                                                    \
     (void)channels, (void)used;
 
-MODEL(flops, n *p *q *(16 + 7 * channels))
-MODEL(bytes, n *(channels *(used + p * q) + 2 * p * q) * element_bytes)
+MODEL(flops, (16 + 7 * channels) * n * p * q)
+MODEL(bytes, ((used + p * q) * channels + 2 * p * q) * n * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 

@@ -11,7 +11,7 @@ enum { OUT, X, GAMMA, BETA, EPSILON, OPERANDS };
 #ifndef ISA
 
 #define DERIVED
-MODEL(flops, rows *(8 * columns + 5))
+MODEL(flops, (8 * columns + 5) * rows)
 MODEL(bytes, (2 * rows * columns + 2 * columns + 1) * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};

@@ -1,34 +1,24 @@
 // layout.c - images between the layouts of networks.
 #include "kernel.h"
 
-/* Images, channels, rows, columns; channels innermost; and channels in blocks of 16, of which the
- * last is filled up with zeros: images, blocks, rows, columns, 16. */
-enum layout { LAYOUT_nchw, LAYOUT_nhwc, LAYOUT_nchwc };
-enum { BLOCK = 16 };
+#include "image_layout.h"
 
 #define LETTERS(X)                                                                                 \
     X(n, 1, 0, "images")                                                                           \
     X(c, -1, 0, "channels")                                                                        \
     X(h, -1, 0, "rows")                                                                            \
     X(w, -1, 0, "columns")                                                                         \
-    X(from, LAYOUT_nchw, 0, "layout of the input", layout_words)                                   \
-    X(to, LAYOUT_nhwc, 0, "layout of the output", layout_words)
+    X(from, LAYOUT_NCHW, 0, "layout of the input", layout_words)                                   \
+    X(to, LAYOUT_NHWC, 0, "layout of the output", layout_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 #ifndef ISA
-/* Channels with the filling. */
-static inline long channels_of(long c, enum layout layout)
-{
-    return layout == LAYOUT_nchwc ? (c + BLOCK - 1) / BLOCK * BLOCK : c;
-}
-
 #define DERIVED                                                                                    \
-    const double c_out = (double)channels_of((long)c, (enum layout)to);                            \
+    const double c_out = (double)layout_channels((enum layout)to, (long)c);                        \
     (void)c_out;
 MODEL(flops, 0)
 MODEL(bytes, (c + c_out) * n * h * w * element_bytes)
 
-static const char *const layout_words[] = {"nchw", "nhwc", "nchwc", NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
 /* A layer of ResNet-50 (doi:10.1109/CVPR.2016.90) in L2 and beyond the caches, every way; pictures
@@ -57,8 +47,8 @@ static int check(const struct shape *shape, struct error *error)
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
-    const double c_out = (double)channels_of((long)c, (enum layout)to);
-    const double c_in = (double)channels_of((long)c, (enum layout)from);
+    const double c_out = (double)layout_channels((enum layout)to, (long)c);
+    const double c_in = (double)layout_channels((enum layout)from, (long)c);
     operand[0] = reals("y", ROLE_OUTPUT, n * c_out * h * w, 0.5, 1.5);
     operand[1] = reals("x", ROLE_INPUT, n * c_in * h * w, 0.5, 1.5);
     return 2;
@@ -72,47 +62,17 @@ static double tolerance(const struct shape *shape, double unit)
     return 0;
 }
 
-/* Image, channel and pixel of an element. */
-struct index {
-    long image, channel, pixel;
-};
-
-static struct index index_of(long element, long c, long pixels, enum layout layout)
-{
-    const long filled = channels_of(c, layout);
-    struct index index = {.image = element / (filled * pixels)};
-    element %= filled * pixels;
-    if (layout == LAYOUT_nchw) {
-        index.channel = element / pixels;
-        index.pixel = element % pixels;
-    } else if (layout == LAYOUT_nhwc) {
-        index.channel = element % c;
-        index.pixel = element / c;
-    } else {
-        index.channel = element / (pixels * BLOCK) * BLOCK + element % BLOCK;
-        index.pixel = element / BLOCK % pixels;
-    }
-    return index;
-}
-
-static long element_of(struct index index, long c, long pixels, enum layout layout)
-{
-    long image = index.image * channels_of(c, layout) * pixels;
-    if (layout == LAYOUT_nchw)
-        return image + index.channel * pixels + index.pixel;
-    if (layout == LAYOUT_nhwc)
-        return image + index.pixel * c + index.channel;
-    return image + (index.channel / BLOCK * pixels + index.pixel) * BLOCK + index.channel % BLOCK;
-}
-
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const long pixels = h * w, image_out = layout_channels((enum layout)to, c) * pixels,
+               image_in = layout_channels((enum layout)from, c) * pixels;
     for (long i = begin; i < end; i++) {
-        struct index index = index_of(i, c, h * w, (enum layout)to);
-        long element = element_of(index, c, h * w, (enum layout)from);
-        out[i - begin] = index.channel < c ? real_at(call->operand[1], dtype, element) : 0;
+        struct place place = layout_place((enum layout)to, c, pixels, i % image_out);
+        long element = i / image_out * image_in +
+                       layout_index((enum layout)from, c, pixels, place.channel, place.pixel);
+        out[i - begin] = place.channel < c ? real_at(call->operand[1], dtype, element) : 0;
     }
 }
 REFERENCE_BODIES(plain)
@@ -168,7 +128,7 @@ static void transpose(const struct job *job, const struct planes *planes, long b
 /* The channels of every image, and its pixels, change places. */
 static void swap_channels(const struct job *job, enum layout to)
 {
-    const bool inner = to == LAYOUT_nhwc; /* channels become innermost */
+    const bool inner = to == LAYOUT_NHWC; /* channels become innermost */
     const long rows = inner ? job->c : job->pixels, columns = inner ? job->pixels : job->c;
     const struct planes planes = {
         .rows = rows,
@@ -183,16 +143,16 @@ static void swap_channels(const struct job *job, enum layout to)
 /* The same by blocks of channels; the last one on its own where it is not full. */
 static void swap_blocks(const struct job *job, enum layout to)
 {
-    const long whole = job->c / BLOCK, rest = job->c % BLOCK, pixels = job->pixels;
-    const long image = job->c * pixels, filled = job->blocks * BLOCK * pixels;
-    const bool inner = to == LAYOUT_nchwc;
-    struct planes planes = {.rows = inner ? BLOCK : pixels,
-                            .columns = inner ? pixels : BLOCK,
-                            .in_pitch = inner ? pixels : BLOCK,
-                            .out_pitch = inner ? BLOCK : pixels,
-                            .filled = inner ? BLOCK : pixels,
+    const long whole = job->c / LAYOUT_BLOCK, rest = job->c % LAYOUT_BLOCK, pixels = job->pixels;
+    const long image = job->c * pixels, filled = job->blocks * LAYOUT_BLOCK * pixels;
+    const bool inner = to == LAYOUT_NCHWC;
+    struct planes planes = {.rows = inner ? LAYOUT_BLOCK : pixels,
+                            .columns = inner ? pixels : LAYOUT_BLOCK,
+                            .in_pitch = inner ? pixels : LAYOUT_BLOCK,
+                            .out_pitch = inner ? LAYOUT_BLOCK : pixels,
+                            .filled = inner ? LAYOUT_BLOCK : pixels,
                             .batch = {{job->n, inner ? image : filled, inner ? filled : image},
-                                      {whole, BLOCK * pixels, BLOCK * pixels}}};
+                                      {whole, LAYOUT_BLOCK * pixels, LAYOUT_BLOCK * pixels}}};
     transpose(job, &planes, 0);
     *(inner ? &planes.rows : &planes.columns) = rest;
     planes.batch[1].count = 1;
@@ -209,15 +169,16 @@ static void move_blocks(real *out, struct side to, const real *in, struct side f
                         long channels, bool fill)
 {
     for (long pixel = 0; pixel < pixels; pixel++)
-        for (long channel = 0, block = 0; channel < channels; channel += BLOCK, block++) {
+        for (long channel = 0, block = 0; channel < channels; channel += LAYOUT_BLOCK, block++) {
             real *put = out + pixel * to.step + block * to.block_step;
             const real *get = in + pixel * from.step + block * from.block_step;
-            long count = channels - channel < BLOCK ? channels - channel : BLOCK, i = 0;
+            long count = channels - channel < LAYOUT_BLOCK ? channels - channel : LAYOUT_BLOCK,
+                 i = 0;
             for (; i + VLEN <= count; i += VLEN)
                 vec_store(put + i, vec_load(get + i));
             for (; i < count; i++)
                 put[i] = get[i];
-            for (; fill && i < BLOCK; i++)
+            for (; fill && i < LAYOUT_BLOCK; i++)
                 put[i] = 0;
         }
 }
@@ -225,7 +186,7 @@ static void move_blocks(real *out, struct side to, const real *in, struct side f
 /* Channels innermost into blocks, a block of some pixels at a time. */
 static void gather_blocks(const struct job *job)
 {
-    enum { PIXELS = TILE_ELEMENTS / BLOCK };
+    enum { PIXELS = TILE_ELEMENTS / LAYOUT_BLOCK };
     real buffer[TILE_ELEMENTS] __attribute__((aligned(64)));
     struct fetch none = {0};
     const long groups = (job->pixels + PIXELS - 1) / PIXELS;
@@ -234,13 +195,14 @@ static void gather_blocks(const struct job *job)
         long pixel = i % groups * PIXELS, block = i / groups % job->blocks;
         long image = i / (groups * job->blocks);
         long pixels = job->pixels - pixel < PIXELS ? job->pixels - pixel : PIXELS;
-        long channels = job->c - block * BLOCK < BLOCK ? job->c - block * BLOCK : BLOCK;
-        const real *in = job->in + (image * job->pixels + pixel) * job->c + block * BLOCK;
-        real *out = job->out + ((image * job->blocks + block) * job->pixels + pixel) * BLOCK;
-        move_blocks(job->stream ? buffer : out, (struct side){BLOCK, 0}, in,
+        long channels = job->c - block * LAYOUT_BLOCK < LAYOUT_BLOCK ? job->c - block * LAYOUT_BLOCK
+                                                                     : LAYOUT_BLOCK;
+        const real *in = job->in + (image * job->pixels + pixel) * job->c + block * LAYOUT_BLOCK;
+        real *out = job->out + ((image * job->blocks + block) * job->pixels + pixel) * LAYOUT_BLOCK;
+        move_blocks(job->stream ? buffer : out, (struct side){LAYOUT_BLOCK, 0}, in,
                     (struct side){job->c, 0}, pixels, channels, true);
         if (job->stream)
-            stream_run(out, buffer, pixels * BLOCK, &none);
+            stream_run(out, buffer, pixels * LAYOUT_BLOCK, &none);
     }
 }
 
@@ -256,10 +218,10 @@ static void scatter_blocks(const struct job *job)
     for (long i = part.begin; i < part.end; i++) {
         long pixel = i % groups * most, image = i / groups;
         long pixels = job->pixels - pixel < most ? job->pixels - pixel : most;
-        const real *in = job->in + (image * job->blocks * job->pixels + pixel) * BLOCK;
+        const real *in = job->in + (image * job->blocks * job->pixels + pixel) * LAYOUT_BLOCK;
         real *out = job->out + (image * job->pixels + pixel) * job->c;
-        move_blocks(stream ? buffer : out, (struct side){job->c, BLOCK}, in,
-                    (struct side){BLOCK, job->pixels * BLOCK}, pixels, job->c, false);
+        move_blocks(stream ? buffer : out, (struct side){job->c, LAYOUT_BLOCK}, in,
+                    (struct side){LAYOUT_BLOCK, job->pixels * LAYOUT_BLOCK}, pixels, job->c, false);
         if (stream)
             stream_run(out, buffer, pixels * job->c, &none);
     }
@@ -277,16 +239,16 @@ void NAME(layout)(const struct call *call)
                             .n = n,
                             .c = c,
                             .pixels = h * w,
-                            .blocks = (c + BLOCK - 1) / BLOCK,
+                            .blocks = (c + LAYOUT_BLOCK - 1) / LAYOUT_BLOCK,
                             .stream =
                                 VEC_CAN_STREAM && moved_bytes > call->caches.last_level_bytes};
     if (call->outputs == 0)
         return;
-    if (from != LAYOUT_nchwc && to != LAYOUT_nchwc)
+    if (from != LAYOUT_NCHWC && to != LAYOUT_NCHWC)
         swap_channels(&job, (enum layout)to);
-    else if (from == LAYOUT_nchw || to == LAYOUT_nchw)
+    else if (from == LAYOUT_NCHW || to == LAYOUT_NCHW)
         swap_blocks(&job, (enum layout)to);
-    else if (to == LAYOUT_nchwc)
+    else if (to == LAYOUT_NCHWC)
         gather_blocks(&job);
     else
         scatter_blocks(&job);

@@ -8,7 +8,7 @@
 #define COUNT_PAD 0
 #define LOW -1.0
 #define HIGH 1.0
-#define FLOPS n *channels *(p * taps_w + taps_h * w)
+#define FLOPS ((p * taps_w + taps_h * w) * n * channels)
 #define NOTE                                                                                       \
     "a comparison is 1 FLOP, one per row of a window for each of w columns, then one per column "  \
     "of "                                                                                          \

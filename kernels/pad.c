@@ -44,7 +44,7 @@ static const char *const mode_words[] = {"constant", "reflect", "edge", NULL};
     (void)channels, (void)p, (void)q;
 
 MODEL(flops, 0)
-MODEL(bytes, n *channels *(h *w + p * q) * element_bytes)
+MODEL(bytes, (h * w + p * q) * n * channels * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 

@@ -69,7 +69,7 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 #define EXPANDED_MODEL(what, ...) MODEL(what, __VA_ARGS__)
 
 EXPANDED_MODEL(flops, FLOPS)
-MODEL(bytes, n *channels *(h_used *w + p * q) * element_bytes)
+MODEL(bytes, (h_used * w + p * q) * n * channels * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 

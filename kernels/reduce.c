@@ -16,7 +16,7 @@ static const char *const op_words[] = {"sum", "mean", "max", "min", "l2", NULL};
 #define DERIVED                                                                                    \
     const double by_element = op == OP_L2 ? 2 : 1, by_output = op == OP_MEAN || op == OP_L2;       \
     (void)by_element, (void)by_output;
-MODEL(flops, outer *inner *(by_element *axis + by_output))
+MODEL(flops, (by_element * axis + by_output) * outer * inner)
 MODEL(bytes, (outer * axis * inner + outer * inner) * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};

@@ -71,8 +71,8 @@ static const char *const mode_words[] = {"nearest", "bilinear", NULL};
                  h_most = mode == BILINEAR ? 2 * p : p, h_used = h < h_most ? h : h_most;          \
     (void)channels, (void)h_used;
 
-MODEL(flops, n *channels *(mode == BILINEAR ? 3 * q * (h_used + p) : 0))
-MODEL(bytes, n *channels *(h_used *w + p * q) * element_bytes)
+MODEL(flops, (mode == BILINEAR ? 3 * q * (h_used + p) : 0) * n * channels)
+MODEL(bytes, (h_used * w + p * q) * n * channels * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 

@@ -11,7 +11,7 @@ enum { OUT, X, GAMMA, EPSILON, OPERANDS };
 #ifndef ISA
 
 #define DERIVED
-MODEL(flops, rows *(4 * columns + 4))
+MODEL(flops, (4 * columns + 4) * rows)
 MODEL(bytes, (2 * rows * columns + columns + 1) * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};

@@ -10,7 +10,7 @@ enum { OUT, X, OPERANDS };
 #ifndef ISA
 
 #define DERIVED
-MODEL(flops, rows *(5 * columns + 1))
+MODEL(flops, (5 * columns + 1) * rows)
 MODEL(bytes, (2 * rows * columns) * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
