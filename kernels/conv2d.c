@@ -8,39 +8,8 @@
                                                   : (direct))
 
 #ifndef ISA
-#include <math.h>
 
 #include "onednn.h"
-
-/* Pairs of an output line and a kernel line that meet inside the image. */
-static double taps_inside(double in, double kernel, double stride, double pad, double dilation)
-{
-    double pairs = 0, lines = (double)output_size((long)in, (long)kernel, (long)stride, (long)pad,
-                                                  (long)dilation);
-    for (double i = 0; i < kernel; i++) {
-        double offset = i * dilation - pad;
-        double first = offset < 0 ? ceil(-offset / stride) : 0;
-        double last = fmin(lines - 1, floor((in - 1 - offset) / stride));
-        pairs += fmax(0, last - first + 1);
-    }
-    return pairs;
-}
-
-/* Input rows that any output row uses: a stride larger than the kernel steps over some. */
-static double lines_used(double in, double kernel, double stride, double pad, double dilation)
-{
-    double used = 0, lines = (double)output_size((long)in, (long)kernel, (long)stride, (long)pad,
-                                                 (long)dilation);
-    for (double line = 0; line < in; line++)
-        for (double i = 0; i < kernel; i++) {
-            double from = (line + pad - i * dilation) / stride;
-            if (from >= 0 && from < lines && from == floor(from)) {
-                used++;
-                break;
-            }
-        }
-    return used;
-}
 
 #define DERIVED                                                                                    \
     const double p = (double)output_size((long)h, (long)r, (long)stride, (long)pad,                \

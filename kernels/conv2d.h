@@ -4,6 +4,7 @@
 
 #include "image_layout.h"
 #include "kernel.h"
+#include "window.h"
 
 #define LETTERS(X)                                                                                 \
     X(n, 1, 1, "images")                                                                           \
@@ -19,13 +20,6 @@
     X(groups, 1, 1, "groups of channels that do not mix")                                          \
     X(layout, 0, 0, "order of the dimensions of input and output", layout_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
-
-/* Output rows or columns; less than 1 when the kernel does not fit the padded image. */
-static inline long output_size(long in, long kernel, long stride, long pad, long dilation)
-{
-    long room = in + 2 * pad - dilation * (kernel - 1) - 1;
-    return room < 0 ? 0 : room / stride + 1;
-}
 
 /* The letters, and of the output. Weights are (k, c / groups, r, s) in every layout. */
 struct conv {

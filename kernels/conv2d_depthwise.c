@@ -74,7 +74,7 @@ void NAME(conv2d_depthwise_prepare)(const struct call *call)
 
 /* The taps [begin, end) of a line that are inside the image, for the output line whose first tap is
  * at `first`. */
-static struct part taps_inside(long first, long taps, long dilation, long lines)
+static struct part taps_in_image(long first, long taps, long dilation, long lines)
 {
     long begin = first < 0 ? (-first + dilation - 1) / dilation : 0;
     long end = first < lines ? (lines - 1 - first) / dilation + 1 : 0;
@@ -143,7 +143,7 @@ static void sum_row(const struct job *job, const real *weights, const real *plan
     const struct conv *conv = &job->conv;
     const long width = conv->w * job->lanes, y = row * conv->stride - conv->pad;
     struct window window = {.weights = weights,
-                            .rows = taps_inside(y, conv->r, conv->dilation, conv->h),
+                            .rows = taps_in_image(y, conv->r, conv->dilation, conv->h),
                             .row = conv->dilation * width,
                             .pixel = conv->dilation * job->lanes,
                             .step = conv->stride * job->lanes};
@@ -153,7 +153,7 @@ static void sum_row(const struct job *job, const real *weights, const real *plan
         const long last = x + (PIXELS - 1) * conv->stride;
         const bool inside =
             column + PIXELS <= conv->q && x >= 0 && last + (conv->s - 1) * conv->dilation < conv->w;
-        window.columns = taps_inside(x, conv->s, conv->dilation, conv->w);
+        window.columns = taps_in_image(x, conv->s, conv->dilation, conv->w);
         if (inside) {
             /* The lowest row of taps is the one that no earlier output row has read. */
             const real *lowest = in + (conv->r - 1) * window.row;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "image_layout.h"
+#include "window.h"
 
 enum {
     DIMENSIONS_MAX = 12,
@@ -439,13 +440,6 @@ static void name_tensors(struct conv_plan *plan, const struct problem *problem, 
     plan->tensor[OUTPUT].bytes = problem->operand[0];
     plan->tensor[INPUT].bytes = problem->operand[1];
     plan->tensor[KERNEL].bytes = problem->operand[2];
-}
-
-/* Rows or columns of the output. */
-static int64_t output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad,
-                           int64_t dilation)
-{
-    return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
 static int describe_convolution(struct conv_plan *plan, const struct problem *problem)
