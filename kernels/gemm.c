@@ -303,15 +303,17 @@ void NAME(gemm_blocked)(const struct call *call)
     const struct plan plan = plan_of(shape, tile, REAL_BYTES, &call->caches, member.count);
     const struct part items = member_part(plan.alone ? member : first, batch, 1);
     real *work = call->workspace;
+    const long shared = (plan.alone ? member.count : 1) * plan.shared_b;
     struct job job = {.plan = &plan,
                       .m = m,
                       .n = n,
                       .k = k,
-                      .packed_b = work + (plan.alone ? member.index * plan.shared_b : 0),
-                      .private_ab = work + (plan.alone ? member.count : 1) * plan.shared_b +
-                                    member.index * plan.private_ab,
                       .finish = {(real)alpha, (real)beta},
                       .member = plan.alone ? first : member};
+    if (work) {
+        job.packed_b = work + (plan.alone ? member.index * plan.shared_b : 0);
+        job.private_ab = work + shared + member.index * plan.private_ab;
+    }
     const long a_line = transa ? 1 : k, a_step = transa ? m : 1;
     const long b_line = transb ? k : 1, b_step = transb ? 1 : n;
     for (long i = items.begin; i < items.end; i++) {
