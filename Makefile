@@ -185,7 +185,7 @@ $(BUILD)/tests/unit/test_out_of_memory: private LDFLAGS += \
 
 # -O1: what -O2 adds is compiled nearly three times as long and finds nothing more.
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
-	@$(MAKE) OPT=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
+	@TEST_SECONDS=1200 $(MAKE) OPT=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
 
 test-ulp: $(BUILD)/tests/variants/test_ulp ## vec_math.h on every float (half an hour)
 	CMOCKA_MESSAGE_OUTPUT=TAP $< all
@@ -196,7 +196,7 @@ test-ulp: $(BUILD)/tests/variants/test_ulp ## vec_math.h on every float (half an
 test-emulated: $(PROGRAM) $(BUILD)/tests/variants/test_variants ## kernels on CPUs this one is not
 	@! command -v aarch64-linux-gnu-gcc >/dev/null || $(MAKE) ARCH=aarch64 CONFIG=aarch64 \
 	    CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar build/aarch64/tests/cross/variants
-	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) TEST_SECONDS=900 tests/run tests/cross/test_emulated.sh
+	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) TEST_SECONDS=1800 tests/run tests/cross/test_emulated.sh
 
 $(BUILD)/tests/cross/variants: $(BUILD)/tests/variants/test_variants.o \
     $(BUILD)/tests/cross/stand_ins.o $(filter-out $(BUILD)/base/host.o,$(OBJECTS)) $(BODY_OBJECTS)

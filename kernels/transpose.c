@@ -121,8 +121,8 @@ static inline struct view view_of(const struct shape *shape)
         in_step[i] = step;
     for (int i = 0; i < DIMENSIONS; i++) {
         long count = shape->value[order[i] - '0'], step = in_step[order[i] - '0'];
-        struct dimension *outer = &view.dimension[view.count - 1];
-        if (view.count > 0 && count != 1 && outer->in_step == count * step)
+        struct dimension *outer = view.count > 0 ? &view.dimension[view.count - 1] : NULL;
+        if (outer && count != 1 && outer->in_step == count * step)
             *outer = (struct dimension){outer->count * count, step, 0};
         else if (count != 1)
             view.dimension[view.count++] = (struct dimension){count, step, 0};

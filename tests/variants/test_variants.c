@@ -127,6 +127,12 @@ static bool isa_wanted(enum isa isa)
     return !only || strcmp(only, isa_name(isa)) == 0;
 }
 
+/* Emulated, what does not depend on the ISA is left to the native run. */
+static bool is_brief(void)
+{
+    return getenv("VARIANTS_BRIEF") != NULL;
+}
+
 /* One shape on all ISAs of this CPU, both formats, one to three members. */
 static void try_shape(const struct kernel *kernel, const struct variant *variant, const char *text,
                       const struct cache_sizes *caches)
@@ -141,7 +147,7 @@ static void try_shape(const struct kernel *kernel, const struct variant *variant
         return;
     for (int isa = 0; isa < ISA_COUNT; isa++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
-            for (int members = 1; members <= MEMBERS_MAX; members++) {
+            for (int members = is_brief() ? MEMBERS_MAX : 1; members <= MEMBERS_MAX; members++) {
                 if (!isa_supported((enum isa)isa) || !isa_wanted((enum isa)isa) ||
                     !variant->bodies[isa][dtype])
                     continue;
@@ -183,7 +189,8 @@ static void try_line(const struct kernel *kernel, char *line)
     if (strncmp(line, "shape ", 6) == 0)
         for (const struct variant *variant = kernel->variants; variant->name; variant++) {
             try_shape(kernel, variant, line + 6, &tiny_caches);
-            try_shape(kernel, variant, line + 6, &ample_caches);
+            if (!is_brief())
+                try_shape(kernel, variant, line + 6, &ample_caches);
         }
     else if (strncmp(line, "model ", 6) == 0)
         try_model(kernel, line + 6);
