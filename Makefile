@@ -185,7 +185,8 @@ $(BUILD)/tests/unit/test_out_of_memory: private LDFLAGS += \
 
 # -O1: what -O2 adds is compiled nearly three times as long and finds nothing more.
 test-sanitize: ## run the tests under AddressSanitizer and UBSan (CC=gcc|clang)
-	@TEST_SECONDS=1200 $(MAKE) OPT=-O1 SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all" test
+	@TEST_SECONDS=1200 $(MAKE) OPT=-O1 test \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all"
 
 test-ulp: $(BUILD)/tests/variants/test_ulp ## vec_math.h on every float (half an hour)
 	CMOCKA_MESSAGE_OUTPUT=TAP $< all
