@@ -1,5 +1,6 @@
 // concat.c - arrays joined along one axis.
 #include "kernel.h"
+#include "moved.h"
 
 #define LETTERS(X)                                                                                 \
     X(outer, -1, 0, "product of the dimensions before the axis")                                   \
@@ -26,14 +27,6 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     operand[0] = reals("y", ROLE_OUTPUT, outer * parts * axis * inner, 0.5, 1.5);
     operand[1] = reals("x", ROLE_INPUT, outer * parts * axis * inner, 0.5, 1.5);
     return 2;
-}
-
-/* Moved, not computed. */
-static double tolerance(const struct shape *shape, double unit)
-{
-    (void)shape;
-    (void)unit;
-    return 0;
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
@@ -71,7 +64,7 @@ const struct kernel concat_kernel = {
     .bytes_formula = bytes_formula,
     .model_note = "no arithmetic: rated by its bytes; x holds the arrays one after the other",
     .operands = operands,
-    .tolerance = tolerance,
+    .tolerance = moved_tolerance,
     .reference = plain,
     .variants = variants,
 };

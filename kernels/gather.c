@@ -1,5 +1,6 @@
 // gather.c - rows of a table by index, as an embedding looks them up.
 #include "kernel.h"
+#include "moved.h"
 
 #define LETTERS(X)                                                                                 \
     X(rows, -1, 1, "rows of the table")                                                            \
@@ -33,14 +34,6 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     operand[1] = reals("table", ROLE_INPUT, rows * columns, 0.5, 1.5);
     operand[2] = indices("index", count, rows);
     return 3;
-}
-
-/* Moved, not computed. */
-static double tolerance(const struct shape *shape, double unit)
-{
-    (void)shape;
-    (void)unit;
-    return 0;
 }
 
 static int check(const struct shape *shape, struct error *error)
@@ -90,7 +83,7 @@ const struct kernel gather_kernel = {
         "are, or as are looked up, whichever is less; indices have 4 bytes",
     .check = check,
     .operands = operands,
-    .tolerance = tolerance,
+    .tolerance = moved_tolerance,
     .reference = plain,
     .variants = variants,
 };

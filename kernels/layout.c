@@ -1,5 +1,6 @@
 // layout.c - images between the layouts of networks.
 #include "kernel.h"
+#include "moved.h"
 
 #include "image_layout.h"
 
@@ -54,14 +55,6 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     return 2;
 }
 
-/* Moved, not computed. */
-static double tolerance(const struct shape *shape, double unit)
-{
-    (void)shape;
-    (void)unit;
-    return 0;
-}
-
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
     const struct shape *shape = call->shape;
@@ -101,7 +94,7 @@ const struct kernel layout_kernel = {
                   "zeros that fill the last block of nchwc; those of the input need not be read",
     .check = check,
     .operands = operands,
-    .tolerance = tolerance,
+    .tolerance = moved_tolerance,
     .reference = plain,
     .variants = variants,
 };

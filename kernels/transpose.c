@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "kernel.h"
+#include "moved.h"
 
 static const char *const permutation_words[] = {
     "0123", "0132", "0213", "0231", "0312", "0321", "1023", "1032", "1203",
@@ -41,14 +42,6 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     operand[0] = reals("y", ROLE_OUTPUT, d0 * d1 * d2 * d3, 0.5, 1.5);
     operand[1] = reals("x", ROLE_INPUT, d0 * d1 * d2 * d3, 0.5, 1.5);
     return 2;
-}
-
-/* Moved, not computed. */
-static double tolerance(const struct shape *shape, double unit)
-{
-    (void)shape;
-    (void)unit;
-    return 0;
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
@@ -91,7 +84,7 @@ const struct kernel transpose_kernel = {
     .bytes_formula = bytes_formula,
     .model_note = "no arithmetic: rated by its bytes",
     .operands = operands,
-    .tolerance = tolerance,
+    .tolerance = moved_tolerance,
     .reference = plain,
     .variants = variants,
 };
