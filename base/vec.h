@@ -70,13 +70,21 @@ typedef real_bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
 /* In front of a loop whose bound is known after inlining: no loop is left, so that an array of
  * accumulators becomes registers. -O2 alone leaves it rolled and the array on the stack. */
 #define VEC_PRAGMA(x) _Pragma(#x)
-#if defined(__clang__)
+#if defined(ROLLED)
+#define UNROLL(n)
+#elif defined(__clang__)
 #define UNROLL(n) VEC_PRAGMA(clang loop unroll(full))
 #else
 #define UNROLL(n) VEC_PRAGMA(GCC unroll n)
 #endif
 
+/* Builds with sanitizers say ROLLED: compiled with their checks, what is unrolled and inlined for
+ * speed takes twenty times as long (in clang with the square of the body). */
+#if defined(ROLLED)
+#define ALWAYS_INLINE static inline
+#else
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#endif
 
 ALWAYS_INLINE vec vec_load(const real *p)
 {

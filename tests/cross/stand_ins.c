@@ -68,7 +68,7 @@ int _cmocka_run_group_tests(const char *group_name, const struct CMUnitTest *con
     (void)group_name, (void)set_up, (void)tear_down; /* the variants test has no fixtures */
     printf("1..%zu\n", count);
     for (size_t i = 0; i < count; i++) {
-        void *state = NULL;
+        void *state = tests[i].initial_state;
         tests[i].test_func(&state);
         printf("ok %zu - %s\n", i + 1, tests[i].name);
         fflush(stdout);

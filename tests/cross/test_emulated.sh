@@ -13,8 +13,6 @@ variants=${BUILD:-build/gcc}/tests/variants/test_variants
 cross=${CROSS:-build/aarch64/tests/cross/variants}
 # Without it the test starts itself anew, and that would leave the emulation.
 export OMP_WAIT_POLICY=passive
-# The largest team and the smallest caches; all of them run natively.
-export VARIANTS_BRIEF=1
 
 # computes NAME COMMAND...: a test program that passes
 computes() {
@@ -43,7 +41,9 @@ else
         else
             fail "$cpu runs: $isas, but it says: $found"
         fi
-        VARIANTS_ISA=${isas##* } computes "$cpu computes ${isas##* } as the references do" \
+        # All their instructions run natively too: here it counts that there are no others. QEMU 7.2
+        # reads 16 bytes for the operand in memory of a scalar vfmadd231ss.
+        VARIANTS_BRIEF=3e4 VARIANTS_SLACK=16 VARIANTS_ISA=${isas##* } computes "$cpu computes ${isas##* } as the references do" \
             qemu-x86_64 -cpu "$cpu" "$variants"
     done <<-'CPUS'
 	Conroe scalar sse2
@@ -57,7 +57,7 @@ if ! command -v qemu-aarch64 >/dev/null; then
 elif [ ! -x "$cross" ]; then
     skip "aarch64 computes as the references do" "there is no compiler for it: make deps-ci"
 else
-    computes "aarch64 computes as the references do" \
+    VARIANTS_BRIEF=3e5 computes "aarch64 computes as the references do" \
         qemu-aarch64 -L "${CROSS_ROOT:-/usr/aarch64-linux-gnu}" "$cross"
 fi
 
