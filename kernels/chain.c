@@ -170,21 +170,23 @@ const struct kernel chain_kernel = {
 enum {
     COUNT = VEC_REGISTERS / 4,
     LINES = 4 * SWEEP_LINE_BYTES / REAL_BYTES,
-    BLOCK = COUNT * VLEN > LINES ? COUNT *VLEN : LINES
+    BLOCK = COUNT * VLEN > LINES ? COUNT *VLEN : LINES,
+    FEW_ROWS = 4 /* per member: below, members share columns */
 };
 
-/* `stream`: y is not read again and the matrix lies beyond the caches. */
+/* A member's columns of a matrix. `stream`: y is not read again and the matrix lies beyond the
+ * caches. */
 struct pass {
     const struct step *step;
     real *y;
     const real *x;
-    long columns;
+    long pitch, first, columns;
     bool stream;
 };
 
 static inline struct step_place place_of(const struct pass *pass, long row, long column)
 {
-    return (struct step_place){row, column, row * pass->columns + column};
+    return (struct step_place){row, pass->first + column, row * pass->pitch + pass->first + column};
 }
 
 ALWAYS_INLINE void pass_vectors(const struct pass *pass, struct step_place place, const int count)
@@ -212,13 +214,14 @@ static void pass_lanes(const struct pass *pass, struct step_place place, long la
 
 static void pass_block(const struct pass *pass, long row, long column)
 {
+    const long element = place_of(pass, row, column).element;
     for (const struct step *s = pass->step; pass->stream && s->kind != STEP_END; s++)
         if (step_is_binary(s->kind) && s->span == SPAN_element)
             for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
-                sweep_fetch((const real *)s->operand + row * pass->columns + column, j);
+                sweep_fetch((const real *)s->operand + element, j);
     for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
         if (pass->stream)
-            sweep_fetch(pass->x + row * pass->columns + column, j);
+            sweep_fetch(pass->x + element, j);
     for (int j = 0; j < BLOCK; j += COUNT * VLEN)
         pass_vectors(pass, place_of(pass, row, column + j), COUNT);
 }
@@ -226,7 +229,7 @@ static void pass_block(const struct pass *pass, long row, long column)
 /* Up to the vector boundary that streams need; how many elements these were. */
 static long pass_head(const struct pass *pass, long row)
 {
-    const real *y = pass->y + row * pass->columns;
+    const real *y = pass->y + place_of(pass, row, 0).element;
     long lanes = pass->stream ? (long)(-(uintptr_t)y % sizeof(vec) / REAL_BYTES) : 0;
     if (lanes > pass->columns)
         lanes = pass->columns;
@@ -278,12 +281,26 @@ static int arrays_of(const struct shape *shape)
 
 static struct pass pass_of(const struct call *call, const struct step *step)
 {
+    const long rows = call->shape->value[LETTER_rows], columns = call->shape->value[LETTER_columns];
+    const struct part split = rows < FEW_ROWS * call->member.count
+                                  ? member_part(call->member, columns, 64 / REAL_BYTES)
+                                  : (struct part){0, columns};
     double bytes = (double)call->outputs * arrays_of(call->shape) * REAL_BYTES;
     return (struct pass){.step = step,
                          .y = call->operand[0],
                          .x = call->operand[1],
-                         .columns = call->shape->value[LETTER_columns],
+                         .pitch = columns,
+                         .first = split.begin,
+                         .columns = split.end - split.begin,
                          .stream = bytes > call->caches.last_level_bytes};
+}
+
+/* Rows of a member: all, where there are so few that members share the columns. */
+static struct part rows_of(const struct call *call)
+{
+    const long rows = call->shape->value[LETTER_rows];
+    return rows < FEW_ROWS * call->member.count ? (struct part){0, rows}
+                                                : member_part(call->member, rows, 1);
 }
 
 body NAME(chain), NAME(chain_unfused);
@@ -293,7 +310,7 @@ void NAME(chain)(const struct call *call)
     struct step step[STEPS_MAX];
     steps_of(call, step);
     struct pass pass = pass_of(call, step);
-    pass_run(&pass, member_part(call->member, call->shape->value[LETTER_rows], 1));
+    pass_run(&pass, rows_of(call));
 }
 
 void NAME(chain_unfused)(const struct call *call)
@@ -307,7 +324,7 @@ void NAME(chain_unfused)(const struct call *call)
             pass.x = pass.y;
             pass.stream = false;
         }
-        pass_run(&pass, member_part(call->member, call->shape->value[LETTER_rows], 1));
+        pass_run(&pass, rows_of(call));
     }
 }
 
