@@ -21,11 +21,16 @@
                  h_used = lines_used(h, r, stride, pad, dilation),                                 \
                  w_used = layout == LAYOUT_NCHW ? w : lines_used(w, s, stride, pad, dilation),     \
                  k_filled = (double)layout_channels((enum layout)layout, (long)k);                 \
-    (void)p, (void)q, (void)taps_h, (void)taps_w, (void)h_used, (void)w_used, (void)k_filled;
+    const enum epilogue epilogue_kind = (enum epilogue)shape->value[LETTER_epilogue];              \
+    const double steps = epilogue_flops(epilogue_kind),                                            \
+                 operands = epilogue_elements(epilogue_kind, k, n * k_filled * p * q);             \
+    (void)p, (void)q, (void)taps_h, (void)taps_w, (void)h_used, (void)w_used, (void)k_filled,      \
+        (void)steps, (void)operands;
 
-MODEL(flops, 2 * n * k * (c / groups) * taps_h * taps_w)
+MODEL(flops, 2 * n * k * (c / groups) * taps_h * taps_w + steps * n * k * p * q)
 MODEL(bytes,
-      (n * c * h_used * w_used + k * (c / groups) * r * s + n * k_filled * p * q) * element_bytes)
+      (n * c * h_used * w_used + k * (c / groups) * r * s + n * k_filled * p * q + operands) *
+          element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
@@ -67,14 +72,16 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     operand[0] = reals("output", ROLE_OUTPUT, outputs * p * q, 0.5, 1.5);
     operand[1] = reals("input", ROLE_INPUT, inputs * h * w, 0.5, 1.5);
     operand[2] = reals("weights", ROLE_INPUT, filters * (double)conv.r * (double)conv.s, 0.5, 1.5);
-    return 3;
+    return epilogue_operands((enum epilogue)conv.epilogue, (double)conv.k, outputs * p * q,
+                             (double)(conv.c_group * conv.r * conv.s), operand, 3);
 }
 
 /* As gemm: a sum of c / groups * r * s products of positive numbers. */
 static double tolerance(const struct shape *shape, double unit)
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
-    return 4 * (c / groups * r * s + 1) * unit;
+    const double depth = c / groups * r * s;
+    return 4 * (depth + 1) * unit * epilogue_tolerance((enum epilogue)epilogue, depth);
 }
 
 /* The sum of one output pixel whose first tap is at (y0, x0); `image` is its first element. */
@@ -102,16 +109,21 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
 {
     const struct conv conv = conv_of(call->shape);
     const long image_size = conv.k_stored * conv.p * conv.q;
+    struct step step[EPILOGUE_STEPS];
+    conv2d_steps(call, step);
     for (long element = begin; element < end; element++) {
         struct place place =
             layout_place((enum layout)conv.layout, conv.k, conv.p * conv.q, element % image_size);
         long row = place.pixel / conv.q, column = place.pixel % conv.q;
-        out[element - begin] =
-            place.channel >= conv.k
-                ? 0
-                : pixel_sum(&conv, dtype, call,
-                            element / image_size * conv.c_stored * conv.h * conv.w, place.channel,
-                            row * conv.stride - conv.pad, column * conv.stride - conv.pad);
+        double *value = &out[element - begin];
+        *value = 0;
+        if (place.channel >= conv.k)
+            continue;
+        *value =
+            pixel_sum(&conv, dtype, call, element / image_size * conv.c_stored * conv.h * conv.w,
+                      place.channel, row * conv.stride - conv.pad, column * conv.stride - conv.pad);
+        *value = steps_value(step, dtype, *value,
+                             (struct step_place){place.channel, place.channel, element});
     }
 }
 REFERENCE_BODIES(plain)
@@ -121,6 +133,11 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
 {
     return CHOOSE(shape, conv2d_packed_workspace, conv2d_depthwise_workspace,
                   conv2d_direct_workspace)(shape, isa, dtype, threads, caches);
+}
+
+static int has_no_epilogue(const struct shape *shape, struct error *error)
+{
+    return epilogue_none(shape->value[LETTER_epilogue], error);
 }
 
 #define CONV2D_BODIES_DECLARE(name) BODIES_DECLARE(name) BODIES_DECLARE(name##_prepare)
@@ -158,19 +175,24 @@ static const struct variant variants[] = {
     REFERENCE_VARIANT(plain),
     {.name = "onednn",
      .summary = "direct convolution of nchw or nhwc; weights reordered beforehand",
-     .routine = &onednn_conv2d},
+     .routine = &onednn_conv2d,
+     .supports = has_no_epilogue},
     {.name = "onednn_any",
      .summary = "the same in layouts of its choice; reordering is not counted",
-     .routine = &onednn_conv2d_any},
+     .routine = &onednn_conv2d_any,
+     .supports = has_no_epilogue},
     {.name = "onednn_reordered",
      .summary = "the same with input and output reordered in each call, weights once",
-     .routine = &onednn_conv2d_reordered},
+     .routine = &onednn_conv2d_reordered,
+     .supports = has_no_epilogue},
     {0},
 };
 
 const struct kernel conv2d_kernel = {
     .name = "conv2d",
-    .summary = "convolution: output[n,k,p,q] = sum over c/groups, r, s of input * weights",
+    .summary =
+        "convolution: output[n,k,p,q] = sum over c/groups, r, s of input * weights, then the "
+        "epilogue",
     .letters = letters,
     .letter_count = LETTER_COUNT,
     .quick = true,
@@ -182,7 +204,8 @@ const struct kernel conv2d_kernel = {
     .model_note = "p x q output pixels; taps_h, taps_w: pairs of output and kernel line inside the "
                   "image, so products with padding do not count; h_used, w_used: input rows and "
                   "columns that are used (in nchw whole rows); k_filled: k filled up to blocks; "
-                  "packing the weights, before the first call, does not count",
+                  "packing the weights, before the first call, does not count; each step of the "
+                  "epilogue counts as 1 FLOP per element, functions too",
     .check = check,
     .operands = operands,
     .tolerance = tolerance,

@@ -2,6 +2,7 @@
 #ifndef ROOFLINE_CONV2D_H
 #define ROOFLINE_CONV2D_H
 
+#include "epilogue.h"
 #include "image_layout.h"
 #include "kernel.h"
 #include "window.h"
@@ -18,7 +19,10 @@
     X(pad, 0, 0, "zeros around the image")                                                         \
     X(dilation, 1, 1, "input rows and columns per kernel row and column")                          \
     X(groups, 1, 1, "groups of channels that do not mix")                                          \
-    X(layout, 0, 0, "order of the dimensions of input and output", layout_words)
+    X(layout, 0, 0, "order of the dimensions of input and output", layout_words)                   \
+    X(epilogue, 0, 0,                                                                              \
+      "steps that follow; bias and scale by channel, the addend is like the output",               \
+      epilogue_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 /* The letters, and of the output. Weights are (k, c / groups, r, s) in every layout. */
@@ -45,6 +49,15 @@ static inline struct conv conv_of(const struct shape *shape)
     conv.c_stored = layout_channels((enum layout)conv.layout, conv.c);
     conv.k_stored = layout_channels((enum layout)conv.layout, conv.k);
     return conv;
+}
+
+/* The steps of the epilogue, whose channels are rows of the output's matrix in nchw, else columns.
+ */
+static inline void conv2d_steps(const struct call *call, struct step step[EPILOGUE_STEPS])
+{
+    const long *value = call->shape->value;
+    epilogue_steps(call, (enum epilogue)value[LETTER_epilogue], 3,
+                   value[LETTER_layout] == LAYOUT_NCHW ? SPAN_row : SPAN_column, step);
 }
 
 /* One input and one output channel per group. */

@@ -35,9 +35,10 @@ enum { PIXELS = 8 };
 
 struct job {
     struct conv conv;
+    struct step step[EPILOGUE_STEPS];
     long planes, lanes; /* nhwc is one plane of all channels, nchwc one per block */
     long filled;        /* channels of a tap of the weights */
-    bool streams;       /* stores go past the caches */
+    bool streams;       /* stores go past the caches: no epilogue reads them again */
     const real *input, *weights;
     real *output;
 };
@@ -48,6 +49,7 @@ static struct job job_of(const struct call *call)
                       .output = call->operand[0],
                       .input = call->operand[1],
                       .weights = call->workspace};
+    conv2d_steps(call, job.step);
     const struct conv *conv = &job.conv;
     const bool blocked = conv->layout == LAYOUT_NCHWC;
     job.filled = layout_channels(LAYOUT_NCHWC, conv->c);
@@ -56,7 +58,8 @@ static struct job job_of(const struct call *call)
     double bytes = (double)conv->n * (double)conv->c_stored * REAL_BYTES *
                    ((double)(conv->h * conv->w) + (double)(conv->p * conv->q));
     job.streams = VEC_CAN_STREAM && bytes > call->caches.last_level_bytes &&
-                  job.lanes % VLEN == 0 && (uintptr_t)job.output % sizeof(vec) == 0;
+                  conv->epilogue == EPILOGUE_none && job.lanes % VLEN == 0 &&
+                  (uintptr_t)job.output % sizeof(vec) == 0;
     return job;
 }
 
@@ -175,9 +178,17 @@ void NAME(conv2d_depthwise)(const struct call *call)
     const struct part part = member_part(call->member, conv->n * job.planes * conv->p, 1);
     for (long item = part.begin; item < part.end; item++) {
         const long row = item % conv->p, plane = item / conv->p;
-        sum_row(&job, job.weights + plane % job.planes * LAYOUT_BLOCK,
-                job.input + plane * conv->h * conv->w * job.lanes, row,
-                job.output + (plane * conv->p + row) * conv->q * job.lanes);
+        const long channel = plane % job.planes * LAYOUT_BLOCK, rest = conv->c - channel;
+        real *out = job.output + (plane * conv->p + row) * conv->q * job.lanes;
+        sum_row(&job, job.weights + channel, job.input + plane * conv->h * conv->w * job.lanes, row,
+                out);
+        /* While the row is in L1 or L2; what fills the last block up stays 0. */
+        NAME(epilogue_apply)
+        (job.step, (struct epilogue_block){out,
+                                           job.lanes,
+                                           conv->q,
+                                           rest < job.lanes ? rest : job.lanes,
+                                           {0, channel, out - job.output}});
     }
     if (job.streams)
         vec_stream_fence();

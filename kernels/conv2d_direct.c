@@ -135,6 +135,7 @@ enum { TILE_VECTORS = TILE_VECTORS_OF(VEC_REGISTERS), PANEL = TILE_VECTORS * VLE
 /* One call as one member sees it. */
 struct job {
     struct direct plan;
+    struct step step[EPILOGUE_STEPS];
     const real *input;
     real *output;
     long *taps;    /* in the workspace: offsets of the taps from a pixel, */
@@ -148,6 +149,7 @@ static struct job job_of(const struct call *call)
                       .output = call->operand[0],
                       .input = call->operand[1],
                       .taps = call->workspace};
+    conv2d_steps(call, job.step);
     job.weights = (real *)(job.taps + job.plan.taps);
     job.copy = job.weights + job.plan.weights + call->member.index * job.plan.copy;
     return job;
@@ -221,7 +223,8 @@ struct sums {
     long in_pitch, out_pitch;        /* between the pixels of a run */
     long out_at[TILE_VECTORS];       /* where the vectors of a pixel are */
     bool accumulate;
-    long ahead_bytes; /* fetched of the next block per four steps */
+    const struct step *steps; /* that follow the last block of input channels; else NULL */
+    long ahead_bytes;         /* fetched of the next block per four steps */
 };
 
 /* Where the runs of one tile are, and what is to be fetched meanwhile. */
@@ -400,6 +403,26 @@ static void scatter(const struct job *job, const real *edge, real *image, long f
         }
 }
 
+/* The epilogue of some channels of `pixels` neighbours. */
+static void follow(const struct job *job, const struct step *steps, real *image, long channel,
+                   long channels, long pixel, long pixels)
+{
+    const struct conv *conv = &job->plan.conv;
+    const bool blocked = conv->layout == LAYOUT_NCHWC;
+    for (long end = channel + channels, next; channel < end; channel = next) {
+        next = blocked ? (channel / LAYOUT_BLOCK + 1) * LAYOUT_BLOCK : end;
+        next = next < end ? next : end;
+        real *out = image + layout_index((enum layout)conv->layout, conv->k, conv->p * conv->q,
+                                         channel, pixel);
+        NAME(epilogue_apply)
+        (steps, (struct epilogue_block){out,
+                                        blocked ? LAYOUT_BLOCK : conv->k,
+                                        pixels,
+                                        next - channel,
+                                        {0, channel, out - job->output}});
+    }
+}
+
 /* The tiles of one block of a panel over the runs of a band that have `pixels` pixels. */
 static void sum_runs(const struct job *job, const struct band *band, struct sums sums, long panel,
                      long pixels, long runs_per_row, long first_column)
@@ -442,6 +465,8 @@ static void sum_runs(const struct job *job, const struct band *band, struct sums
         place.ahead += sums.ahead_bytes * (plan->depth * conv->r * conv->s / 4);
         for (long i = 0; i < together && !whole; i++)
             scatter(job, edge[i], image[i], channel, channels, pixel[i], pixels, accumulate);
+        for (long i = 0; i < together && sums.steps; i++)
+            follow(job, sums.steps, image[i], channel, channels, pixel[i], pixels);
     }
 }
 
@@ -476,6 +501,8 @@ static void sum_panel(const struct job *job, const struct band *band, long panel
         }
         sums.weights = weights_at(job, band->group, panel, channel);
         sums.accumulate = channel > 0;
+        sums.steps =
+            conv->epilogue != EPILOGUE_none && channel + depth == conv->c_group ? job->step : NULL;
         sum_runs(job, &at, sums, panel, plan->run, plan->longer, 0);
         if (plan->shorter > 0)
             sum_runs(job, &at, sums, panel, plan->run - 1, plan->shorter, plan->longer * plan->run);

@@ -65,6 +65,7 @@ double conv2d_packed_workspace(const struct shape *shape, enum isa isa, enum dty
 struct job {
     const struct shape *shape;
     struct plan plan;
+    struct step step[EPILOGUE_STEPS];
     const real *input, *weights;
     real *output;
     /* In the workspace: shared by all members ... */
@@ -86,6 +87,7 @@ static struct job job_of(const struct call *call)
                       .taps = call->workspace,
                       .member = call->member};
     const struct plan *plan = &job.plan;
+    conv2d_steps(call, job.step);
     job.packed_weights = (real *)(job.taps + plan->taps);
     job.images = job.packed_weights + plan->weights;
     real *pixels = job.images + call->member.count * plan->image;
@@ -93,6 +95,11 @@ static struct job job_of(const struct call *call)
     job.patches = (real *)((long *)pixels + call->member.count * plan->pixels) +
                   call->member.index * plan->patches;
     return job;
+}
+
+static const struct step *steps_of(const struct job *job)
+{
+    return job->shape->value[LETTER_epilogue] == EPILOGUE_none ? NULL : job->step;
 }
 
 /* Fewer output channels per group than half a tile are not worth packing: depthwise convolution. */
@@ -226,21 +233,32 @@ static void pack_patches(const struct job *job, const real *image, const long *t
     }
 }
 
-/* Output pixels [begin, end) of a group by the matrix product. */
+/* The pixels from `pixel` on of `rows` output channels of an image, the first of them `channel`. */
+static struct target channels_from(const struct job *job, real *output, long channel, long rows,
+                                   long pixel, long columns)
+{
+    const long pitch = job->plan.p * job->plan.q;
+    real *c = output + channel * pitch + pixel;
+    return (struct target){c, pitch, rows, columns, {channel, pixel, c - job->output}};
+}
+
+/* Output pixels [begin, end) of a group by the matrix product; `output` is the image. */
 static void multiply_pixels(const struct job *job, const real *image, const real *weights,
-                            real *output, long begin, long end)
+                            real *output, long group, long begin, long end)
 {
     const struct plan *plan = &job->plan;
     const long *value = job->shape->value;
-    const long rows = value[LETTER_k] / value[LETTER_groups], pixels = plan->p * plan->q;
+    const long rows = value[LETTER_k] / value[LETTER_groups];
     for (long j = begin; j < end; j += plan->block.columns) {
         long columns = smaller(end - j, plan->block.columns);
         find_pixels(job, j, columns);
         for (long l = 0; l < plan->depth; l += plan->block.depth) {
             long depth = smaller(plan->depth - l, plan->block.depth);
             pack_patches(job, image, job->taps + l, depth, columns);
-            multiply_packed(rows, columns, depth, weights + l * plan->rows, job->patches,
-                            output + j, pixels, l > 0);
+            multiply(depth, left_packed(weights + l * plan->rows, depth),
+                     right_packed(job->patches),
+                     channels_from(job, output, group * rows, rows, j, columns),
+                     (struct finish){1, l > 0, l + depth < plan->depth ? NULL : steps_of(job)});
         }
     }
 }
@@ -257,9 +275,8 @@ static void multiply_image(const struct job *job, struct member member, const re
     for (long group = part.begin / padded; group * padded < part.end; group++) {
         long begin = part.begin - group * padded, end = part.end - group * padded;
         multiply_pixels(job, image + group * (c / groups) * plan->plane,
-                        job->packed_weights + group * plan->rows * plan->depth,
-                        output + group * (k / groups) * pixels, begin > 0 ? begin : 0,
-                        smaller(end, pixels));
+                        job->packed_weights + group * plan->rows * plan->depth, output, group,
+                        begin > 0 ? begin : 0, smaller(end, pixels));
     }
 }
 
@@ -291,6 +308,8 @@ static void convolve_image(const struct job *job, struct member member, const re
         long channel = item / plan->p, row = item % plan->p, group = channel / (k / groups);
         convolve_row(job, image + group * (c / groups) * plan->plane + row * stride * plan->row,
                      job->weights + channel * plan->depth, output + item * plan->q);
+        finish_steps(channels_from(job, output, channel, 1, row * plan->q, plan->q),
+                     (struct finish){.steps = steps_of(job)});
     }
 }
 

@@ -1,4 +1,4 @@
-// gemm.c - C = alpha * op(A) * op(B) + beta * C, row-major.
+// gemm.c - C = alpha * op(A) * op(B) + beta * C, row-major, and an epilogue.
 #include "kernel.h"
 
 #include "gemv.h"
@@ -12,8 +12,14 @@
     X(transb, 0, 0, "how B is stored: k x n or transposed, n x k", transposed_words)               \
     X(alpha, 1, 0, "factor of the product")                                                        \
     X(beta, 0, 0, "factor of what C held; 0: C is not read")                                       \
-    X(batch, 1, 0, "independent products, one behind the other")
-#define DERIVED
+    X(batch, 1, 0, "independent products, one behind the other")                                   \
+    X(epilogue, 0, 0, "steps that follow; bias and scale by column of C, the addend is like C",    \
+      epilogue_words)
+#define DERIVED                                                                                    \
+    const enum epilogue epilogue_kind = (enum epilogue)shape->value[LETTER_epilogue];              \
+    const double steps = epilogue_flops(epilogue_kind),                                            \
+                 operands = epilogue_elements(epilogue_kind, n, batch * m * n);                    \
+    (void)steps, (void)operands;
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 enum method {
@@ -80,8 +86,8 @@ static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 static const char *const shapes[] = {"m=64,n=64,k=64", "m=256,n=256,k=256", "m=1024,n=1024,k=1024",
                                      "m=16,n=1760,k=1760", NULL};
 
-MODEL(flops, (2 * m * n * k + (beta ? 2 : 0) * m * n) * batch)
-MODEL(bytes, (m * k + k * n + (beta ? 2 : 1) * m * n) * batch * element_bytes)
+MODEL(flops, (2 * m * n * k + (beta ? 2 : 0) * m * n + steps * m * n) * batch)
+MODEL(bytes, ((m * k + k * n + (beta ? 2 : 1) * m * n) * batch + operands) * element_bytes)
 
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
@@ -89,7 +95,7 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     operand[0] = reals("C", beta ? ROLE_UPDATE : ROLE_OUTPUT, batch * m * n, 0.5, 1.5);
     operand[1] = reals("A", ROLE_INPUT, batch * m * k, 0.5, 1.5);
     operand[2] = reals("B", ROLE_INPUT, batch * k * n, 0.5, 1.5);
-    return 3;
+    return epilogue_operands((enum epilogue)epilogue, n, batch * m * n, k, operand, 3);
 }
 
 /* A sum of k products rounds at most 2 k times and cancels nothing, as the operands are positive
@@ -97,13 +103,16 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
  * more for alpha, beta and their sum. */
 static double tolerance(const struct shape *shape, double unit)
 {
-    return 4 * ((double)shape->value[LETTER_k] + 3) * unit;
+    const double k = (double)shape->value[LETTER_k];
+    return 4 * (k + 3) * unit * epilogue_tolerance((enum epilogue)shape->value[LETTER_epilogue], k);
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    struct step step[EPILOGUE_STEPS];
+    epilogue_steps(call, (enum epilogue)epilogue, 3, SPAN_column, step);
     for (long element = begin; element < end; element++) {
         long item = element / (m * n), i = element / n % m, j = element % n;
         double sum = 0;
@@ -113,6 +122,8 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
                 real_at(call->operand[2], dtype, item * k * n + (transb ? j * k + l : l * n + j));
         double *c = &out[element - begin];
         *c = (double)alpha * sum + (beta ? (double)beta * *c : 0);
+        *c = steps_value(step, dtype, *c,
+                         (struct step_place){.row = i, .column = j, .element = element});
     }
 }
 REFERENCE_BODIES(plain)
@@ -125,6 +136,11 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
            ((plan.alone ? threads : 1) * (double)plan.shared_b + threads * (double)plan.private_ab);
 }
 
+static int has_no_epilogue(const struct shape *shape, struct error *error)
+{
+    return epilogue_none(shape->value[LETTER_epilogue], error);
+}
+
 BODIES_DECLARE(gemm_blocked)
 static const struct variant variants[] = {
     {.name = "blocked",
@@ -134,16 +150,21 @@ static const struct variant variants[] = {
      .bodies = BODIES(gemm_blocked),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
-    {.name = "openblas", .summary = "cblas_sgemm, cblas_dgemm", .routine = &openblas_gemm},
-    {.name = "blis", .summary = "cblas_sgemm, cblas_dgemm", .routine = &blis_gemm},
-    {.name = "mkl", .summary = "cblas_sgemm, cblas_dgemm", .routine = &mkl_gemm},
-    {.name = "onednn", .summary = "dnnl_sgemm", .routine = &onednn_gemm},
-    {0},
+#define LIBRARY(variant, functions, implementation)                                                \
+    {.name = variant,                                                                              \
+     .summary = functions,                                                                         \
+     .routine = &implementation,                                                                   \
+     .supports = has_no_epilogue},
+    LIBRARY("openblas", "cblas_sgemm, cblas_dgemm", openblas_gemm)
+        LIBRARY("blis", "cblas_sgemm, cblas_dgemm", blis_gemm)
+            LIBRARY("mkl", "cblas_sgemm, cblas_dgemm", mkl_gemm)
+                LIBRARY("onednn", "dnnl_sgemm", onednn_gemm){0},
 };
 
 const struct kernel gemm_kernel = {
     .name = "gemm",
-    .summary = "C = alpha * op(A) * op(B) + beta * C, row-major; op: as it is or transposed",
+    .summary = "C = alpha * op(A) * op(B) + beta * C, row-major; op: as it is or transposed; then "
+               "the epilogue",
     .letters = letters,
     .letter_count = LETTER_COUNT,
     .quick = true,
@@ -154,7 +175,8 @@ const struct kernel gemm_kernel = {
     .bytes_formula = bytes_formula,
     .model_note =
         "a multiply and an add per product, fused or not; each matrix once, C twice where "
-        "beta is not 0; packing not counted, nor alpha",
+        "beta is not 0; packing not counted, nor alpha; each step of the epilogue counts as 1 FLOP "
+        "per element of C, functions too",
     .operands = operands,
     .tolerance = tolerance,
     .reference = plain,
@@ -170,16 +192,39 @@ struct job {
     long m, n, k;
     struct operand_at a, b; /* their lines are rows of op(A), columns of op(B) */
     real *c;
+    long element; /* of the output, where C begins */
     real *packed_b, *private_ab;
     struct finish finish;
     struct member member; /* among those who share this product */
 };
 
+/* All of C. */
+static struct target target_of(const struct job *job)
+{
+    return (struct target){job->c, job->n, job->m, job->n, {0, 0, job->element}};
+}
+
+/* The steps of some rows, or of all rows of some columns. */
+static void finish_rows(const struct job *job, struct part part)
+{
+    struct target target = target_from(target_of(job), part.begin, 0);
+    target.rows = part.end - part.begin;
+    finish_steps(target, job->finish);
+}
+
+static void finish_columns(const struct job *job, struct part part)
+{
+    struct target target = target_from(target_of(job), 0, part.begin);
+    target.columns = part.end - part.begin;
+    finish_steps(target, job->finish);
+}
+
 static void scale_c(const struct job *job)
 {
-    struct part part = member_part(job->member, job->m * job->n, SWEEP_LINE_BYTES / REAL_BYTES);
-    for (long i = part.begin; i < part.end; i++)
+    struct part part = member_part(job->member, job->m, SWEEP_LINE_BYTES / REAL_BYTES);
+    for (long i = part.begin * job->n; i < part.end * job->n; i++)
         finish_one(&job->c[i], 0, job->finish);
+    finish_rows(job, part);
 }
 
 /* A column of C where A is transposed is a row of C^T = B^T A^T. */
@@ -189,10 +234,16 @@ static void multiply_streaming(const struct job *job)
     const struct operand_at few = swap ? job->b : job->a, many = swap ? job->a : job->b;
     const struct part part =
         member_part(job->member, swap ? job->m : job->n, SWEEP_LINE_BYTES / REAL_BYTES);
-    multiply_few_rows(
-        few, many.at + part.begin, many.step, job->k,
-        (struct target){job->c + part.begin, job->n, swap ? 1 : job->m, part.end - part.begin},
-        job->finish);
+    multiply_few_rows(few, many.at + part.begin, many.step, job->k,
+                      (struct target){.c = job->c + part.begin,
+                                      .pitch = job->n,
+                                      .rows = swap ? 1 : job->m,
+                                      .columns = part.end - part.begin},
+                      job->finish);
+    if (swap)
+        finish_rows(job, part);
+    else
+        finish_columns(job, part);
 }
 
 /* The column of C along rows of A, or the row of C along rows of a transposed B. */
@@ -204,6 +255,10 @@ static void multiply_dots(const struct job *job)
         member_part(job->member, column ? job->m : job->n, SWEEP_LINE_BYTES / REAL_BYTES);
     multiply_one_column(many.at + part.begin * many.line, many.line, one.at, job->k,
                         part.end - part.begin, job->c + part.begin, job->finish);
+    if (column)
+        finish_rows(job, part);
+    else
+        finish_columns(job, part);
 }
 
 static void meet(struct member member)
@@ -237,8 +292,8 @@ static void multiply_rows_of(const struct job *job, struct part rows, long l, lo
     real *packed = job->private_ab + (plan->pack_b ? 0 : plan->block.depth * TILE_COLUMNS);
     for (long i = rows.begin; i < rows.end; i += plan->block.rows) {
         struct operand_at from = operand_from(job->a, i, l);
-        struct target block = {target.c + i * target.pitch, target.pitch,
-                               smaller(rows.end - i, plan->block.rows), target.columns};
+        struct target block = target_from(target, i, 0);
+        block.rows = smaller(rows.end - i, plan->block.rows);
         if (plan->pack_a)
             pack_rows(from, block.rows, depth, packed);
         multiply(depth,
@@ -267,11 +322,14 @@ static void multiply_tiles(const struct job *job)
             }
             struct part in_b = {plan->pack_b ? using.begin : j + using.begin,
                                 plan->pack_b ? using.end : j + using.end};
-            struct finish finish = {job->finish.alpha, l > 0 ? 1 : job->finish.beta};
-            multiply_rows_of(
-                job, rows, l, depth, take_b(job, in_b, l, depth),
-                (struct target){job->c + j + using.begin, job->n, 0, using.end - using.begin},
-                finish);
+            struct finish finish = job->finish;
+            if (l > 0)
+                finish.beta = 1;
+            if (l + depth < job->k)
+                finish.steps = NULL;
+            struct target target = target_from(target_of(job), 0, j + using.begin);
+            target.columns = using.end - using.begin;
+            multiply_rows_of(job, rows, l, depth, take_b(job, in_b, l, depth), target, finish);
         }
     }
 }
@@ -303,12 +361,14 @@ void NAME(gemm_blocked)(const struct call *call)
     const struct plan plan = plan_of(shape, tile, REAL_BYTES, &call->caches, member.count);
     const struct part items = member_part(plan.alone ? member : first, batch, 1);
     real *work = call->workspace;
+    struct step step[EPILOGUE_STEPS];
+    epilogue_steps(call, (enum epilogue)epilogue, 3, SPAN_column, step);
     const long shared = (plan.alone ? member.count : 1) * plan.shared_b;
     struct job job = {.plan = &plan,
                       .m = m,
                       .n = n,
                       .k = k,
-                      .finish = {(real)alpha, (real)beta},
+                      .finish = {(real)alpha, (real)beta, epilogue ? step : NULL},
                       .member = plan.alone ? first : member};
     if (work) {
         job.packed_b = work + (plan.alone ? member.index * plan.shared_b : 0);
@@ -319,7 +379,8 @@ void NAME(gemm_blocked)(const struct call *call)
     for (long i = items.begin; i < items.end; i++) {
         job.a = (struct operand_at){(const real *)call->operand[1] + i * m * k, a_line, a_step};
         job.b = (struct operand_at){(const real *)call->operand[2] + i * k * n, b_line, b_step};
-        job.c = (real *)call->operand[0] + i * m * n;
+        job.element = i * m * n;
+        job.c = (real *)call->operand[0] + job.element;
         multiply_one(&job);
     }
 }

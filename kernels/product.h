@@ -8,6 +8,7 @@
 #ifndef ROOFLINE_PRODUCT_H
 #define ROOFLINE_PRODUCT_H
 
+#include "epilogue.h"
 #include "kernel.h"
 
 /* Accumulators of the register tile: rows x vectors of them. They must be more than latency x pipes
@@ -241,16 +242,41 @@ static inline struct right right_in_place(const real *b, long pitch, const real 
     return (struct right){b, pitch, last};
 }
 
-/* What becomes of the products: C = alpha * products + beta * C, where beta 0 does not read it. */
+/* What becomes of the products: C = alpha * products + beta * C, where beta 0 does not read it, and
+ * then the steps, where there are any. */
 struct finish {
     real alpha, beta;
+    const struct step *steps;
 };
 
-/* The place of C that a tile computes, which may end within it. */
+/* The place of C that a tile computes, which may end within it; where it stands in the output. */
 struct target {
     real *c;
     long pitch, rows, columns;
+    struct step_place place;
 };
+
+/* What lies behind the first `rows` and `columns`. */
+static inline struct target target_from(struct target target, long rows, long columns)
+{
+    const long distance = rows * target.pitch + columns;
+    target.c += distance;
+    target.rows -= rows;
+    target.columns -= columns;
+    target.place.row += rows;
+    target.place.column += columns;
+    target.place.element += distance;
+    return target;
+}
+
+/* The steps, of all that is there. */
+static inline void finish_steps(struct target target, struct finish finish)
+{
+    if (finish.steps)
+        NAME(epilogue_apply)
+    (finish.steps,
+     (struct epilogue_block){target.c, target.pitch, target.rows, target.columns, target.place});
+}
 
 /* One step of depth; its elements of A are row[0][at], row[1][at] ... */
 ALWAYS_INLINE void multiply_step(const int rows, const int vectors, const real *const *row, long at,
@@ -303,11 +329,14 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct t
             sum[i][j] += beta * vec_load(p);
         vec_store(p, sum[i][j]);
     }
-    if (!whole) {
-        const struct target part = {target->c, target->pitch, smaller(target->rows, rows),
-                                    smaller(target->columns, vectors * VLEN)};
+    if (whole && !finish.steps)
+        return;
+    struct target part = *target;
+    part.rows = smaller(target->rows, rows);
+    part.columns = smaller(target->columns, vectors * VLEN);
+    if (!whole)
         finish_edge(edge, &part, finish);
-    }
+    finish_steps(part, finish);
 }
 
 /* One tile of `rows` x `vectors`, constants where this is inlined; `packed` tells that A and B both
@@ -349,10 +378,9 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
         long depth, struct left a, const real *b, long step, struct target target,                 \
         struct finish finish)                                                                      \
     {                                                                                              \
-        for (; target.rows > TILE_ROWS / 2; target.rows -= TILE_ROWS) {                            \
+        for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
             multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish);         \
             a.at += a.tile;                                                                        \
-            target.c += TILE_ROWS * target.pitch;                                                  \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, packed, depth, a, b, step, &target, finish);     \
@@ -382,7 +410,7 @@ static inline long in_place_width(long columns)
     return smaller(vectors, TILE_VECTORS) * VLEN;
 }
 
-/* C = alpha * A * B + beta * C. */
+/* C = alpha * A * B + beta * C, and the steps. */
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish)
 {
@@ -390,25 +418,15 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         {multiply_in_place_1, multiply_in_place_2, multiply_in_place_3},
         {multiply_panel_1, multiply_panel_2, multiply_panel_3}};
     const long columns = target.columns;
-    real *const c = target.c;
     for (long j = 0, width; j < columns; j += width) {
         width = b.step ? in_place_width(columns - j) : panel_width(columns, j);
         const bool last = b.last && columns - j < width;
         const long step = b.step && !last ? b.step : width;
         const bool packed = a.step == TILE_ROWS && step == width;
-        target.c = c + j;
-        target.columns = columns - j;
-        functions[packed][width / VLEN - 1](
-            depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth), step, target, finish);
+        functions[packed][width / VLEN - 1](depth, a,
+                                            last ? b.last : b.at + j * (b.step ? 1 : depth), step,
+                                            target_from(target, 0, j), finish);
     }
-}
-
-/* Both packed; C (+)= A * B. */
-static inline void multiply_packed(long rows, long columns, long depth, const real *a,
-                                   const real *b, real *c, long pitch, bool accumulate)
-{
-    multiply(depth, left_packed(a, depth), right_packed(b),
-             (struct target){c, pitch, rows, columns}, (struct finish){1, accumulate});
 }
 
 #endif
