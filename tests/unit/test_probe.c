@@ -143,6 +143,26 @@ static void latency_of_a_lone_outer_cache_has_a_set(void **state)
     close_trial(&trial);
 }
 
+static void a_team_costs_time_where_there_is_one(void **state)
+{
+    (void)state;
+    struct trial trial;
+    open_trial(&trial, 1, 1, NAN);
+    collect(&trial, "fork_join");
+    assert_int_equal(trial.run.gauge_count, 0);
+    close_trial(&trial);
+    open_trial(&trial, 2, 2, NAN);
+    collect(&trial, "fork_join");
+    assert_int_equal(trial.run.gauge_count, 2);
+    assert_source(&trial, "", "fork-join", 2, "parallel region");
+    assert_source(&trial, "", "barrier", 2, "barrier");
+    for (int i = 0; i < 2; i++) {
+        const double seconds = gauge_sample(&trial.run.gauges[i]).rate;
+        assert_true(seconds > 1e-9 && seconds < 1);
+    }
+    close_trial(&trial);
+}
+
 static void a_deadline_leaves_enough_samples(void **state)
 {
     (void)state;
@@ -163,6 +183,7 @@ int main(void)
         cmocka_unit_test(the_lone_worker_of_a_node_stays_within_its_memory),
         cmocka_unit_test(want_of_memory_skips_rows_with_a_reason),
         cmocka_unit_test(latency_of_a_lone_outer_cache_has_a_set),
+        cmocka_unit_test(a_team_costs_time_where_there_is_one),
         cmocka_unit_test(a_deadline_leaves_enough_samples),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
