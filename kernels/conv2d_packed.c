@@ -9,8 +9,10 @@ struct plan {
     long depth, rows;    /* of the product of one group; rows filled up to panels */
     struct blocks block; /* of it */
     long pitch, row,
-        plane; /* of a padded image: a column phase, a row (`stride` phases), a channel */
-    long weights, image, patches; /* packed weights; a padded image; a member's block of columns */
+        plane;   /* of a padded image: a column phase, a row (`stride` phases), a channel */
+    bool direct; /* too few output channels per group to pack: depthwise */
+    long weights, image, patches; /* packed weights; a padded image, of one group where direct; a
+                                     member's block of columns */
     long taps, pixels;            /* table entries: offsets of taps and, per member, of pixels */
 };
 
@@ -32,7 +34,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     /* Multiples of a cache line. A vector that begins at the last pixel may read past the image. */
     const long line = 64 / element_bytes, table_line = 64 / (long)sizeof(long);
     plan.weights = round_up(groups * plan.rows * plan.depth, line);
-    plan.image = round_up(c * plan.plane + tile_size.columns, line);
+    plan.direct = k / groups < tile_size.rows / 2;
+    plan.image = round_up((plan.direct ? c / groups : c) * plan.plane + tile_size.columns, line);
     plan.patches = round_up(plan.block.columns * plan.block.depth, line);
     plan.taps = round_up(plan.depth, table_line);
     plan.pixels = round_up(plan.block.columns, table_line);
@@ -59,6 +62,8 @@ double conv2d_packed_workspace(const struct shape *shape, enum isa isa, enum dty
 }
 
 #else
+#include <string.h>
+
 #include "vec.h"
 
 /* One call as one member sees it. */
@@ -102,20 +107,11 @@ static const struct step *steps_of(const struct job *job)
     return job->shape->value[LETTER_epilogue] == EPILOGUE_none ? NULL : job->step;
 }
 
-/* Fewer output channels per group than half a tile are not worth packing: depthwise convolution. */
-static bool is_direct(const struct job *job)
-{
-    const struct shape *shape = job->shape;
-    LETTERS(KERNEL_LETTER_LONG)
-    return k / groups < TILE_ROWS / 2;
-}
-
-/* Whether an image serves as its own padded image. Not for direct rows: their vectors read past the
- * end. */
+/* Whether an image serves as its own padded image. */
 static bool is_plain(const struct job *job)
 {
     const long *value = job->shape->value;
-    return value[LETTER_stride] == 1 && value[LETTER_pad] == 0 && !is_direct(job);
+    return value[LETTER_stride] == 1 && value[LETTER_pad] == 0;
 }
 
 /* Offsets of the taps: channel, row, then the column's phase and place in it. */
@@ -165,8 +161,7 @@ static void pad_row(const struct job *job, const real *from, real *to)
             to[i] = 0;
         const real *inside = from + first * stride + phase - pad;
         if (stride == 1)
-            for (long i = first; i < last; i++)
-                to[i] = inside[i - first];
+            memcpy(to + first, inside, (size_t)(last - first) * sizeof *to);
         else
             for (long i = first; i < last; i++)
                 to[i] = inside[(i - first) * stride];
@@ -175,22 +170,38 @@ static void pad_row(const struct job *job, const real *from, real *to)
     }
 }
 
+/* Row `item` of the padded image: of channel item / its height. */
+static void pad_item(const struct job *job, long item, const real *image, real *padded)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long height = h + 2 * pad, channel = item / height, y = item % height - pad;
+    real *to = padded + item * job->plan.row;
+    if (y >= 0 && y < h)
+        pad_row(job, image + (channel * h + y) * w, to);
+    else
+        memset(to, 0, (size_t)job->plan.row * sizeof *to);
+}
+
 /* The rows of an image that `member` pads. */
 static void pad_image(const struct job *job, struct member member, const real *image, real *padded)
 {
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    struct part part = member_part(member, c * (h + 2 * pad), 1);
+    for (long item = part.begin; item < part.end; item++)
+        pad_item(job, item, image, padded);
+}
+
+/* What the output rows `rows` of a group read of its channels, which begin at `image`. */
+static void pad_group(const struct job *job, struct part rows, const real *image, real *padded)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
     const long height = h + 2 * pad;
-    struct part part = member_part(member, c * height, 1);
-    for (long item = part.begin; item < part.end; item++) {
-        long channel = item / height, y = item % height - pad;
-        real *to = padded + item * job->plan.row;
-        if (y >= 0 && y < h)
-            pad_row(job, image + (channel * h + y) * w, to);
-        else
-            for (long i = 0; i < job->plan.row; i++)
-                to[i] = 0;
-    }
+    for (long channel = 0; channel < c / groups; channel++)
+        for (long y = rows.begin * stride; y <= (rows.end - 1) * stride + (r - 1) * dilation; y++)
+            pad_item(job, channel * height + y, image, padded);
 }
 
 /* Offsets in a padded channel of `count` output pixels from the `begin`th on. */
@@ -280,36 +291,78 @@ static void multiply_image(const struct job *job, struct member member, const re
     }
 }
 
-/* One row of one output channel, a vector of pixels at a time. */
-static void convolve_row(const struct job *job, const real *image, const real *weights,
-                         real *output)
+/* Output rows of one channel that are summed together: as many sums as hide the latency of one. */
+enum { DIRECT_ROWS = 8 };
+
+/* `rows` rows, a constant where this is inlined, a vector of pixels of each at a time. */
+ALWAYS_INLINE void convolve_rows(const int rows, const struct job *job, const real *image,
+                                 const real *weights, real *output)
 {
     const struct plan *plan = &job->plan;
+    const long step = job->shape->value[LETTER_stride] * plan->row;
     for (long column = 0; column < plan->q; column += VLEN) {
-        vec sum = vec_all(0);
-        for (long tap = 0; tap < plan->depth; tap++)
-            sum += vec_all(weights[tap]) * vec_load(image + job->taps[tap] + column);
-        if (plan->q - column >= VLEN)
-            vec_store(output + column, sum);
-        else
-            vec_store_first(output + column, sum, plan->q - column);
+        vec sum[DIRECT_ROWS];
+        UNROLL(DIRECT_ROWS)
+        for (int i = 0; i < rows; i++)
+            sum[i] = vec_all(0);
+        for (long tap = 0; tap < plan->depth; tap++) {
+            const real *from = image + job->taps[tap] + column;
+            const vec weight = vec_all(weights[tap]);
+            UNROLL(DIRECT_ROWS)
+            for (int i = 0; i < rows; i++)
+                sum[i] += weight * vec_load(from + i * step);
+        }
+        UNROLL(DIRECT_ROWS)
+        for (int i = 0; i < rows; i++) {
+            real *to = output + i * plan->q + column;
+            if (plan->q - column >= VLEN)
+                vec_store(to, sum[i]);
+            else
+                vec_store_first(to, sum[i], plan->q - column);
+        }
     }
 }
 
-/* The rows of an image that `member` has, channel after channel. */
-static void convolve_image(const struct job *job, struct member member, const real *image,
+/* Some output rows of all channels of a group; `image` and `output` are of all rows. */
+static void convolve_group(const struct job *job, long group, struct part rows, const real *image,
                            real *output)
 {
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
     const struct plan *plan = &job->plan;
-    struct part part = member_part(member, k * plan->p, 1);
-    for (long item = part.begin; item < part.end; item++) {
-        long channel = item / plan->p, row = item % plan->p, group = channel / (k / groups);
-        convolve_row(job, image + group * (c / groups) * plan->plane + row * stride * plan->row,
-                     job->weights + channel * plan->depth, output + item * plan->q);
-        finish_steps(channels_from(job, output, channel, 1, row * plan->q, plan->q),
+    for (long channel = group * (k / groups); channel < (group + 1) * (k / groups); channel++) {
+        const real *weights = job->weights + channel * plan->depth;
+        for (long row = rows.begin, count; row < rows.end; row += count) {
+            const real *from = image + row * stride * plan->row;
+            real *to = output + (channel * plan->p + row) * plan->q;
+            count = rows.end - row >= DIRECT_ROWS ? DIRECT_ROWS : 1;
+            if (count == DIRECT_ROWS)
+                convolve_rows(DIRECT_ROWS, job, from, weights, to);
+            else
+                convolve_rows(1, job, from, weights, to);
+        }
+        finish_steps(channels_from(job, output, channel, 1, rows.begin * plan->q,
+                                   (rows.end - rows.begin) * plan->q),
                      (struct finish){.steps = steps_of(job)});
+    }
+}
+
+/* Groups with few output channels: each member pads what its rows of a group read into a buffer of
+ * its own, which L1 or L2 holds, and sums them from there. */
+static void convolve_directly(const struct job *job)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const struct plan *plan = &job->plan;
+    real *padded = job->images + job->member.index * plan->image;
+    struct part part = member_part(job->member, n * groups * plan->p, 1);
+    while (part.begin < part.end) {
+        const long item = part.begin / plan->p, first = item * plan->p;
+        const struct part rows = {part.begin - first, smaller(part.end - first, plan->p)};
+        pad_group(job, rows, job->input + item * (c / groups) * h * w, padded);
+        convolve_group(job, item % groups, rows, padded,
+                       job->output + item / groups * k * plan->p * plan->q);
+        part.begin = first + rows.end;
     }
 }
 
@@ -318,7 +371,7 @@ void NAME(conv2d_packed_prepare)(const struct call *call)
 {
     const struct job job = job_of(call);
     find_taps(&job);
-    if (!is_direct(&job))
+    if (!job.plan.direct)
         pack_weights(&job);
 }
 
@@ -328,7 +381,11 @@ void NAME(conv2d_packed)(const struct call *call)
     const struct job job = job_of(call);
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
-    const bool direct = is_direct(&job), plain = is_plain(&job);
+    if (job.plan.direct) {
+        convolve_directly(&job);
+        return;
+    }
+    const bool plain = is_plain(&job);
     /* Enough images: each member has its own. Else all share each image. */
     const struct member alone = {0, 1};
     const bool by_images = n >= call->member.count;
@@ -347,10 +404,7 @@ void NAME(conv2d_packed)(const struct call *call)
                 team_barrier();
             image = padded;
         }
-        if (direct)
-            convolve_image(&job, inside, image, output);
-        else
-            multiply_image(&job, inside, image, output);
+        multiply_image(&job, inside, image, output);
     }
 }
 
