@@ -279,12 +279,17 @@ static int arrays_of(const struct shape *shape)
     return arrays;
 }
 
+/* Whether there are so few rows that members share the columns. */
+static bool by_columns(const struct call *call)
+{
+    return call->shape->value[LETTER_rows] < FEW_ROWS * call->member.count;
+}
+
 static struct pass pass_of(const struct call *call, const struct step *step)
 {
-    const long rows = call->shape->value[LETTER_rows], columns = call->shape->value[LETTER_columns];
-    const struct part split = rows < FEW_ROWS * call->member.count
-                                  ? member_part(call->member, columns, 64 / REAL_BYTES)
-                                  : (struct part){0, columns};
+    const long columns = call->shape->value[LETTER_columns];
+    const struct part split = by_columns(call) ? member_part(call->member, columns, 64 / REAL_BYTES)
+                                               : (struct part){0, columns};
     double bytes = (double)call->outputs * arrays_of(call->shape) * REAL_BYTES;
     return (struct pass){.step = step,
                          .y = call->operand[0],
@@ -295,12 +300,10 @@ static struct pass pass_of(const struct call *call, const struct step *step)
                          .stream = bytes > call->caches.last_level_bytes};
 }
 
-/* Rows of a member: all, where there are so few that members share the columns. */
 static struct part rows_of(const struct call *call)
 {
     const long rows = call->shape->value[LETTER_rows];
-    return rows < FEW_ROWS * call->member.count ? (struct part){0, rows}
-                                                : member_part(call->member, rows, 1);
+    return by_columns(call) ? (struct part){0, rows} : member_part(call->member, rows, 1);
 }
 
 body NAME(chain), NAME(chain_unfused);

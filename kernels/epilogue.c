@@ -91,18 +91,19 @@ int epilogue_none(long epilogue, struct error *error)
 }
 
 #else
+#include "steps_apply.h"
 #include "vec.h"
 #include "vec_math.h"
 
-static vec operand_at(const struct step *step, const struct epilogue_block *block, long row,
-                      long column, long lanes)
+/* The operand's elements that meet those of the block at (row, column). */
+ALWAYS_INLINE vec operand_at(const struct step *step, const struct epilogue_block *block, long row,
+                             long column, long lanes)
 {
-    const real *operand = step->operand;
-    if (step->span == SPAN_row)
-        return vec_all(operand[block->place.row + row]);
-    operand += column + (step->span == SPAN_column ? block->place.column
-                                                   : block->place.element + row * block->pitch);
-    return lanes == VLEN ? vec_load(operand) : vec_load_first(operand, lanes);
+    const struct step_place place = {block->place.row + row, block->place.column + column,
+                                     block->place.element + row * block->pitch + column};
+    vec operand;
+    steps_load(step, &operand, 1, place, lanes);
+    return operand;
 }
 
 /* Step by step over the whole block, which L1 holds, so that what a step is gets decided once. */
