@@ -1,0 +1,121 @@
+// onednn_abi.c - ABI 2 and ABI 3 of oneDNN.
+//
+// Of a structure that ABI 2 has filled in only an upper bound of the size is relied on. Values and
+// prototypes: include/oneapi/dnnl/dnnl.h and dnnl_types.h of v2.6 and v3.2,
+// github.com/oneapi-src/oneDNN.
+#include "onednn_abi.h"
+
+#include <stddef.h>
+
+enum {
+    F32 = 3,
+    ANY = 1, /* format tag */
+    FORWARD_INFERENCE = 96,
+    CONVOLUTION_DIRECT = 1
+};
+
+/* An operation of ABI 2; the largest, a convolution, has 5976 bytes. */
+struct structure {
+    _Alignas(16) char bytes[16384];
+};
+
+/* What a function that describes is called with. */
+struct description {
+    const struct onednn_abi *abi;
+    const struct onednn_work *work;
+    const struct onednn_layout *const *layouts;
+    struct structure *structure; /* ABI 2 */
+    void **descriptor, *engine;  /* ABI 3 */
+    const void *attributes;
+};
+
+/* NULL where the work has no such tensor. */
+static const void *md_of(const struct description *d, int argument)
+{
+    for (int i = 0; i < d->work->tensors; i++)
+        if (d->work->tensor[i].argument == argument)
+            return d->layouts[i]->md;
+    return NULL;
+}
+
+/* Calls the function of the kind: in ABI 2 it begins with the structure, in ABI 3 with descriptor
+ * and engine and ends with the attributes. `types` are those of the arguments between. */
+#define UNPACK(...) __VA_ARGS__
+#define CALL2(types, ...)                                                                          \
+    ((int (*)(void *, UNPACK types))d->abi->describe)(d->structure, __VA_ARGS__)
+#define CALL3(types, ...)                                                                          \
+    ((int (*)(void **, void *, UNPACK types, const void *))d->abi->describe)(                      \
+        d->descriptor, d->engine, __VA_ARGS__, d->attributes)
+#define CALL(types, ...)                                                                           \
+    (d->abi->version == 2 ? CALL2(types, __VA_ARGS__) : CALL3(types, __VA_ARGS__))
+
+static int describe_convolution(const struct description *d)
+{
+    const struct onednn_work *w = d->work;
+    return CALL((int, int, const void *, const void *, const void *, const void *, const int64_t *,
+                 const int64_t *, const int64_t *, const int64_t *),
+                FORWARD_INFERENCE, CONVOLUTION_DIRECT, md_of(d, ONEDNN_SOURCE),
+                md_of(d, ONEDNN_WEIGHTS), NULL, md_of(d, ONEDNN_DESTINATION), w->step, w->dilation,
+                w->padding, w->padding);
+}
+
+static const struct kind {
+    const char *abi2, *abi3;
+    int (*describe)(const struct description *d);
+} kinds[] = {
+    [ONEDNN_CONVOLUTION] = {"dnnl_dilated_convolution_forward_desc_init",
+                            "dnnl_convolution_forward_primitive_desc_create", describe_convolution},
+};
+
+int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened, int version,
+                    enum onednn_kind kind, struct error *error)
+{
+    const struct library_function abi2_functions[] = {
+        {"dnnl_memory_desc_init_by_strides", offsetof(struct onednn_abi, init_by_strides)},
+        {"dnnl_memory_desc_init_by_tag", offsetof(struct onednn_abi, init_by_tag)},
+        {"dnnl_primitive_desc_create", offsetof(struct onednn_abi, primitive_desc)},
+        {kinds[kind].abi2, offsetof(struct onednn_abi, describe)},
+        {0},
+    };
+    const struct library_function abi3_functions[] = {
+        {"dnnl_memory_desc_create_with_strides", offsetof(struct onednn_abi, create_with_strides)},
+        {"dnnl_memory_desc_create_with_tag", offsetof(struct onednn_abi, create_with_tag)},
+        {"dnnl_memory_desc_destroy", offsetof(struct onednn_abi, destroy)},
+        {kinds[kind].abi3, offsetof(struct onednn_abi, describe)},
+        {0},
+    };
+    *abi = (struct onednn_abi){.version = version, .kind = kind};
+    return library_find(opened, version == 2 ? abi2_functions : abi3_functions, abi, error);
+}
+
+int onednn_layout_create(const struct onednn_abi *abi, const struct onednn_tensor *tensor, bool any,
+                         struct onednn_layout *layout)
+{
+    const int rank = tensor->rank;
+    if (abi->version == 3)
+        return any ? abi->create_with_tag(&layout->md, rank, tensor->sizes, F32, ANY)
+                   : abi->create_with_strides(&layout->md, rank, tensor->sizes, F32,
+                                              tensor->strides);
+    layout->md = layout->storage;
+    return any ? abi->init_by_tag(layout->md, rank, tensor->sizes, F32, ANY)
+               : abi->init_by_strides(layout->md, rank, tensor->sizes, F32, tensor->strides);
+}
+
+void onednn_layout_release(const struct onednn_abi *abi, struct onednn_layout *layout)
+{
+    if (layout->md && abi->version == 3)
+        abi->destroy(layout->md);
+    layout->md = NULL;
+}
+
+int onednn_describe(const struct onednn_abi *abi, const struct onednn_work *work,
+                    const struct onednn_layout *const *layouts, void *engine,
+                    const void *attributes, void **descriptor)
+{
+    struct structure structure = {0};
+    const struct description d = {abi, work, layouts, &structure, descriptor, engine, attributes};
+    int status = kinds[abi->kind].describe(&d);
+    return status != 0 || abi->version == 3
+               ? status
+               : abi->primitive_desc(descriptor, &structure, attributes, engine, NULL);
+}

@@ -1,0 +1,83 @@
+// onednn_conv2d.c - convolution by oneDNN.
+#include "onednn.h"
+#include "onednn_plan.h"
+#include "window.h"
+
+/* Weights as they lie, k x (c / groups) x r x s, in groups where there are several. */
+static struct onednn_tensor *append_weights(struct onednn_work *work, const struct problem *problem)
+{
+#define LETTER(name) const int64_t name = kernel_letter(problem->kernel, problem->shape, #name)
+    LETTER(c);
+    LETTER(k);
+    LETTER(r);
+    LETTER(s);
+    LETTER(groups);
+    void *weights = problem->operand[2];
+    return groups > 1 ? onednn_append(work, ONEDNN_WEIGHTS, weights, 5,
+                                      (onednn_sizes){groups, k / groups, c / groups, r, s})
+                      : onednn_append(work, ONEDNN_WEIGHTS, weights, 4, (onednn_sizes){k, c, r, s});
+}
+
+static int prepare(const struct problem *problem, const struct opened_library *opened, bool any,
+                   bool reorders, void **plan, struct error *error)
+{
+    LETTER(n);
+    LETTER(c);
+    LETTER(h);
+    LETTER(w);
+    LETTER(k);
+    LETTER(r);
+    LETTER(s);
+    LETTER(stride);
+    LETTER(pad);
+    LETTER(dilation);
+#undef LETTER
+    const enum layout layout =
+        (enum layout)kernel_letter(problem->kernel, problem->shape, "layout");
+    if (layout == LAYOUT_NCHWC)
+        return error_skip(error, "oneDNN is called with images in nchw or nhwc; its own blocked "
+                                 "layouts are the variant 'onednn_any'");
+    struct onednn_work work = {.kind = ONEDNN_CONVOLUTION,
+                               .step = {stride, stride},
+                               .dilation = {dilation - 1, dilation - 1},
+                               .padding = {pad, pad},
+                               .reorders = reorders};
+    onednn_append_images(&work, ONEDNN_SOURCE, problem->operand[1], layout,
+                         (onednn_sizes){n, c, h, w})
+        ->any = any;
+    struct onednn_tensor *weights = append_weights(&work, problem);
+    weights->any = weights->constant = true;
+    onednn_append_images(&work, ONEDNN_DESTINATION, problem->operand[0], layout,
+                         (onednn_sizes){n, k, output_size(h, r, stride, pad, dilation),
+                                        output_size(w, s, stride, pad, dilation)})
+        ->any = any;
+    return onednn_prepare(problem, opened, &work, plan, error);
+}
+
+static int prepare_given(const struct problem *problem, const struct opened_library *opened,
+                         void **plan, struct error *error)
+{
+    return prepare(problem, opened, false, false, plan, error);
+}
+
+static int prepare_any(const struct problem *problem, const struct opened_library *opened,
+                       void **plan, struct error *error)
+{
+    return prepare(problem, opened, true, false, plan, error);
+}
+
+static int prepare_reordered(const struct problem *problem, const struct opened_library *opened,
+                             void **plan, struct error *error)
+{
+    return prepare(problem, opened, true, true, plan, error);
+}
+
+#define ROUTINE(name, prepared)                                                                    \
+    const struct routine name = {.library = &onednn_library,                                       \
+                                 .prepare = prepared,                                              \
+                                 .run = onednn_run,                                                \
+                                 .deliver = onednn_deliver,                                        \
+                                 .close = onednn_close}
+ROUTINE(onednn_conv2d, prepare_given);
+ROUTINE(onednn_conv2d_any, prepare_any);
+ROUTINE(onednn_conv2d_reordered, prepare_reordered);

@@ -1,0 +1,63 @@
+// onednn_plan.h - what a file with routines of oneDNN says: the operation and its tensors. Reading
+// them as either ABI, memories, executing and releasing are the same for all (onednn.c).
+#ifndef ROOFLINE_ONEDNN_PLAN_H
+#define ROOFLINE_ONEDNN_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "image_layout.h"
+#include "kernel.h"
+
+enum { ONEDNN_DIMENSIONS_MAX = 12, ONEDNN_TENSORS_MAX = 8 };
+typedef int64_t onednn_sizes[ONEDNN_DIMENSIONS_MAX];
+
+/* What a tensor is to the operation; the values are oneDNN's, in both ABIs. */
+enum onednn_argument { ONEDNN_SOURCE = 1, ONEDNN_DESTINATION = 17, ONEDNN_WEIGHTS = 33 };
+
+/* Primitives; onednn_abi.c knows their functions. */
+enum onednn_kind { ONEDNN_CONVOLUTION };
+
+/* An operand of the kernel. */
+struct onednn_tensor {
+    int argument; /* enum onednn_argument */
+    void *bytes;  /* borrowed */
+    int rank;
+    onednn_sizes sizes, strides;
+    bool any;      /* the primitive may have it in a layout of its choice */
+    bool constant; /* weights: brought into that layout once */
+};
+
+/* What is asked of the library. */
+struct onednn_work {
+    enum onednn_kind kind;
+    onednn_sizes step, dilation, padding; /* of a window; dilation: lines left out */
+    struct onednn_tensor tensor[ONEDNN_TENSORS_MAX];
+    int tensors;
+    /* Tensors that are not constant change their layout in each call, not before the first and
+     * after the last. */
+    bool reorders;
+};
+
+/* Appends a tensor of dense elements, the last dimension fastest; `sizes` has `rank` numbers. */
+struct onednn_tensor *onednn_append(struct onednn_work *work, int argument, void *bytes, int rank,
+                                    const int64_t *sizes);
+
+/* Appends n images of c channels, which lie as the layout says. */
+struct onednn_tensor *onednn_append_images(struct onednn_work *work, int argument, void *bytes,
+                                           enum layout layout, const onednn_sizes nchw);
+
+extern const struct library onednn_library;
+
+/* What every routine begins with: the format, the threads. */
+int onednn_begin(const struct problem *problem, const struct opened_library *opened,
+                 struct error *error);
+
+/* A plan as `struct routine` has it. */
+int onednn_prepare(const struct problem *problem, const struct opened_library *opened,
+                   const struct onednn_work *work, void **plan, struct error *error);
+void onednn_run(void *plan);
+void onednn_deliver(void *plan); /* where a result is in the library's layout */
+void onednn_close(void *plan);
+
+#endif
