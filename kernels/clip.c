@@ -10,5 +10,6 @@
 #define BYTES (2 * n) * element_bytes
 #define NOTE "each comparison counts as 1 FLOP; write-allocate is not counted"
 #define QUICK 0
+#define ONEDNN onednn_eltwise
 
 #include "elementwise.h"

@@ -13,5 +13,6 @@
     "write-allocate "                                                                              \
     "is not counted"
 #define QUICK 0
+#define ONEDNN onednn_binary
 
 #include "elementwise.h"

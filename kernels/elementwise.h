@@ -13,6 +13,8 @@
 //   FLOPS, BYTES, NOTE   its work model
 //   UNITS           (4 where not given) its tolerance in units of rounding
 //   QUICK           1: `make bench` runs it at the quick budget too
+//   ONEDNN          (none where not given) oneDNN's routine for it
+//   ONEDNN_UNITS    (UNITS where not given) its tolerance
 
 #define MATH_NOTE                                                                                  \
     "the function counts as 1 FLOP per element, so in caches, where its arithmetic is the limit, " \
@@ -20,10 +22,14 @@
 
 #ifndef ISA
 #include "kernel.h"
+#include "onednn.h"
 #include "plain_math.h"
 
 #ifndef UNITS
 #define UNITS 4
+#endif
+#ifndef ONEDNN_UNITS
+#define ONEDNN_UNITS UNITS
 #endif
 #define LETTERS(X) X(n, 1 << 20, 0, "elements of each array")
 #define DERIVED
@@ -77,12 +83,26 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
 }
 REFERENCE_BODIES(plain)
 
+#ifdef ONEDNN
+static double onednn_tolerance(const struct shape *shape, double unit)
+{
+    (void)shape;
+    return ONEDNN_UNITS * unit;
+}
+#endif
+
 BODIES_DECLARE(MAP)
 static const struct variant variants[] = {
     {.name = "simd",
      .summary = "vectors of the ISA; non-temporal stores when the arrays exceed the last cache",
      .bodies = BODIES(MAP)},
     REFERENCE_VARIANT(plain),
+#ifdef ONEDNN
+    {.name = "onednn",
+     .summary = "one primitive over all elements",
+     .routine = &ONEDNN,
+     .tolerance = onednn_tolerance},
+#endif
     {0},
 };
 

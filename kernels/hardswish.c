@@ -11,5 +11,6 @@
 #define NOTE                                                                                       \
     "2 multiplications, 1 addition and 2 comparisons per element; write-allocate is not counted"
 #define QUICK 0
+#define ONEDNN onednn_eltwise
 
 #include "elementwise.h"

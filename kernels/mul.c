@@ -11,5 +11,6 @@
 #define NOTE                                                                                       \
     "each array once; the line that a regular store reads first (write-allocate) is not counted"
 #define QUICK 1
+#define ONEDNN onednn_binary
 
 #include "elementwise.h"

@@ -5,6 +5,8 @@
 #include "kernel.h"
 
 extern const struct routine onednn_gemm;
+/* Of one array and of two; the kernel is named as the function. */
+extern const struct routine onednn_eltwise, onednn_binary;
 /* Input and output as the operands are; in layouts of oneDNN's choice; the same with input and
  * output reordered in each call. */
 extern const struct routine onednn_conv2d, onednn_conv2d_any, onednn_conv2d_reordered;

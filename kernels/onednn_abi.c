@@ -6,6 +6,7 @@
 #include "onednn_abi.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
     F32 = 3,
@@ -59,12 +60,85 @@ static int describe_convolution(const struct description *d)
                 w->padding, w->padding);
 }
 
+/* Elementwise functions, whose values differ. Where the library has a parameter that our function
+ * has not, `fixed` is what makes them the same. */
+struct function {
+    const char *name;
+    int abi2, abi3;
+    bool is_fixed;
+    double a, b;
+};
+
+static const struct function functions[] = {
+    {"relu", 0x1f, 0x20, true, 0, 0},
+    {"leaky_relu", 0x1f, 0x20, false, 0, 0},
+    {"clip", 0xff, 0x2e, false, 0, 0},
+    {"sigmoid", 0xaf, 0x29, true, 0, 0},
+    {"tanh", 0x2f, 0x21, true, 0, 0},
+    {"gelu", 0x30, 0x31, true, 0, 0},
+    {"gelu_tanh", 0xcf, 0x2b, true, 0, 0},
+    {"silu", 0xdf, 0x2c, true, 1, 0},
+    {"hardswish", 0x70, 0x34, true, 1.0 / 6, 1.0 / 2},
+    {"exp", 0xbf, 0x2a, true, 0, 0},
+    {"log", 0xef, 0x2d, true, 0, 0},
+    {"sqrt", 0x6f, 0x25, true, 0, 0},
+    {"mish", 0x60, 0x33, true, 0, 0},
+    {"scale_shift", 0x7f, 0x26, false, 0, 0},
+    /* Of two arrays. */
+    {"add", 0x1fff0, 0x1fff0, true, 0, 0},
+    {"mul", 0x1fff1, 0x1fff1, true, 0, 0},
+    {"div", 0x1fff4, 0x1fff4, true, 0, 0},
+    {"sub", 0x1fff5, 0x1fff5, true, 0, 0},
+};
+enum { FUNCTIONS = sizeof functions / sizeof *functions };
+
+/* The library's value and parameters; `a` and `b` are ours. */
+struct algorithm {
+    int value; /* 0: it has none */
+    float a, b;
+};
+
+static struct algorithm algorithm_of(const struct onednn_abi *abi, const char *name, double a,
+                                     double b)
+{
+    const struct function *f = functions;
+    while (f < functions + FUNCTIONS && strcmp(f->name, name) != 0)
+        f++;
+    if (f == functions + FUNCTIONS)
+        return (struct algorithm){0};
+    return (struct algorithm){abi->version == 2 ? f->abi2 : f->abi3,
+                              (float)(f->is_fixed ? f->a : a), (float)(f->is_fixed ? f->b : b)};
+}
+
+static int describe_eltwise(const struct description *d)
+{
+    const struct onednn_work *w = d->work;
+    const struct algorithm f = algorithm_of(d->abi, w->function, w->a, w->b);
+    const void *source = md_of(d, ONEDNN_SOURCE);
+    if (d->abi->version == 2)
+        return CALL2((int, int, const void *, float, float), FORWARD_INFERENCE, f.value, source,
+                     f.a, f.b);
+    return CALL3((int, int, const void *, const void *, float, float), FORWARD_INFERENCE, f.value,
+                 source, md_of(d, ONEDNN_DESTINATION), f.a, f.b);
+}
+
+static int describe_binary(const struct description *d)
+{
+    return CALL((int, const void *, const void *, const void *),
+                algorithm_of(d->abi, d->work->function, 0, 0).value, md_of(d, ONEDNN_SOURCE),
+                md_of(d, ONEDNN_SOURCE_1), md_of(d, ONEDNN_DESTINATION));
+}
+
 static const struct kind {
     const char *abi2, *abi3;
     int (*describe)(const struct description *d);
 } kinds[] = {
     [ONEDNN_CONVOLUTION] = {"dnnl_dilated_convolution_forward_desc_init",
                             "dnnl_convolution_forward_primitive_desc_create", describe_convolution},
+    [ONEDNN_ELTWISE] = {"dnnl_eltwise_forward_desc_init",
+                        "dnnl_eltwise_forward_primitive_desc_create", describe_eltwise},
+    [ONEDNN_BINARY] = {"dnnl_binary_desc_init", "dnnl_binary_primitive_desc_create",
+                       describe_binary},
 };
 
 int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened, int version,

@@ -72,12 +72,6 @@ static int prepare_reordered(const struct problem *problem, const struct opened_
     return prepare(problem, opened, true, true, plan, error);
 }
 
-#define ROUTINE(name, prepared)                                                                    \
-    const struct routine name = {.library = &onednn_library,                                       \
-                                 .prepare = prepared,                                              \
-                                 .run = onednn_run,                                                \
-                                 .deliver = onednn_deliver,                                        \
-                                 .close = onednn_close}
-ROUTINE(onednn_conv2d, prepare_given);
-ROUTINE(onednn_conv2d_any, prepare_any);
-ROUTINE(onednn_conv2d_reordered, prepare_reordered);
+const struct routine onednn_conv2d = ONEDNN_ROUTINE(prepare_given);
+const struct routine onednn_conv2d_any = ONEDNN_ROUTINE(prepare_any);
+const struct routine onednn_conv2d_reordered = ONEDNN_ROUTINE(prepare_reordered);

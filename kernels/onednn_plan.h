@@ -13,10 +13,15 @@ enum { ONEDNN_DIMENSIONS_MAX = 12, ONEDNN_TENSORS_MAX = 8 };
 typedef int64_t onednn_sizes[ONEDNN_DIMENSIONS_MAX];
 
 /* What a tensor is to the operation; the values are oneDNN's, in both ABIs. */
-enum onednn_argument { ONEDNN_SOURCE = 1, ONEDNN_DESTINATION = 17, ONEDNN_WEIGHTS = 33 };
+enum onednn_argument {
+    ONEDNN_SOURCE = 1,
+    ONEDNN_SOURCE_1 = 2,
+    ONEDNN_DESTINATION = 17,
+    ONEDNN_WEIGHTS = 33
+};
 
 /* Primitives; onednn_abi.c knows their functions. */
-enum onednn_kind { ONEDNN_CONVOLUTION };
+enum onednn_kind { ONEDNN_CONVOLUTION, ONEDNN_ELTWISE, ONEDNN_BINARY };
 
 /* An operand of the kernel. */
 struct onednn_tensor {
@@ -31,6 +36,8 @@ struct onednn_tensor {
 /* What is asked of the library. */
 struct onednn_work {
     enum onednn_kind kind;
+    const char *function; /* elementwise, as our kernels and steps are called; borrowed */
+    double a, b;          /* of the function: slope, low and high */
     onednn_sizes step, dilation, padding; /* of a window; dilation: lines left out */
     struct onednn_tensor tensor[ONEDNN_TENSORS_MAX];
     int tensors;
@@ -53,11 +60,16 @@ extern const struct library onednn_library;
 int onednn_begin(const struct problem *problem, const struct opened_library *opened,
                  struct error *error);
 
-/* A plan as `struct routine` has it. */
+/* Plans as `struct routine` has them. */
 int onednn_prepare(const struct problem *problem, const struct opened_library *opened,
                    const struct onednn_work *work, void **plan, struct error *error);
 void onednn_run(void *plan);
 void onednn_deliver(void *plan); /* where a result is in the library's layout */
 void onednn_close(void *plan);
+#define ONEDNN_ROUTINE(prepare_function)                                                           \
+    {                                                                                              \
+        .library = &onednn_library, .prepare = prepare_function, .run = onednn_run,                \
+        .deliver = onednn_deliver, .close = onednn_close                                           \
+    }
 
 #endif

@@ -10,5 +10,6 @@
 #define BYTES (2 * n) * element_bytes
 #define NOTE "the comparison counts as 1 FLOP per element; write-allocate is not counted"
 #define QUICK 1
+#define ONEDNN onednn_eltwise
 
 #include "elementwise.h"

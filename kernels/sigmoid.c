@@ -11,5 +11,6 @@
 #define BYTES (2 * n) * element_bytes
 #define NOTE MATH_NOTE
 #define QUICK 0
+#define ONEDNN onednn_eltwise
 
 #include "elementwise.h"

@@ -13,5 +13,6 @@
     "not "                                                                                         \
     "counted"
 #define QUICK 0
+#define ONEDNN onednn_eltwise
 
 #include "elementwise.h"

@@ -10,5 +10,6 @@
 #define BYTES (3 * n) * element_bytes
 #define NOTE "each array once; write-allocate is not counted"
 #define QUICK 0
+#define ONEDNN onednn_binary
 
 #include "elementwise.h"
