@@ -31,6 +31,8 @@ static inline long table_length(const struct shape *shape)
 }
 
 #ifndef ISA
+#include "onednn.h"
+
 #define DERIVED                                                                                    \
     const double channels = (double)channels_of(shape);                                            \
     (void)channels;
@@ -104,6 +106,9 @@ static const struct variant variants[] = {
      .bodies = BODIES(batchnorm),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn",
+     .summary = "batch normalization with given statistics, scale and shift",
+     .routine = &onednn_batchnorm},
     {0},
 };
 

@@ -10,6 +10,7 @@
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 #ifndef ISA
+#include "onednn.h"
 
 #define DERIVED                                                                                    \
     const double channels = (double)layout_channels((enum layout)layout, (long)c);                 \
@@ -67,6 +68,9 @@ static const struct variant variants[] = {
      .summary = "sums of vectors along a plane, or of channels side by side",
      .bodies = BODIES(global_average_pool)},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn",
+     .summary = "average pooling with a window of the image",
+     .routine = &onednn_global_average_pool},
     {0},
 };
 

@@ -9,6 +9,7 @@ enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 enum { OUT, X, GAMMA, BETA, EPSILON, OPERANDS };
 
 #ifndef ISA
+#include "onednn.h"
 
 #define DERIVED
 MODEL(flops, (8 * columns + 5) * rows)
@@ -66,6 +67,9 @@ static const struct variant variants[] = {
      .bodies = BODIES(layernorm),
      .workspace = rows_workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn",
+     .summary = "layer normalization with scale and shift",
+     .routine = &onednn_layernorm},
     {0},
 };
 

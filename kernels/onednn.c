@@ -143,6 +143,7 @@ struct onednn_tensor *onednn_append_images(struct onednn_work *work, int argumen
                                            enum layout layout, const onednn_sizes nchw)
 {
     struct onednn_tensor *tensor = onednn_append(work, argument, bytes, 4, nchw);
+    tensor->blocked = layout == LAYOUT_NCHWC;
     const int64_t c = nchw[1], h = nchw[2], w = nchw[3];
     if (layout == LAYOUT_NHWC)
         memcpy(tensor->strides, (const onednn_sizes){h * w * c, 1, w * c, c}, sizeof(onednn_sizes));
@@ -150,6 +151,17 @@ struct onednn_tensor *onednn_append_images(struct onednn_work *work, int argumen
 }
 
 /* ---- the primitive ---- */
+
+/* dnnl_status_t */
+static const char *status_word(int status)
+{
+    static const char *const words[] = {
+        "success",         "out of memory",          "invalid arguments",
+        "not implemented", "no implementation left", "error while running",
+        "not required"};
+    enum { WORDS = sizeof words / sizeof *words };
+    return status >= 0 && status < WORDS ? words[status] : "status unknown here";
+}
 
 /* A tensor as the operand lies, and as the primitive takes it. */
 struct slot {
@@ -309,8 +321,8 @@ int onednn_prepare(const struct problem *problem, const struct opened_library *o
             onednn_abi_find(&plan->abi, opened, plan->onednn.version()->major, work->kind, error);
     int status = result == OK ? create(plan) : 0;
     if (status != 0)
-        result = error_skip(error, "%s cannot do '%s' of this shape: status %d", opened->version,
-                            problem->kernel->name, status);
+        result = error_skip(error, "%s cannot do '%s' of this shape: %s", opened->version,
+                            problem->kernel->name, status_word(status));
     if (result == OK)
         *context = plan;
     else

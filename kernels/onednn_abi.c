@@ -1,7 +1,7 @@
 // onednn_abi.c - ABI 2 and ABI 3 of oneDNN.
 //
 // Of a structure that ABI 2 has filled in only an upper bound of the size is relied on. Values and
-// prototypes: include/oneapi/dnnl/dnnl.h and dnnl_types.h of v2.6 and v3.2,
+// prototypes: include/oneapi/dnnl/dnnl.h, dnnl_types.h and dnnl_common_types.h of v2.6 and v3.2,
 // github.com/oneapi-src/oneDNN.
 #include "onednn_abi.h"
 
@@ -10,9 +10,13 @@
 
 enum {
     F32 = 3,
-    ANY = 1, /* format tag */
+    ANY = 1, /* format tags */
+    BLOCKS_OF_16 = 69,
     FORWARD_INFERENCE = 96,
-    CONVOLUTION_DIRECT = 1
+    CONVOLUTION_DIRECT = 1,
+    GIVEN_STATISTICS = 1, /* flags of norms */
+    SCALE_AND_SHIFT_ABI2 = 0x8 | 0x10,
+    SCALE_AND_SHIFT_ABI3 = 0x2 | 0x4
 };
 
 /* An operation of ABI 2; the largest, a convolution, has 5976 bytes. */
@@ -129,6 +133,63 @@ static int describe_binary(const struct description *d)
                 md_of(d, ONEDNN_SOURCE_1), md_of(d, ONEDNN_DESTINATION));
 }
 
+static int describe_softmax(const struct description *d)
+{
+    enum { ACCURATE = 0x30000 };
+    const void *source = md_of(d, ONEDNN_SOURCE);
+    const int axis = d->work->tensor[0].rank - 1;
+    if (d->abi->version == 2)
+        return CALL2((int, const void *, int), FORWARD_INFERENCE, source, axis);
+    return CALL3((int, int, const void *, const void *, int), FORWARD_INFERENCE, ACCURATE, source,
+                 md_of(d, ONEDNN_DESTINATION), axis);
+}
+
+static int describe_layernorm(const struct description *d)
+{
+    const void *source = md_of(d, ONEDNN_SOURCE);
+    const float epsilon = (float)d->work->a;
+    if (d->abi->version == 2)
+        return CALL2((int, const void *, const void *, float, unsigned), FORWARD_INFERENCE, source,
+                     NULL, epsilon, SCALE_AND_SHIFT_ABI2);
+    return CALL3((int, const void *, const void *, const void *, float, unsigned),
+                 FORWARD_INFERENCE, source, md_of(d, ONEDNN_DESTINATION), NULL, epsilon,
+                 SCALE_AND_SHIFT_ABI3);
+}
+
+static int describe_batchnorm(const struct description *d)
+{
+    const void *source = md_of(d, ONEDNN_SOURCE);
+    const float epsilon = (float)d->work->a;
+    if (d->abi->version == 2)
+        return CALL2((int, const void *, float, unsigned), FORWARD_INFERENCE, source, epsilon,
+                     GIVEN_STATISTICS | SCALE_AND_SHIFT_ABI2);
+    return CALL3((int, const void *, const void *, float, unsigned), FORWARD_INFERENCE, source,
+                 md_of(d, ONEDNN_DESTINATION), epsilon, GIVEN_STATISTICS | SCALE_AND_SHIFT_ABI3);
+}
+
+static int describe_pooling(const struct description *d)
+{
+    const struct onednn_work *w = d->work;
+    return CALL((int, int, const void *, const void *, const int64_t *, const int64_t *,
+                 const int64_t *, const int64_t *, const int64_t *),
+                FORWARD_INFERENCE, (int)w->algorithm, md_of(d, ONEDNN_SOURCE),
+                md_of(d, ONEDNN_DESTINATION), w->step, w->window, w->dilation, w->padding,
+                w->padding);
+}
+
+static int describe_resampling(const struct description *d)
+{
+    return CALL((int, int, const float *, const void *, const void *), FORWARD_INFERENCE,
+                (int)d->work->algorithm, NULL, md_of(d, ONEDNN_SOURCE),
+                md_of(d, ONEDNN_DESTINATION));
+}
+
+static int describe_reduction(const struct description *d)
+{
+    return CALL((int, const void *, const void *, float, float), (int)d->work->algorithm,
+                md_of(d, ONEDNN_SOURCE), md_of(d, ONEDNN_DESTINATION), (float)d->work->a, 0);
+}
+
 static const struct kind {
     const char *abi2, *abi3;
     int (*describe)(const struct description *d);
@@ -139,6 +200,20 @@ static const struct kind {
                         "dnnl_eltwise_forward_primitive_desc_create", describe_eltwise},
     [ONEDNN_BINARY] = {"dnnl_binary_desc_init", "dnnl_binary_primitive_desc_create",
                        describe_binary},
+    [ONEDNN_SOFTMAX] = {"dnnl_softmax_forward_desc_init",
+                        "dnnl_softmax_forward_primitive_desc_create", describe_softmax},
+    [ONEDNN_LAYERNORM] = {"dnnl_layer_normalization_forward_desc_init",
+                          "dnnl_layer_normalization_forward_primitive_desc_create",
+                          describe_layernorm},
+    [ONEDNN_BATCHNORM] = {"dnnl_batch_normalization_forward_desc_init",
+                          "dnnl_batch_normalization_forward_primitive_desc_create",
+                          describe_batchnorm},
+    [ONEDNN_POOLING] = {"dnnl_pooling_v2_forward_desc_init",
+                        "dnnl_pooling_forward_primitive_desc_create", describe_pooling},
+    [ONEDNN_RESAMPLING] = {"dnnl_resampling_forward_desc_init",
+                           "dnnl_resampling_forward_primitive_desc_create", describe_resampling},
+    [ONEDNN_REDUCTION] = {"dnnl_reduction_desc_init", "dnnl_reduction_primitive_desc_create",
+                          describe_reduction},
 };
 
 int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened, int version,
@@ -165,14 +240,15 @@ int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened,
 int onednn_layout_create(const struct onednn_abi *abi, const struct onednn_tensor *tensor, bool any,
                          struct onednn_layout *layout)
 {
-    const int rank = tensor->rank;
+    const int rank = tensor->rank, tag = any ? ANY : BLOCKS_OF_16;
+    const bool by_tag = any || tensor->blocked;
     if (abi->version == 3)
-        return any ? abi->create_with_tag(&layout->md, rank, tensor->sizes, F32, ANY)
-                   : abi->create_with_strides(&layout->md, rank, tensor->sizes, F32,
-                                              tensor->strides);
+        return by_tag ? abi->create_with_tag(&layout->md, rank, tensor->sizes, F32, tag)
+                      : abi->create_with_strides(&layout->md, rank, tensor->sizes, F32,
+                                                 tensor->strides);
     layout->md = layout->storage;
-    return any ? abi->init_by_tag(layout->md, rank, tensor->sizes, F32, ANY)
-               : abi->init_by_strides(layout->md, rank, tensor->sizes, F32, tensor->strides);
+    return by_tag ? abi->init_by_tag(layout->md, rank, tensor->sizes, F32, tag)
+                  : abi->init_by_strides(layout->md, rank, tensor->sizes, F32, tensor->strides);
 }
 
 void onednn_layout_release(const struct onednn_abi *abi, struct onednn_layout *layout)

@@ -17,11 +17,39 @@ enum onednn_argument {
     ONEDNN_SOURCE = 1,
     ONEDNN_SOURCE_1 = 2,
     ONEDNN_DESTINATION = 17,
-    ONEDNN_WEIGHTS = 33
+    ONEDNN_WEIGHTS = 33,
+    ONEDNN_MEAN = 49,
+    ONEDNN_VARIANCE = 50,
+    ONEDNN_SCALE = 51,
+    ONEDNN_SHIFT = 52
 };
 
 /* Primitives; onednn_abi.c knows their functions. */
-enum onednn_kind { ONEDNN_CONVOLUTION, ONEDNN_ELTWISE, ONEDNN_BINARY };
+enum onednn_kind {
+    ONEDNN_CONVOLUTION,
+    ONEDNN_ELTWISE,
+    ONEDNN_BINARY,
+    ONEDNN_SOFTMAX, /* over the last dimension */
+    ONEDNN_LAYERNORM,
+    ONEDNN_BATCHNORM,
+    ONEDNN_POOLING,
+    ONEDNN_RESAMPLING,
+    ONEDNN_REDUCTION
+};
+
+/* Of those that have several; the values are oneDNN's, in both ABIs. */
+enum onednn_algorithm {
+    ONEDNN_POOLING_MAX = 0x1ff,
+    ONEDNN_POOLING_MEAN_WITH_PADDING = 0x2ff,
+    ONEDNN_POOLING_MEAN = 0x3ff,
+    ONEDNN_RESAMPLING_NEAREST = 0x2fff0,
+    ONEDNN_RESAMPLING_LINEAR = 0x2fff1,
+    ONEDNN_REDUCTION_MAX = 0x2fff2,
+    ONEDNN_REDUCTION_MIN = 0x2fff3,
+    ONEDNN_REDUCTION_SUM = 0x2fff4,
+    ONEDNN_REDUCTION_MEAN = 0x2fff6,
+    ONEDNN_REDUCTION_NORM = 0x2fff8 /* a-th root of the sum of a-th powers */
+};
 
 /* An operand of the kernel. */
 struct onednn_tensor {
@@ -29,6 +57,7 @@ struct onednn_tensor {
     void *bytes;  /* borrowed */
     int rank;
     onednn_sizes sizes, strides;
+    bool blocked;  /* not by strides: the channels of images in blocks of 16, innermost */
     bool any;      /* the primitive may have it in a layout of its choice */
     bool constant; /* weights: brought into that layout once */
 };
@@ -36,9 +65,10 @@ struct onednn_tensor {
 /* What is asked of the library. */
 struct onednn_work {
     enum onednn_kind kind;
+    enum onednn_algorithm algorithm;
     const char *function; /* elementwise, as our kernels and steps are called; borrowed */
-    double a, b;          /* of the function: slope, low and high */
-    onednn_sizes step, dilation, padding; /* of a window; dilation: lines left out */
+    double a, b;          /* of the function: slope, low and high; or epsilon of a norm */
+    onednn_sizes window, step, dilation, padding; /* dilation: lines left out */
     struct onednn_tensor tensor[ONEDNN_TENSORS_MAX];
     int tensors;
     /* Tensors that are not constant change their layout in each call, not before the first and

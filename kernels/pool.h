@@ -55,6 +55,7 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 #define STRING(a) STRING_(a)
 
 #ifndef ISA
+#include "onednn.h"
 
 #define DERIVED                                                                                    \
     const double channels = (double)layout_channels((enum layout)layout, (long)c),                 \
@@ -164,6 +165,7 @@ static const struct variant variants[] = {
      .bodies = BODIES(POOL),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn", .summary = "pooling", .routine = &PASTE(onednn_, POOL)},
     {0},
 };
 

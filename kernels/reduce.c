@@ -11,6 +11,8 @@ enum { OUT, X, OPERANDS };
 enum op { OP_SUM, OP_MEAN, OP_MAX, OP_MIN, OP_L2 };
 
 #ifndef ISA
+#include "onednn.h"
+
 static const char *const op_words[] = {"sum", "mean", "max", "min", "l2", NULL};
 
 #define DERIVED                                                                                    \
@@ -90,6 +92,9 @@ static const struct variant variants[] = {
      .bodies = BODIES(reduce),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn",
+     .summary = "reduction of the middle of three dimensions",
+     .routine = &onednn_reduce},
     {0},
 };
 

@@ -63,6 +63,7 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 }
 
 #ifndef ISA
+#include "onednn.h"
 
 static const char *const mode_words[] = {"nearest", "bilinear", NULL};
 
@@ -142,6 +143,14 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
     return (double)threads * (double)(plan.buffer + 2 * plan.line + plan.taps) * dtype_bytes(dtype);
 }
 
+/* oneDNN has coordinates in float: a product, a quotient and a difference, each of up to h or w,
+ * are rounded and shift the weight; neighbours differ by up to twice the largest output. */
+static double onednn_tolerance(const struct shape *shape, double unit)
+{
+    LETTERS(KERNEL_LETTER_DOUBLE)
+    return tolerance(shape, unit) + (mode == NEAREST ? 0 : 2 * 3 * (h + w) * unit);
+}
+
 BODIES_DECLARE(resize)
 static const struct variant variants[] = {
     {.name = "separable",
@@ -150,6 +159,10 @@ static const struct variant variants[] = {
      .bodies = BODIES(resize),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn",
+     .summary = "resampling",
+     .routine = &onednn_resize,
+     .tolerance = onednn_tolerance},
     {0},
 };
 
