@@ -135,11 +135,6 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
                   conv2d_direct_workspace)(shape, isa, dtype, threads, caches);
 }
 
-static int has_no_epilogue(const struct shape *shape, struct error *error)
-{
-    return epilogue_none(shape->value[LETTER_epilogue], error);
-}
-
 #define CONV2D_BODIES_DECLARE(name) BODIES_DECLARE(name) BODIES_DECLARE(name##_prepare)
 CONV2D_BODIES_DECLARE(conv2d_auto)
 CONV2D_BODIES_DECLARE(conv2d_packed)
@@ -174,17 +169,15 @@ static const struct variant variants[] = {
      .supports = conv2d_depthwise_supports},
     REFERENCE_VARIANT(plain),
     {.name = "onednn",
-     .summary = "direct convolution of nchw or nhwc; weights reordered beforehand",
-     .routine = &onednn_conv2d,
-     .supports = has_no_epilogue},
+     .summary = "direct convolution of images as they lie, epilogues as bias and post-ops; weights "
+                "reordered beforehand",
+     .routine = &onednn_conv2d},
     {.name = "onednn_any",
      .summary = "the same in layouts of its choice; reordering is not counted",
-     .routine = &onednn_conv2d_any,
-     .supports = has_no_epilogue},
+     .routine = &onednn_conv2d_any},
     {.name = "onednn_reordered",
-     .summary = "the same with input and output reordered in each call, weights once",
-     .routine = &onednn_conv2d_reordered,
-     .supports = has_no_epilogue},
+     .summary = "the same with images reordered in each call, weights once",
+     .routine = &onednn_conv2d_reordered},
     {0},
 };
 

@@ -150,6 +150,9 @@ static const struct variant variants[] = {
      .bodies = BODIES(gemm_blocked),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
+    {.name = "onednn_matmul",
+     .summary = "matmul of one product or a batch, epilogues as bias and post-ops",
+     .routine = &onednn_matmul},
 #define LIBRARY(variant, functions, implementation)                                                \
     {.name = variant,                                                                              \
      .summary = functions,                                                                         \

@@ -32,6 +32,11 @@ struct onednn {
     int (*stream_create)(void **stream, void *engine, unsigned flags);
     int (*stream_wait)(void *stream);
     int (*stream_destroy)(void *stream);
+    int (*attributes_create)(void **attributes);
+    int (*attributes_destroy)(void *attributes);
+    int (*attributes_set_post_ops)(void *attributes, const void *post_ops);
+    int (*post_ops_create)(void **post_ops);
+    int (*post_ops_destroy)(void *post_ops);
     int (*primitive_create)(void **primitive, const void *descriptor);
     int (*primitive_execute)(const void *primitive, void *stream, int count,
                              const struct argument *arguments);
@@ -58,6 +63,11 @@ static const struct library_function functions[] = {
     {"dnnl_stream_create", offsetof(struct onednn, stream_create)},
     {"dnnl_stream_wait", offsetof(struct onednn, stream_wait)},
     {"dnnl_stream_destroy", offsetof(struct onednn, stream_destroy)},
+    {"dnnl_primitive_attr_create", offsetof(struct onednn, attributes_create)},
+    {"dnnl_primitive_attr_destroy", offsetof(struct onednn, attributes_destroy)},
+    {"dnnl_primitive_attr_set_post_ops", offsetof(struct onednn, attributes_set_post_ops)},
+    {"dnnl_post_ops_create", offsetof(struct onednn, post_ops_create)},
+    {"dnnl_post_ops_destroy", offsetof(struct onednn, post_ops_destroy)},
     {"dnnl_primitive_create", offsetof(struct onednn, primitive_create)},
     {"dnnl_primitive_execute", offsetof(struct onednn, primitive_execute)},
     {"dnnl_primitive_destroy", offsetof(struct onednn, primitive_destroy)},
@@ -177,7 +187,7 @@ struct plan {
     struct onednn_work work;
     struct slot slot[ONEDNN_TENSORS_MAX];
     struct argument argument[ONEDNN_TENSORS_MAX];
-    void *engine, *stream, *descriptor, *primitive;
+    void *engine, *stream, *post_ops, *attributes, *descriptor, *primitive;
 };
 
 static void execute(const struct plan *plan, const void *primitive, int count,
@@ -223,12 +233,13 @@ static int attach(struct plan *plan, int which)
     const struct onednn *onednn = &plan->onednn;
     const struct onednn_tensor *tensor = &plan->work.tensor[which];
     struct slot *slot = &plan->slot[which];
+    const int name = onednn_argument(&plan->abi, tensor->argument);
     int status =
         onednn->memory_create(&slot->given_memory, slot->given.md, plan->engine, tensor->bytes);
-    plan->argument[which] = (struct argument){tensor->argument, slot->given_memory};
+    plan->argument[which] = (struct argument){name, slot->given_memory};
     if (status != 0 || !tensor->any)
         return status;
-    const void *chosen = onednn->query_md(plan->descriptor, QUERY_ARGUMENT, tensor->argument);
+    const void *chosen = onednn->query_md(plan->descriptor, QUERY_ARGUMENT, name);
     size_t bytes = (onednn->md_bytes(chosen) + 63) / 64 * 64;
     slot->bytes = aligned_alloc(64, bytes);
     if (!slot->bytes)
@@ -258,6 +269,19 @@ static int create_layouts(struct plan *plan, const struct onednn_layout **layout
     return status;
 }
 
+static int create_attributes(struct plan *plan, const struct onednn_layout *const *layouts)
+{
+    const struct onednn *onednn = &plan->onednn;
+    int status = onednn->attributes_create(&plan->attributes);
+    if (status == 0)
+        status = onednn->post_ops_create(&plan->post_ops);
+    if (status == 0)
+        status = onednn_append_post_ops(&plan->abi, &plan->work, layouts, plan->post_ops);
+    if (status == 0)
+        status = onednn->attributes_set_post_ops(plan->attributes, plan->post_ops);
+    return status;
+}
+
 /* Engine, stream, primitive and memories; what exists is onednn_close()'s to release. */
 static int create(struct plan *plan)
 {
@@ -269,7 +293,9 @@ static int create(struct plan *plan)
     if (status == 0)
         status = create_layouts(plan, layouts);
     if (status == 0)
-        status = onednn_describe(&plan->abi, &plan->work, layouts, plan->engine, NULL,
+        status = create_attributes(plan, layouts);
+    if (status == 0)
+        status = onednn_describe(&plan->abi, &plan->work, layouts, plan->engine, plan->attributes,
                                  &plan->descriptor);
     if (status == 0)
         status = onednn->primitive_create(&plan->primitive, plan->descriptor);
@@ -298,6 +324,10 @@ void onednn_close(void *context)
         onednn->primitive_destroy(plan->primitive);
     if (plan->descriptor)
         onednn->primitive_desc_destroy(plan->descriptor);
+    if (plan->attributes)
+        onednn->attributes_destroy(plan->attributes);
+    if (plan->post_ops)
+        onednn->post_ops_destroy(plan->post_ops);
     if (plan->stream)
         onednn->stream_destroy(plan->stream);
     if (plan->engine)

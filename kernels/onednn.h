@@ -4,7 +4,8 @@
 
 #include "kernel.h"
 
-extern const struct routine onednn_gemm;
+/* dnnl_sgemm, and the primitive matmul, which has epilogues. */
+extern const struct routine onednn_gemm, onednn_matmul;
 /* Of one array and of two; the kernel is named as the function. */
 extern const struct routine onednn_eltwise, onednn_binary;
 extern const struct routine onednn_softmax, onednn_layernorm, onednn_reduce;

@@ -11,7 +11,8 @@
 enum {
     F32 = 3,
     ANY = 1, /* format tags */
-    BLOCKS_OF_16 = 69,
+    BLOCKS_OF_16_ABI2 = 69,
+    BLOCKS_OF_16_ABI3 = 78,
     FORWARD_INFERENCE = 96,
     CONVOLUTION_DIRECT = 1,
     GIVEN_STATISTICS = 1, /* flags of norms */
@@ -60,8 +61,14 @@ static int describe_convolution(const struct description *d)
     return CALL((int, int, const void *, const void *, const void *, const void *, const int64_t *,
                  const int64_t *, const int64_t *, const int64_t *),
                 FORWARD_INFERENCE, CONVOLUTION_DIRECT, md_of(d, ONEDNN_SOURCE),
-                md_of(d, ONEDNN_WEIGHTS), NULL, md_of(d, ONEDNN_DESTINATION), w->step, w->dilation,
-                w->padding, w->padding);
+                md_of(d, ONEDNN_WEIGHTS), md_of(d, ONEDNN_BIAS), md_of(d, ONEDNN_DESTINATION),
+                w->step, w->dilation, w->padding, w->padding);
+}
+
+static int describe_matmul(const struct description *d)
+{
+    return CALL((const void *, const void *, const void *, const void *), md_of(d, ONEDNN_SOURCE),
+                md_of(d, ONEDNN_WEIGHTS), md_of(d, ONEDNN_BIAS), md_of(d, ONEDNN_DESTINATION));
 }
 
 /* Elementwise functions, whose values differ. Where the library has a parameter that our function
@@ -196,6 +203,8 @@ static const struct kind {
 } kinds[] = {
     [ONEDNN_CONVOLUTION] = {"dnnl_dilated_convolution_forward_desc_init",
                             "dnnl_convolution_forward_primitive_desc_create", describe_convolution},
+    [ONEDNN_MATMUL] = {"dnnl_matmul_desc_init", "dnnl_matmul_primitive_desc_create",
+                       describe_matmul},
     [ONEDNN_ELTWISE] = {"dnnl_eltwise_forward_desc_init",
                         "dnnl_eltwise_forward_primitive_desc_create", describe_eltwise},
     [ONEDNN_BINARY] = {"dnnl_binary_desc_init", "dnnl_binary_primitive_desc_create",
@@ -219,6 +228,12 @@ static const struct kind {
 int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened, int version,
                     enum onednn_kind kind, struct error *error)
 {
+    const struct library_function both_functions[] = {
+        {"dnnl_post_ops_append_binary", offsetof(struct onednn_abi, append_binary)},
+        {"dnnl_post_ops_append_sum", offsetof(struct onednn_abi, append_sum)},
+        {"dnnl_post_ops_append_eltwise", offsetof(struct onednn_abi, append_eltwise)},
+        {0},
+    };
     const struct library_function abi2_functions[] = {
         {"dnnl_memory_desc_init_by_strides", offsetof(struct onednn_abi, init_by_strides)},
         {"dnnl_memory_desc_init_by_tag", offsetof(struct onednn_abi, init_by_tag)},
@@ -234,13 +249,18 @@ int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened,
         {0},
     };
     *abi = (struct onednn_abi){.version = version, .kind = kind};
-    return library_find(opened, version == 2 ? abi2_functions : abi3_functions, abi, error);
+    const int result = library_find(opened, both_functions, abi, error);
+    return result != OK
+               ? result
+               : library_find(opened, version == 2 ? abi2_functions : abi3_functions, abi, error);
 }
 
 int onednn_layout_create(const struct onednn_abi *abi, const struct onednn_tensor *tensor, bool any,
                          struct onednn_layout *layout)
 {
-    const int rank = tensor->rank, tag = any ? ANY : BLOCKS_OF_16;
+    const int rank = tensor->rank, tag = any                 ? ANY
+                                         : abi->version == 3 ? BLOCKS_OF_16_ABI3
+                                                             : BLOCKS_OF_16_ABI2;
     const bool by_tag = any || tensor->blocked;
     if (abi->version == 3)
         return by_tag ? abi->create_with_tag(&layout->md, rank, tensor->sizes, F32, tag)
@@ -256,6 +276,50 @@ void onednn_layout_release(const struct onednn_abi *abi, struct onednn_layout *l
     if (layout->md && abi->version == 3)
         abi->destroy(layout->md);
     layout->md = NULL;
+}
+
+int onednn_argument(const struct onednn_abi *abi, int argument)
+{
+    enum { POST_OP_ABI2 = 16384 };
+    return abi->version == 3 || argument < ONEDNN_POST_OP
+               ? argument
+               : argument / ONEDNN_POST_OP * POST_OP_ABI2 | argument % ONEDNN_POST_OP;
+}
+
+static int append_sum(const struct onednn_abi *abi, void *post_ops, float factor)
+{
+    if (abi->version == 3) /* a zero point and the destination's format follow */
+        return ((int (*)(void *, float, int32_t, int))abi->append_sum)(post_ops, factor, 0, 0);
+    return ((int (*)(void *, float))abi->append_sum)(post_ops, factor);
+}
+
+static int append_eltwise(const struct onednn_abi *abi, void *post_ops, struct algorithm f)
+{
+    if (abi->version == 3)
+        return ((int (*)(void *, int, float, float))abi->append_eltwise)(post_ops, f.value, f.a,
+                                                                         f.b);
+    const float scale = 1; /* of the result */
+    return ((int (*)(void *, float, int, float, float))abi->append_eltwise)(post_ops, scale,
+                                                                            f.value, f.a, f.b);
+}
+
+int onednn_append_post_ops(const struct onednn_abi *abi, const struct onednn_work *work,
+                           const struct onednn_layout *const *layouts, void *post_ops)
+{
+    const struct description d = {.abi = abi, .work = work, .layouts = layouts};
+    int status = 0;
+    for (int i = 0; i < work->post_ops && status == 0; i++) {
+        const struct onednn_post_op *op = &work->post_op[i];
+        if (op->kind == ONEDNN_OLD_RESULT)
+            status = append_sum(abi, post_ops, (float)op->a);
+        else if (op->kind == ONEDNN_WITH_TENSOR)
+            status =
+                abi->append_binary(post_ops, algorithm_of(abi, op->function, op->a, op->b).value,
+                                   md_of(&d, ONEDNN_POST_OP * (i + 1) | ONEDNN_SOURCE_1));
+        else
+            status = append_eltwise(abi, post_ops, algorithm_of(abi, op->function, op->a, op->b));
+    }
+    return status;
 }
 
 int onednn_describe(const struct onednn_abi *abi, const struct onednn_work *work,

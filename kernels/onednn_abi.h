@@ -16,6 +16,8 @@ struct onednn_abi {
     int version; /* 2 or 3 */
     enum onednn_kind kind;
     void (*describe)(void); /* of the kind */
+    int (*append_binary)(void *post_ops, int algorithm, const void *md);
+    void (*append_sum)(void), (*append_eltwise)(void);
     /* ABI 2 */
     int (*init_by_strides)(void *md, int count, const onednn_sizes sizes, int type,
                            const onednn_sizes strides);
@@ -38,6 +40,13 @@ int onednn_abi_find(struct onednn_abi *abi, const struct opened_library *opened,
 int onednn_layout_create(const struct onednn_abi *abi, const struct onednn_tensor *tensor, bool any,
                          struct onednn_layout *layout);
 void onednn_layout_release(const struct onednn_abi *abi, struct onednn_layout *layout);
+
+/* Its value in the ABI. */
+int onednn_argument(const struct onednn_abi *abi, int argument);
+
+/* The work's post-ops behind those that are there. */
+int onednn_append_post_ops(const struct onednn_abi *abi, const struct onednn_work *work,
+                           const struct onednn_layout *const *layouts, void *post_ops);
 
 /* The descriptor of a primitive, the caller's to destroy; layouts are those of the work's tensors.
  */

@@ -34,9 +34,6 @@ static int prepare(const struct problem *problem, const struct opened_library *o
 #undef LETTER
     const enum layout layout =
         (enum layout)kernel_letter(problem->kernel, problem->shape, "layout");
-    if (layout == LAYOUT_NCHWC)
-        return error_skip(error, "oneDNN is called with images in nchw or nhwc; its own blocked "
-                                 "layouts are the variant 'onednn_any'");
     struct onednn_work work = {.kind = ONEDNN_CONVOLUTION,
                                .step = {stride, stride},
                                .dilation = {dilation - 1, dilation - 1},
@@ -51,6 +48,7 @@ static int prepare(const struct problem *problem, const struct opened_library *o
                          (onednn_sizes){n, k, output_size(h, r, stride, pad, dilation),
                                         output_size(w, s, stride, pad, dilation)})
         ->any = any;
+    onednn_append_epilogue(&work, problem, 3, 1);
     return onednn_prepare(problem, opened, &work, plan, error);
 }
 

@@ -62,3 +62,43 @@ static void sgemm_run(void *plan)
 
 const struct routine onednn_gemm = {
     .library = &onednn_library, .prepare = sgemm_prepare, .run = sgemm_run, .close = free};
+
+static int matmul_prepare(const struct problem *problem, const struct opened_library *opened,
+                          void **plan, struct error *error)
+{
+#define LETTER(name) const int64_t name = kernel_letter(problem->kernel, problem->shape, #name)
+    LETTER(m);
+    LETTER(n);
+    LETTER(k);
+    LETTER(transa);
+    LETTER(transb);
+    LETTER(alpha);
+    LETTER(beta);
+    LETTER(batch);
+#undef LETTER
+    if (m == 0 || n == 0 || k == 0 || batch == 0)
+        return error_skip(error, "oneDNN's matmul takes no empty matrix");
+    struct onednn_work work = {.kind = ONEDNN_MATMUL};
+    /* Without the batch where there is none. */
+    const int rank = batch > 1 ? 3 : 2, row = rank - 2, column = rank - 1;
+    const int64_t c_sizes[] = {batch, m, n}, a_sizes[] = {batch, m, k}, b_sizes[] = {batch, k, n};
+    onednn_append(&work, ONEDNN_DESTINATION, problem->operand[0], rank, c_sizes + 3 - rank);
+    struct onednn_tensor *a =
+        onednn_append(&work, ONEDNN_SOURCE, problem->operand[1], rank, a_sizes + 3 - rank);
+    struct onednn_tensor *b =
+        onednn_append(&work, ONEDNN_WEIGHTS, problem->operand[2], rank, b_sizes + 3 - rank);
+    if (transa)
+        a->strides[row] = 1, a->strides[column] = m;
+    if (transb)
+        b->strides[row] = 1, b->strides[column] = k;
+    if (alpha != 1)
+        work.post_op[work.post_ops++] = (struct onednn_post_op){
+            .kind = ONEDNN_FUNCTION, .function = "scale_shift", .a = (double)alpha};
+    if (beta != 0)
+        work.post_op[work.post_ops++] =
+            (struct onednn_post_op){.kind = ONEDNN_OLD_RESULT, .a = (double)beta};
+    onednn_append_epilogue(&work, problem, 3, column);
+    return onednn_prepare(problem, opened, &work, plan, error);
+}
+
+const struct routine onednn_matmul = ONEDNN_ROUTINE(matmul_prepare);

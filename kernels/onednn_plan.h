@@ -9,24 +9,27 @@
 #include "image_layout.h"
 #include "kernel.h"
 
-enum { ONEDNN_DIMENSIONS_MAX = 12, ONEDNN_TENSORS_MAX = 8 };
+enum { ONEDNN_DIMENSIONS_MAX = 12, ONEDNN_TENSORS_MAX = 8, ONEDNN_POST_OPS_MAX = 6 };
 typedef int64_t onednn_sizes[ONEDNN_DIMENSIONS_MAX];
 
-/* What a tensor is to the operation; the values are oneDNN's, in both ABIs. */
+/* What a tensor is to the operation; the values are those of ABI 3. */
 enum onednn_argument {
     ONEDNN_SOURCE = 1,
     ONEDNN_SOURCE_1 = 2,
     ONEDNN_DESTINATION = 17,
     ONEDNN_WEIGHTS = 33,
+    ONEDNN_BIAS = 41,
     ONEDNN_MEAN = 49,
     ONEDNN_VARIANCE = 50,
     ONEDNN_SCALE = 51,
-    ONEDNN_SHIFT = 52
+    ONEDNN_SHIFT = 52,
+    ONEDNN_POST_OP = 32768 /* times its number, from 1 on, | ONEDNN_SOURCE_1 */
 };
 
 /* Primitives; onednn_abi.c knows their functions. */
 enum onednn_kind {
     ONEDNN_CONVOLUTION,
+    ONEDNN_MATMUL,
     ONEDNN_ELTWISE,
     ONEDNN_BINARY,
     ONEDNN_SOFTMAX, /* over the last dimension */
@@ -62,6 +65,13 @@ struct onednn_tensor {
     bool constant; /* weights: brought into that layout once */
 };
 
+/* What follows the operation before its result is stored. */
+struct onednn_post_op {
+    enum { ONEDNN_FUNCTION, ONEDNN_WITH_TENSOR, ONEDNN_OLD_RESULT } kind;
+    const char *function; /* as in struct onednn_work */
+    double a, b;          /* a: factor of what the destination held, too */
+};
+
 /* What is asked of the library. */
 struct onednn_work {
     enum onednn_kind kind;
@@ -71,6 +81,8 @@ struct onednn_work {
     onednn_sizes window, step, dilation, padding; /* dilation: lines left out */
     struct onednn_tensor tensor[ONEDNN_TENSORS_MAX];
     int tensors;
+    struct onednn_post_op post_op[ONEDNN_POST_OPS_MAX];
+    int post_ops;
     /* Tensors that are not constant change their layout in each call, not before the first and
      * after the last. */
     bool reorders;
@@ -83,6 +95,12 @@ struct onednn_tensor *onednn_append(struct onednn_work *work, int argument, void
 /* Appends n images of c channels, which lie as the layout says. */
 struct onednn_tensor *onednn_append_images(struct onednn_work *work, int argument, void *bytes,
                                            enum layout layout, const onednn_sizes nchw);
+
+/* Appends the kernel's epilogue, whose operands are the problem's from `first` on; dimension
+ * `channels` of the destination, which is there, is what a bias is indexed by. A bias that comes
+ * first is the primitive's own unless other post-ops are before it. */
+void onednn_append_epilogue(struct onednn_work *work, const struct problem *problem, int first,
+                            int channels);
 
 extern const struct library onednn_library;
 
