@@ -161,7 +161,7 @@ bench: build/roofline ## measure this machine: results/<host>/latest with plot a
 baseline: ## keep the latest results as results/<host>/baseline
 	@scripts/baseline.sh
 
-perf-peers: $(PEERS) ## ours against likwid-bench and libraries (ONLY=kernels, gemm, ceilings)
+perf-peers: $(PEERS) ## ours against likwid-bench and libraries (ONLY=kernels, gemm, rows, ...)
 	@scripts/perf-peers $(PEERS) $(ONLY)
 
 perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe agree (RUNS=)

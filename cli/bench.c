@@ -89,7 +89,7 @@ static enum isa isa_of(const struct options *options, const struct variant *vari
 static int run_text(struct bench *bench, struct run *run, const char *text, bool asked,
                     struct error *error)
 {
-    struct level_bytes levels = bench_levels(bench, run->threads);
+    struct level_bytes levels = bench_levels(&bench->host, run->threads);
     int result = run_shape(&run->shape, run->kernel, text, run->dtype, &levels, error);
     if (result == OK && run->variant->routine && bench->options->request.isa >= 0)
         result = error_skip(error, "%s chooses its instruction set by itself; leave out --isa",

@@ -59,13 +59,13 @@ static int level_rank(const char *level)
 }
 
 /* The most bytes that lie at that rank or further in, to a line; 0 for rank 0. */
-static double capacity_bytes(const struct bench *bench, int rank, int threads)
+static double capacity_bytes(const struct host *host, int rank, int threads)
 {
     const double line_bytes = 64;
     double fits = 0, too_large = 0x1p50;
     while (too_large - fits > line_bytes) {
         double middle = (fits + too_large) / 2;
-        if (level_rank(host_level(&bench->host, middle, threads)) <= rank)
+        if (level_rank(host_level(host, middle, threads)) <= rank)
             fits = middle;
         else
             too_large = middle;
@@ -75,16 +75,15 @@ static double capacity_bytes(const struct bench *bench, int rank, int threads)
 
 /* As far from the next inner level as from the next outer one; NAN where the level holds nothing.
  */
-static double middle_bytes(const struct bench *bench, int rank, int threads)
+static double middle_bytes(const struct host *host, int rank, int threads)
 {
-    double inner = capacity_bytes(bench, rank - 1, threads);
-    double own = capacity_bytes(bench, rank, threads);
+    double inner = capacity_bytes(host, rank - 1, threads);
+    double own = capacity_bytes(host, rank, threads);
     return own > inner ? sqrt(inner * own) : NAN;
 }
 
-struct level_bytes bench_levels(const struct bench *bench, int threads)
+struct level_bytes bench_levels(const struct host *host, int threads)
 {
-    const struct host *host = &bench->host;
     /* Beyond four times the last cache (STREAM's rule, www.cs.virginia.edu/stream/ref.html) nothing
      * of one call is left for the next; at least 96 MiB, for a cache may be larger than it is said
      * to be. Where it is large, twice it: the arrays and those of the bandwidth gauges then stay
@@ -95,11 +94,11 @@ struct level_bytes bench_levels(const struct bench *bench, int threads)
         int instances = host->cache[i].instances < threads ? host->cache[i].instances : threads;
         last = host->cache[i].size_bytes * instances;
     }
-    double l1 = capacity_bytes(bench, 1, threads);
+    double l1 = capacity_bytes(host, 1, threads);
     double dram = fmax(2 * last, fmin(fmax(4 * last, least_bytes), plenty_bytes));
     return (struct level_bytes){.l1 = l1 > 0 ? inner_part * l1 : NAN,
-                                .l2 = middle_bytes(bench, 2, threads),
-                                .l3 = middle_bytes(bench, 3, threads),
+                                .l2 = middle_bytes(host, 2, threads),
+                                .l3 = middle_bytes(host, 3, threads),
                                 .dram = dram};
 }
 

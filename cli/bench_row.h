@@ -26,7 +26,7 @@ int bench_open(struct bench *bench, const struct options *options, struct error 
 void bench_close(struct bench *bench);
 
 /* What @L1 ... @DRAM stand for with so many threads. */
-struct level_bytes bench_levels(const struct bench *bench, int threads);
+struct level_bytes bench_levels(const struct host *host, int threads);
 
 /* Appends the row of run's kernel, variant, ISA, dtype, shape and threads. A wrong result is a
  * failed row, a variant that cannot is a skipped one, and so is lack of memory unless `asked` says

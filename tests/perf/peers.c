@@ -11,7 +11,9 @@
 #include "provenance.h"
 #include "stats.h"
 
-static const struct peer_group *const groups[] = {&ceilings_group, &gemm_group, &conv_group};
+static const struct peer_group *const groups[] = {&ceilings_group,  &gemm_group,        &conv_group,
+                                                  &epilogues_group, &elementwise_group, &rows_group,
+                                                  &images_group};
 enum { GROUP_COUNT = sizeof groups / sizeof *groups };
 
 #define TEXT(name, capacity, meaning)                                                              \
@@ -169,9 +171,14 @@ static int compare_groups(struct comparison *comparison, const char *only, struc
             result = OK;
         }
     }
-    if (selected == 0)
-        return error_set(error, FAULT_USAGE,
-                         "unknown group '%s'; there are: kernels ceilings gemm conv", only);
+    if (selected == 0) {
+        char names[256] = "kernels";
+        for (int i = 0; i < GROUP_COUNT; i++) {
+            const size_t length = strlen(names);
+            text_format(names + length, sizeof names - length, " %s", groups[i]->name);
+        }
+        return error_set(error, FAULT_USAGE, "unknown group '%s'; there are: %s", only, names);
+    }
     if (result == OK && compared == 0)
         return error_set(error, FAULT_ENVIRONMENT, "nothing to compare with: %s", reason.text);
     return result;

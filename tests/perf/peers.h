@@ -61,6 +61,7 @@ struct peer_group {
     int (*compare)(struct comparison *comparison, struct error *error);
 };
 extern const struct peer_group ceilings_group, gemm_group, conv_group;
+extern const struct peer_group epilogues_group, elementwise_group, rows_group, images_group;
 
 /* What the launcher's process does until `requests` ends: runs each line as a command, answers with
  * what likwid-bench printed. */

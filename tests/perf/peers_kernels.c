@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_row.h"
 #include "interrupt.h"
 #include "peers.h"
 #include "run.h"
@@ -16,7 +17,8 @@ enum { ROUNDS = 21, CONTESTANTS_MAX = 8 };
 /* Of a sample, where one call is shorter. */
 static const double sample_seconds = 2e-3;
 
-/* Works that a group compares: NULL-ended shapes of a kernel in the formats of the mask. */
+/* Works that a group compares: NULL-ended shapes of a kernel, of those that `make bench` runs where
+ * NULL, in the formats of the mask. */
 enum { F32 = 1 << DTYPE_f32, F64 = 1 << DTYPE_f64 };
 struct works {
     const char *kernel;
@@ -152,10 +154,16 @@ static int compare_work(struct comparison *comparison, const char *group, struct
 {
     struct match match;
     const struct kernel *kernel = wanted->kernel;
-    if (shape_parse(&wanted->shape, text, kernel->letters, kernel->letter_count, kernel->name,
-                    error) != OK)
-        return FAILED;
-    int result = enter_all(&match, wanted, error);
+    char resolved[sizeof((struct peer_row){0}).shape];
+    const struct level_bytes levels = bench_levels(wanted->host, wanted->threads);
+    int result = run_shape(&wanted->shape, kernel, text, wanted->dtype, &levels, error);
+    if (result == OK && strchr(text, '@')) {
+        shape_format(&wanted->shape, kernel->letters, kernel->letter_count, resolved,
+                     sizeof resolved);
+        text = resolved;
+    }
+    if (result == OK)
+        result = enter_all(&match, wanted, error);
     if (result == SKIPPED) {
         warn("%s %s: skipped, %s", kernel->name, text, error->text);
         return OK;
@@ -189,6 +197,11 @@ static int note_libraries(struct comparison *comparison, const struct works *wor
     return found;
 }
 
+static const char *const *shapes_of(const struct works *works)
+{
+    return works->shapes ? works->shapes : kernel_find(works->kernel)->shapes;
+}
+
 static int compare_works(struct comparison *comparison, const char *group,
                          const struct works *works, struct error *error)
 {
@@ -201,14 +214,15 @@ static int compare_works(struct comparison *comparison, const char *group,
         return SKIPPED;
     for (; works->kernel; works++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
-            for (int i = 0; works->dtypes >> dtype & 1 && works->shapes[i]; i++)
+            for (int i = 0; works->dtypes >> dtype & 1 && shapes_of(works)[i]; i++)
                 for (int j = 0; j < counts && !interrupted(); j++) {
+                    const char *text = shapes_of(works)[i];
                     struct run wanted = {.host = &comparison->host,
                                          .kernel = kernel_find(works->kernel),
                                          .dtype = (enum dtype)dtype,
                                          .threads = threads[j]};
-                    progress(works->shapes[i], j, counts);
-                    if (compare_work(comparison, group, &wanted, works->shapes[i], error) != OK)
+                    progress(text, j, counts);
+                    if (compare_work(comparison, group, &wanted, text, error) != OK)
                         return FAILED;
                 }
     return OK;
@@ -260,3 +274,62 @@ static int compare_conv(struct comparison *comparison, struct error *error)
     return compare_works(comparison, conv_group.name, works, error);
 }
 const struct peer_group conv_group = {"conv", compare_conv};
+
+/* Layers with what follows them: the 1x1 convolutions of ResNet-50's blocks, the last of which adds
+ * the residual, those of MobileNetV2 (arXiv:1801.04381), and the feed-forward layer of BERT. */
+static const char *const fused_layers[] = {
+    "c=64,h=56,w=56,k=64,r=1,s=1,epilogue=bias_relu",
+    "c=64,h=56,w=56,k=256,r=1,s=1,epilogue=bias_add_relu",
+    "c=512,h=28,w=28,k=128,r=1,s=1,epilogue=bias_relu",
+    "c=128,h=28,w=28,k=512,r=1,s=1,epilogue=bias_add_relu",
+    "c=256,h=14,w=14,k=1024,r=1,s=1,epilogue=bias_add_relu",
+    "c=2048,h=7,w=7,k=512,r=1,s=1,epilogue=bias_relu",
+    "c=64,h=56,w=56,k=256,r=1,s=1,epilogue=bias_add_relu,layout=nhwc",
+    "c=256,h=14,w=14,k=1024,r=1,s=1,epilogue=bias_add_relu,layout=nhwc",
+    "c=64,h=56,w=56,k=256,r=1,s=1,epilogue=bias_add_relu,layout=nchwc",
+    "c=32,h=56,w=56,k=192,r=1,s=1,epilogue=bias_relu6",
+    NULL};
+static const char *const fused_products[] = {"m=128,n=768,k=768,epilogue=bias_add",
+                                             "m=128,n=3072,k=768,epilogue=bias_gelu",
+                                             "m=128,n=3072,k=768,epilogue=bias_gelu_tanh", NULL};
+
+static int compare_epilogues(struct comparison *comparison, struct error *error)
+{
+    static const struct works works[] = {
+        {"conv2d", F32, fused_layers}, {"gemm", F32, fused_products}, {0}};
+    return compare_works(comparison, epilogues_group.name, works, error);
+}
+const struct peer_group epilogues_group = {"epilogues", compare_epilogues};
+
+static const char *const arrays[] = {"n=@L2", "n=@DRAM", NULL};
+
+static int compare_elementwise(struct comparison *comparison, struct error *error)
+{
+    static const struct works works[] = {{"add", F32, arrays},     {"mul", F32, arrays},
+                                         {"div", F32, arrays},     {"relu", F32, arrays},
+                                         {"clip", F32, arrays},    {"hardswish", F32, arrays},
+                                         {"exp", F32, arrays},     {"log", F32, arrays},
+                                         {"sqrt", F32, arrays},    {"tanh", F32, arrays},
+                                         {"sigmoid", F32, arrays}, {"silu", F32, arrays},
+                                         {"gelu", F32, arrays},    {"gelu_tanh", F32, arrays},
+                                         {"mish", F32, arrays},    {0}};
+    return compare_works(comparison, elementwise_group.name, works, error);
+}
+const struct peer_group elementwise_group = {"elementwise", compare_elementwise};
+
+static int compare_rows(struct comparison *comparison, struct error *error)
+{
+    static const struct works works[] = {
+        {"softmax", F32, NULL}, {"layernorm", F32, NULL}, {"reduce", F32, NULL}, {0}};
+    return compare_works(comparison, rows_group.name, works, error);
+}
+const struct peer_group rows_group = {"rows", compare_rows};
+
+static int compare_images(struct comparison *comparison, struct error *error)
+{
+    static const struct works works[] = {
+        {"batchnorm", F32, NULL},           {"max_pool", F32, NULL}, {"average_pool", F32, NULL},
+        {"global_average_pool", F32, NULL}, {"resize", F32, NULL},   {0}};
+    return compare_works(comparison, images_group.name, works, error);
+}
+const struct peer_group images_group = {"images", compare_images};
