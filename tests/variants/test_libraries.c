@@ -274,12 +274,32 @@ static void a_library_without_the_function_names_it(void **state)
     assert_skips("libm.so.6", "'openblas_get_config'");
 }
 
+static void assert_leaves_out(const char *kernel, const char *shape, const char *word)
+{
+    const struct subject subject = {kernel_find(kernel),
+                                    variant_find(kernel_find(kernel), "onednn")};
+    struct error reason;
+    skip_without_library(subject.variant);
+    struct run run = run_of(&subject, shape, DTYPE_f32, 1);
+    assert_int_equal(run_open(&run, &reason), SKIPPED);
+    if (!strstr(reason.text, word))
+        fail_msg("no '%s' in '%s'", word, reason.text);
+}
+
+static void what_onednn_defines_otherwise_is_skipped_with_the_reason(void **state)
+{
+    (void)state;
+    assert_leaves_out("max_pool", "c=1,h=2,w=2,r=1,s=1,pad=1", "outside the image");
+    assert_leaves_out("resize", "c=1,h=4,w=4,p=2,q=2,mode=nearest", "in the middle");
+}
+
 int main(void)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(a_library_that_is_not_there_is_named_with_the_remedy),
         cmocka_unit_test(a_text_file_is_no_library),
         cmocka_unit_test(a_library_without_the_function_names_it),
+        cmocka_unit_test(what_onednn_defines_otherwise_is_skipped_with_the_reason),
     };
     enum { OTHERS = sizeof others / sizeof *others, TESTS_MAX = 128 };
     struct CMUnitTest tests[TESTS_MAX];
