@@ -1,11 +1,38 @@
 // conv2d.c - two-dimensional convolution (cross-correlation, as networks have it).
-#include "conv2d.h"
+#include "convolution.h"
 
-/* Which of three implementations the default variant is. */
-#define CHOOSE(shape, packed, depthwise, direct)                                                   \
-    ((shape)->value[LETTER_layout] == LAYOUT_NCHW ? (packed)                                       \
-     : conv2d_is_depthwise(shape)                 ? (depthwise)                                    \
-                                                  : (direct))
+#define LETTERS(X)                                                                                 \
+    X(n, 1, 1, "images")                                                                           \
+    X(c, -1, 1, "input channels")                                                                  \
+    X(h, -1, 1, "input rows")                                                                      \
+    X(w, -1, 1, "input columns")                                                                   \
+    X(k, -1, 1, "output channels")                                                                 \
+    X(r, -1, 1, "kernel rows")                                                                     \
+    X(s, -1, 1, "kernel columns")                                                                  \
+    X(stride, 1, 1, "input rows and columns per output row and column")                            \
+    X(pad, 0, 0, "zeros around the image")                                                         \
+    X(dilation, 1, 1, "input rows and columns per kernel row and column")                          \
+    X(groups, 1, 1, "groups of channels that do not mix")                                          \
+    X(layout, 0, 0, "order of the dimensions of input and output", layout_words)                   \
+    X(epilogue, 0, 0,                                                                              \
+      "steps that follow; bias and scale by channel, the addend is like the output",               \
+      epilogue_words)
+enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+
+/* Weights are (k, c / groups, r, s) in every layout. */
+static struct convolution convolution_of(const struct shape *shape)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    return convolution_complete(
+        (struct convolution){.n = n,
+                             .c = c,
+                             .k = k,
+                             .groups = groups,
+                             .layout = (enum layout)layout,
+                             .epilogue = (enum epilogue)epilogue,
+                             .rows = axis_plain(h, r, stride, pad, dilation),
+                             .columns = axis_plain(w, s, stride, pad, dilation)});
+}
 
 #ifndef ISA
 
@@ -63,111 +90,70 @@ static int check(const struct shape *shape, struct error *error)
 
 static int operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
-    const struct conv conv = conv_of(shape);
-    const double inputs = (double)conv.n * (double)conv.c_stored, h = (double)conv.h,
-                 w = (double)conv.w;
-    const double outputs = (double)conv.n * (double)conv.k_stored, p = (double)conv.p,
-                 q = (double)conv.q;
-    const double filters = (double)conv.k * (double)conv.c_group;
-    operand[0] = reals("output", ROLE_OUTPUT, outputs * p * q, 0.5, 1.5);
-    operand[1] = reals("input", ROLE_INPUT, inputs * h * w, 0.5, 1.5);
-    operand[2] = reals("weights", ROLE_INPUT, filters * (double)conv.r * (double)conv.s, 0.5, 1.5);
-    return epilogue_operands((enum epilogue)conv.epilogue, (double)conv.k, outputs * p * q,
-                             (double)(conv.c_group * conv.r * conv.s), operand, 3);
+    const struct convolution conv = convolution_of(shape);
+    return convolution_operands(&conv, operand);
 }
 
-/* As gemm: a sum of c / groups * r * s products of positive numbers. */
 static double tolerance(const struct shape *shape, double unit)
 {
-    LETTERS(KERNEL_LETTER_DOUBLE)
-    const double depth = c / groups * r * s;
-    return 4 * (depth + 1) * unit * epilogue_tolerance((enum epilogue)epilogue, depth);
+    const struct convolution conv = convolution_of(shape);
+    return convolution_tolerance(&conv, unit);
 }
 
 /* The sum of one output pixel whose first tap is at (y0, x0); `image` is its first element. */
-static double pixel_sum(const struct conv *conv, enum dtype dtype, const struct call *call,
-                        long image, long filter, long y0, long x0)
+static double pixel_sum(const struct call *call, enum dtype dtype, long image, long filter, long y0,
+                        long x0)
 {
-    const long group = filter / conv->k_group;
+    const struct shape *shape = call->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long c_group = c / groups, first = filter / (k / groups) * c_group;
     double sum = 0;
-    for (long channel = 0; channel < conv->c_group; channel++)
-        for (long i = 0; i < conv->r; i++)
-            for (long j = 0; j < conv->s; j++) {
-                long y = y0 + i * conv->dilation, x = x0 + j * conv->dilation;
-                if (y < 0 || y >= conv->h || x < 0 || x >= conv->w)
+    for (long channel = 0; channel < c_group; channel++)
+        for (long i = 0; i < r; i++)
+            for (long j = 0; j < s; j++) {
+                const long y = y0 + i * dilation, x = x0 + j * dilation;
+                if (y < 0 || y >= h || x < 0 || x >= w)
                     continue;
-                long at = layout_index((enum layout)conv->layout, conv->c, conv->h * conv->w,
-                                       group * conv->c_group + channel, y * conv->w + x);
+                const long at =
+                    layout_index((enum layout)layout, c, h * w, first + channel, y * w + x);
                 sum += real_at(call->operand[1], dtype, image + at) *
                        real_at(call->operand[2], dtype,
-                               ((filter * conv->c_group + channel) * conv->r + i) * conv->s + j);
+                               ((filter * c_group + channel) * r + i) * s + j);
             }
     return sum;
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
-    const struct conv conv = conv_of(call->shape);
-    const long image_size = conv.k_stored * conv.p * conv.q;
+    const struct convolution conv = convolution_of(call->shape);
+    const long image_size = conv.k_stored * conv.pixels, in_pixels = conv.rows.in * conv.columns.in;
     struct step step[EPILOGUE_STEPS];
-    conv2d_steps(call, step);
+    convolution_steps(&conv, call, step);
     for (long element = begin; element < end; element++) {
-        struct place place =
-            layout_place((enum layout)conv.layout, conv.k, conv.p * conv.q, element % image_size);
-        long row = place.pixel / conv.q, column = place.pixel % conv.q;
+        const struct place place =
+            layout_place(conv.layout, conv.k, conv.pixels, element % image_size);
+        const long row = place.pixel / conv.columns.out, column = place.pixel % conv.columns.out;
         double *value = &out[element - begin];
         *value = 0;
         if (place.channel >= conv.k)
             continue;
-        *value =
-            pixel_sum(&conv, dtype, call, element / image_size * conv.c_stored * conv.h * conv.w,
-                      place.channel, row * conv.stride - conv.pad, column * conv.stride - conv.pad);
+        *value = pixel_sum(call, dtype, element / image_size * conv.c_stored * in_pixels,
+                           place.channel, row * conv.rows.stride - conv.rows.pad,
+                           column * conv.columns.stride - conv.columns.pad);
         *value = steps_value(step, dtype, *value,
                              (struct step_place){place.channel, place.channel, element});
     }
 }
 REFERENCE_BODIES(plain)
 
-static double workspace(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
-                        const struct cache_sizes *caches)
-{
-    return CHOOSE(shape, conv2d_packed_workspace, conv2d_depthwise_workspace,
-                  conv2d_direct_workspace)(shape, isa, dtype, threads, caches);
-}
-
-#define CONV2D_BODIES_DECLARE(name) BODIES_DECLARE(name) BODIES_DECLARE(name##_prepare)
-CONV2D_BODIES_DECLARE(conv2d_auto)
-CONV2D_BODIES_DECLARE(conv2d_packed)
-CONV2D_BODIES_DECLARE(conv2d_direct)
-CONV2D_BODIES_DECLARE(conv2d_depthwise)
+#define X(way, summary) CONVOLUTION_FUNCTIONS(conv2d, way)
+CONVOLUTION_WAYS(X)
+#undef X
 static const struct variant variants[] = {
-    {.name = "auto",
-     .summary = "packed for nchw, else depthwise where it can, else direct",
-     .bodies = BODIES(conv2d_auto),
-     .prepare = BODIES(conv2d_auto_prepare),
-     .workspace = workspace},
-    {.name = "packed",
-     .summary = "nchw: patches packed into panels, then gemm's register tile; groups with few "
-                "output channels directly; weights packed beforehand",
-     .bodies = BODIES(conv2d_packed),
-     .prepare = BODIES(conv2d_packed_prepare),
-     .workspace = conv2d_packed_workspace,
-     .supports = conv2d_packed_supports},
-    {.name = "direct",
-     .summary = "nhwc, nchwc: register tile of pixels x output channels over taps and input "
-                "channels, nothing packed but the weights, beforehand",
-     .bodies = BODIES(conv2d_direct),
-     .prepare = BODIES(conv2d_direct_prepare),
-     .workspace = conv2d_direct_workspace,
-     .supports = conv2d_direct_supports},
-    {.name = "depthwise",
-     .summary = "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "
-                "weights, beforehand",
-     .bodies = BODIES(conv2d_depthwise),
-     .prepare = BODIES(conv2d_depthwise_prepare),
-     .workspace = conv2d_depthwise_workspace,
-     .supports = conv2d_depthwise_supports},
-    REFERENCE_VARIANT(plain),
+#define X(way, summary) CONVOLUTION_VARIANT(conv2d, way, summary)
+    CONVOLUTION_WAYS(X)
+#undef X
+        REFERENCE_VARIANT(plain),
     {.name = "onednn",
      .summary = "direct convolution of images as they lie, epilogues as bias and post-ops; weights "
                 "reordered beforehand",
@@ -209,20 +195,7 @@ const struct kernel conv2d_kernel = {
 #else
 #include "vec.h"
 
-body NAME(conv2d_packed), NAME(conv2d_packed_prepare), NAME(conv2d_direct),
-    NAME(conv2d_direct_prepare), NAME(conv2d_depthwise), NAME(conv2d_depthwise_prepare),
-    NAME(conv2d_auto), NAME(conv2d_auto_prepare);
-
-void NAME(conv2d_auto_prepare)(const struct call *call)
-{
-    CHOOSE(call->shape, NAME(conv2d_packed_prepare), NAME(conv2d_depthwise_prepare),
-           NAME(conv2d_direct_prepare))
-    (call);
-}
-
-void NAME(conv2d_auto)(const struct call *call)
-{
-    CHOOSE(call->shape, NAME(conv2d_packed), NAME(conv2d_depthwise), NAME(conv2d_direct))(call);
-}
+#define X(way, summary) CONVOLUTION_BODIES(conv2d, way)
+CONVOLUTION_WAYS(X)
 
 #endif

@@ -158,7 +158,7 @@ ALWAYS_INLINE void pack_panel(const int lines, struct operand_at from, long pres
 }
 
 /* Rows x depth of A into panels. */
-static void pack_rows(struct operand_at a, long rows, long depth, real *packed)
+static inline void pack_rows(struct operand_at a, long rows, long depth, real *packed)
 {
     for (; rows > 0; rows -= TILE_ROWS, packed += TILE_ROWS * depth) {
         pack_panel(TILE_ROWS, a, rows, depth, packed);

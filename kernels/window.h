@@ -12,21 +12,37 @@ static inline long output_size(long in, long window, long stride, long pad, long
     return room < 0 ? 0 : room / stride + 1;
 }
 
+/* The same of a transposed convolution, whose output a window is moved over; less than 1 when
+ * nothing is left inside the padding. */
+static inline double transposed_size(double in, double window, double stride, double pad,
+                                     double output_pad, double dilation)
+{
+    return (in - 1) * stride - 2 * pad + dilation * (window - 1) + 1 + output_pad;
+}
+
 #ifndef ISA
+
+/* Pairs of one of `lines` places of the window and one of its lines that meet inside an image. */
+static inline double pairs_inside(double lines, double image, double window, double stride,
+                                  double pad, double dilation)
+{
+    double pairs = 0;
+    for (double i = 0; i < window; i++) {
+        double offset = i * dilation - pad;
+        double first = offset < 0 ? ceil(-offset / stride) : 0;
+        double last = fmin(lines - 1, floor((image - 1 - offset) / stride));
+        pairs += fmax(0, last - first + 1);
+    }
+    return pairs;
+}
 
 /* Pairs of an output line and a window line that meet inside the image. */
 static inline double taps_inside(double in, double window, double stride, double pad,
                                  double dilation)
 {
-    double pairs = 0, lines = (double)output_size((long)in, (long)window, (long)stride, (long)pad,
-                                                  (long)dilation);
-    for (double i = 0; i < window; i++) {
-        double offset = i * dilation - pad;
-        double first = offset < 0 ? ceil(-offset / stride) : 0;
-        double last = fmin(lines - 1, floor((in - 1 - offset) / stride));
-        pairs += fmax(0, last - first + 1);
-    }
-    return pairs;
+    const double lines =
+        (double)output_size((long)in, (long)window, (long)stride, (long)pad, (long)dilation);
+    return pairs_inside(lines, in, window, stride, pad, dilation);
 }
 
 /* Input rows that any output row uses: a stride larger than the window steps over some. */

@@ -114,7 +114,7 @@ ${stack:-?} on the stack"
     fi
 }
 
-for kernel in gemm conv2d_packed; do
+for kernel in gemm convolution_packed; do
     for isa in avx2-f32 avx2-f64 avx512-f32 avx512-f64; do
         loops "$build/$isa/kernels/$kernel.o" >"$scratch/loops"
         case $isa in

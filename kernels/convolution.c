@@ -1,0 +1,61 @@
+// convolution.c - which implementation a convolution takes, and what is common to its kernels.
+#include "convolution.h"
+
+#define CHOOSE(conv, packed, depthwise, direct)                                                    \
+    ((conv)->layout == LAYOUT_NCHW    ? (packed)                                                   \
+     : convolution_is_depthwise(conv) ? (depthwise)                                                \
+                                      : (direct))
+
+#ifndef ISA
+
+double convolution_auto_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                  int threads, const struct cache_sizes *caches)
+{
+    return CHOOSE(conv, convolution_packed_workspace, convolution_depthwise_workspace,
+                  convolution_direct_workspace)(conv, isa, dtype, threads, caches);
+}
+
+int convolution_auto_supports(const struct convolution *conv, struct error *error)
+{
+    (void)conv, (void)error;
+    return OK;
+}
+
+int convolution_operands(const struct convolution *conv,
+                         struct operand operand[KERNEL_OPERANDS_MAX])
+{
+    const double inputs =
+        (double)conv->n * (double)conv->c_stored * (double)conv->rows.in * (double)conv->columns.in;
+    const double outputs = (double)conv->n * (double)conv->k_stored * (double)conv->rows.out *
+                           (double)conv->columns.out;
+    operand[0] = reals("output", ROLE_OUTPUT, outputs, 0.5, 1.5);
+    operand[1] = reals("input", ROLE_INPUT, inputs, 0.5, 1.5);
+    operand[2] = reals("weights", ROLE_INPUT,
+                       (double)conv->k * (double)conv->c_group * (double)conv->taps, 0.5, 1.5);
+    return epilogue_operands(conv->epilogue, (double)conv->k, outputs,
+                             (double)convolution_depth(conv), operand, 3);
+}
+
+double convolution_tolerance(const struct convolution *conv, double unit)
+{
+    const double depth = (double)convolution_depth(conv);
+    return 4 * (depth + 1) * unit * epilogue_tolerance(conv->epilogue, depth);
+}
+
+#else
+#include "vec.h"
+
+void NAME(convolution_auto_prepare)(const struct convolution *conv, const struct call *call)
+{
+    CHOOSE(conv, NAME(convolution_packed_prepare), NAME(convolution_depthwise_prepare),
+           NAME(convolution_direct_prepare))
+    (conv, call);
+}
+
+void NAME(convolution_auto)(const struct convolution *conv, const struct call *call)
+{
+    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_depthwise), NAME(convolution_direct))
+    (conv, call);
+}
+
+#endif

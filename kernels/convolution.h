@@ -1,0 +1,288 @@
+// convolution.h - a convolution, plain or transposed, as its implementations see it.
+//
+// An output line of an axis (a row or a column) sums taps, each of one input line. In a plain
+// convolution tap i of line y is of the input line y * stride + i * dilation - pad. In a transposed
+// one the input line x and tap i are added to the output line x * stride + i * dilation - pad. So
+// lines that are equal modulo the stride, a phase, sum the same taps, and from one of them to the
+// next the input lines are one further: a phase is a plain convolution of stride 1 with some of the
+// taps, in reverse. Nothing is multiplied with zeros between input lines, and nothing is added up
+// in memory. A plain convolution is the case of one phase.
+#ifndef ROOFLINE_CONVOLUTION_H
+#define ROOFLINE_CONVOLUTION_H
+
+#include "epilogue.h"
+#include "image_layout.h"
+#include "kernel.h"
+#include "window.h"
+
+static inline long ceil_divide(long total, long part)
+{
+    return total > 0 ? (total + part - 1) / part : total / part;
+}
+
+/* Rows or columns. */
+struct axis {
+    long in, out; /* lines of the input and of the output */
+    long taps, stride, pad, dilation;
+    bool transposed;
+    long phases;        /* that have lines; so many output lines are between two of a phase */
+    long step;          /* input lines between two neighbours of a phase */
+    long grid;          /* output lines of a phase; some may have one less */
+    long lowest, reach; /* input line of the lowest tap of the first output line of all phases, and
+                           lines from there to that of the highest */
+};
+
+static inline struct axis axis_plain(long in, long taps, long stride, long pad, long dilation)
+{
+    const long out = output_size(in, taps, stride, pad, dilation);
+    return (struct axis){.in = in,
+                         .out = out,
+                         .taps = taps,
+                         .stride = stride,
+                         .pad = pad,
+                         .dilation = dilation,
+                         .phases = 1,
+                         .step = stride,
+                         .grid = out,
+                         .lowest = -pad,
+                         .reach = (taps - 1) * dilation};
+}
+
+static inline struct axis axis_transposed(long in, long out, long taps, long stride, long pad,
+                                          long dilation)
+{
+    const long lowest = ceil_divide(pad - (taps - 1) * dilation, stride);
+    return (struct axis){.in = in,
+                         .out = out,
+                         .taps = taps,
+                         .stride = stride,
+                         .pad = pad,
+                         .dilation = dilation,
+                         .transposed = true,
+                         .phases = out < stride ? out : stride,
+                         .step = 1,
+                         .grid = ceil_divide(out, stride),
+                         .lowest = lowest,
+                         .reach = ceil_divide(pad, stride) - lowest};
+}
+
+/* Input lines, with those outside the image, under so many output lines of each phase. */
+static inline long lines_under(const struct axis *axis, long lines)
+{
+    return (lines - 1) * axis->step + axis->reach + 1;
+}
+
+/* Whether all these are inside the image. */
+static inline bool axis_is_inside(const struct axis *axis)
+{
+    return axis->lowest >= 0 && axis->lowest + lines_under(axis, axis->grid) <= axis->in;
+}
+
+/* The output lines index, index + phases, index + 2 phases ... */
+struct phase {
+    long index, lines;
+    long taps, before;    /* taps that each sums; of the phases before this one together */
+    long tap, tap_step;   /* the first, in the order of input lines, and from one to the next */
+    long line, line_step; /* the same of their input lines in the first output line */
+};
+
+static inline struct phase axis_phase(const struct axis *axis, long index)
+{
+    if (!axis->transposed)
+        return (struct phase){index, axis->out, axis->taps, 0, 0, 1, -axis->pad, axis->dilation};
+    struct phase phase = {.index = index,
+                          .lines = ceil_divide(axis->out - index, axis->stride),
+                          .tap_step = 1,
+                          .line_step = 1};
+    for (long tap = axis->taps - 1; tap >= 0; tap--) {
+        /* The tap's first input line, where its first output line is not negative. */
+        const long offset = tap * axis->dilation - axis->pad;
+        const long line = ceil_divide(-offset, axis->stride);
+        const long of = line * axis->stride + offset;
+        phase.before += of < index;
+        if (of != index)
+            continue;
+        if (phase.taps == 0) {
+            phase.tap = tap;
+            phase.line = line;
+        } else if (phase.taps == 1) {
+            phase.tap_step = tap - phase.tap;
+            phase.line_step = line - phase.line;
+        }
+        phase.taps++;
+    }
+    return phase;
+}
+
+/* Taps of the phase that has most: that of tap 0. */
+static inline long axis_most_taps(const struct axis *axis)
+{
+    const long line = ceil_divide(axis->pad, axis->stride);
+    return axis_phase(axis, axis->transposed ? line * axis->stride - axis->pad : 0).taps;
+}
+
+struct convolution {
+    long n, c, k, groups;
+    enum layout layout;
+    enum epilogue epilogue;
+    struct axis rows, columns;
+    /* Elements of the weights from one channel of a group to the next, of output and of input. */
+    long weight_k, weight_c;
+    /* What follows from these: channels of one group, and of an image with their filling; pixels of
+     * the output; taps of all phases. */
+    long c_group, k_group, c_stored, k_stored, pixels, taps;
+};
+
+/* Fills in what follows from the rest. */
+static inline struct convolution convolution_complete(struct convolution conv)
+{
+    conv.c_group = conv.c / conv.groups;
+    conv.k_group = conv.k / conv.groups;
+    conv.c_stored = layout_channels(conv.layout, conv.c);
+    conv.k_stored = layout_channels(conv.layout, conv.k);
+    conv.pixels = conv.rows.out * conv.columns.out;
+    conv.taps = conv.rows.taps * conv.columns.taps;
+    conv.weight_k = (conv.rows.transposed ? 1 : conv.c_group) * conv.taps;
+    conv.weight_c = (conv.rows.transposed ? conv.k_group : 1) * conv.taps;
+    return conv;
+}
+
+/* Products of which an output pixel is the sum, at most. */
+static inline long convolution_depth(const struct convolution *conv)
+{
+    return conv->c_group * axis_most_taps(&conv->rows) * axis_most_taps(&conv->columns);
+}
+
+/* The phases of rows and then of columns, prepared by one member at the start of the workspace. */
+static inline long phases_bytes(const struct convolution *conv)
+{
+    return (conv->rows.phases + conv->columns.phases) * (long)sizeof(struct phase);
+}
+
+static inline void find_phases(const struct convolution *conv, struct phase *phases)
+{
+    for (long row = 0; row < conv->rows.phases; row++)
+        *phases++ = axis_phase(&conv->rows, row);
+    for (long column = 0; column < conv->columns.phases; column++)
+        *phases++ = axis_phase(&conv->columns, column);
+}
+
+/* A phase of rows with one of columns: their taps are stored behind `before` others. */
+struct phase_pair {
+    struct phase rows, columns;
+    long taps, before;
+};
+
+static inline struct phase_pair pair_of(const struct convolution *conv, struct phase rows,
+                                        struct phase columns)
+{
+    return (struct phase_pair){rows, columns, rows.taps * columns.taps,
+                               rows.before * conv->columns.taps + rows.taps * columns.before};
+}
+
+/* While the phases are not there yet. */
+static inline struct phase_pair find_pair(const struct convolution *conv, long row, long column)
+{
+    return pair_of(conv, axis_phase(&conv->rows, row), axis_phase(&conv->columns, column));
+}
+
+/* The number within the kernel of a tap of a pair. */
+static inline long pair_tap(const struct convolution *conv, const struct phase_pair *both, long tap)
+{
+    const long row = tap / both->columns.taps, column = tap % both->columns.taps;
+    return (both->rows.tap + row * both->rows.tap_step) * conv->columns.taps + both->columns.tap +
+           column * both->columns.tap_step;
+}
+
+/* The steps of the epilogue, whose channels are rows of the output's matrix in nchw, else columns.
+ */
+static inline void convolution_steps(const struct convolution *conv, const struct call *call,
+                                     struct step step[EPILOGUE_STEPS])
+{
+    epilogue_steps(call, conv->epilogue, 3, conv->layout == LAYOUT_NCHW ? SPAN_row : SPAN_column,
+                   step);
+}
+
+/* One input and one output channel per group. */
+static inline bool convolution_is_depthwise(const struct convolution *conv)
+{
+    return conv->c_group == 1 && conv->k_group == 1;
+}
+
+/* ---- implementations ---- */
+
+/* X(name, summary) */
+#define CONVOLUTION_WAYS(X)                                                                        \
+    X(auto, "packed for nchw, else depthwise where it can, else direct")                           \
+    X(packed, "nchw: patches packed into panels, then gemm's register tile; groups with few "      \
+              "output channels directly; weights packed beforehand")                               \
+    X(direct, "nhwc, nchwc: register tile of pixels x output channels over taps and input "        \
+              "channels, nothing packed but the weights, beforehand")                              \
+    X(depthwise, "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "   \
+                 "weights, beforehand")
+
+typedef void convolution_body(const struct convolution *conv, const struct call *call);
+
+#ifndef ISA
+
+#define CONVOLUTION_DECLARE(way, summary)                                                          \
+    double convolution_##way##_workspace(const struct convolution *conv, enum isa isa,             \
+                                         enum dtype dtype, int threads,                            \
+                                         const struct cache_sizes *caches);                        \
+    int convolution_##way##_supports(const struct convolution *conv, struct error *error);
+CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
+
+/* For each way, in the file of a kernel that has defined convolution_of(shape): what its variants
+ * are made of, their rows, and below, in ISA objects, their bodies. */
+#define CONVOLUTION_FUNCTIONS(kernel, way)                                                         \
+    BODIES_DECLARE(kernel##_##way)                                                                 \
+    BODIES_DECLARE(kernel##_##way##_prepare)                                                       \
+    static double way##_workspace(const struct shape *shape, enum isa isa, enum dtype dtype,       \
+                                  int threads, const struct cache_sizes *caches)                   \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(shape);                                     \
+        return convolution_##way##_workspace(&conv, isa, dtype, threads, caches);                  \
+    }                                                                                              \
+    static int way##_supports(const struct shape *shape, struct error *error)                      \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(shape);                                     \
+        return convolution_##way##_supports(&conv, error);                                         \
+    }
+#define CONVOLUTION_VARIANT(kernel, way, words)                                                    \
+    {.name = #way,                                                                                 \
+     .summary = words,                                                                             \
+     .bodies = BODIES(kernel##_##way),                                                             \
+     .prepare = BODIES(kernel##_##way##_prepare),                                                  \
+     .workspace = way##_workspace,                                                                 \
+     .supports = way##_supports},
+
+/* Output, input, weights and what the epilogue has; returns how many. */
+int convolution_operands(const struct convolution *conv,
+                         struct operand operand[KERNEL_OPERANDS_MAX]);
+
+/* As gemm: a sum of so many products of positive numbers. */
+double convolution_tolerance(const struct convolution *conv, double unit);
+
+#else
+
+#include "vec.h"
+
+#define CONVOLUTION_DECLARE(way, summary)                                                          \
+    convolution_body NAME(convolution_##way), NAME(convolution_##way##_prepare);
+CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
+
+#define CONVOLUTION_BODIES(kernel, way)                                                            \
+    body NAME(kernel##_##way), NAME(kernel##_##way##_prepare);                                     \
+    void NAME(kernel##_##way##_prepare)(const struct call *call)                                   \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(call->shape);                               \
+        NAME(convolution_##way##_prepare)(&conv, call);                                            \
+    }                                                                                              \
+    void NAME(kernel##_##way)(const struct call *call)                                             \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(call->shape);                               \
+        NAME(convolution_##way)(&conv, call);                                                      \
+    }
+
+#endif
+#endif

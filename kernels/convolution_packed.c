@@ -1,0 +1,548 @@
+// convolution_packed.c - convolution in nchw as a matrix product of packed weights and packed
+// patches. Of a transposed one each phase is a product; those of the columns of a row go into a
+// buffer, from which they are interleaved into the output.
+#include "convolution.h"
+#include "product.h"
+
+/* Output rows of one channel that are summed together: as many sums as hide the latency of one. */
+enum { DIRECT_ROWS = 8 };
+
+/* The convolution of one image, group and pair of phases is a matrix product: k / groups rows of
+ * weights, depth c / groups * taps, a column per pixel of the grid. What stands where in the
+ * workspace, in elements: */
+struct plan {
+    struct convolution conv;
+    long pixels;         /* of the grid */
+    long rows;           /* of the product, filled up to panels */
+    long depth, columns; /* of a block of patches */
+    long pitch, row,
+        plane;   /* of a padded image: a column phase, a row (`step` phases), a channel */
+    bool direct; /* too few output channels per group to pack: depthwise */
+    long weights, image, patches; /* packed weights; a padded image, of one group where direct; a
+                                     member's block of columns */
+    long sheet_pitch, sheet; /* a row of results before they are interleaved; all of a member */
+    long taps, pixel_table;  /* table entries: offsets of taps and, per member, of pixels */
+};
+
+static inline struct plan plan_of(const struct convolution *conv, struct tile tile_size,
+                                  int element_bytes, const struct cache_sizes *caches)
+{
+    const struct axis *rows = &conv->rows, *columns = &conv->columns;
+    struct plan plan = {.conv = *conv, .pixels = rows->grid * columns->grid};
+    const long line = 64 / element_bytes, table_line = 64 / (long)sizeof(long);
+    const bool interleaved = columns->phases > 1 || rows->phases > 1;
+    plan.direct = conv->k_group < tile_size.rows / 2;
+    plan.rows = plan.direct ? conv->k_group : round_up(conv->k_group, tile_size.rows);
+    /* A block of patches, and what is made of it, that half of L2 holds while the weights pass. */
+    plan.depth = equal_block(convolution_depth(conv), BLOCK_DEPTH, 8);
+    const long held = plan.depth + (interleaved ? columns->phases * conv->k_group : 0);
+    plan.columns = equal_block(plan.pixels, caches->l2_bytes / 2 / (double)(held * element_bytes),
+                               tile_size.columns);
+    const long width = lines_under(columns, columns->grid);
+    plan.pitch = ceil_divide(width, columns->step);
+    plan.row = plan.pitch * (columns->step < width ? columns->step : width);
+    plan.plane = plan.row * lines_under(rows, rows->grid);
+    /* Multiples of a cache line. A vector that begins at the last pixel may read past the image. */
+    plan.weights = round_up(conv->groups * plan.rows * conv->c_group * conv->taps, line);
+    plan.image =
+        round_up((plan.direct ? conv->c_group : conv->c) * plan.plane + tile_size.columns, line);
+    plan.patches = round_up(plan.columns * plan.depth, line);
+    if (interleaved) {
+        /* An odd number of lines: rows begin in different sets of L1. */
+        plan.sheet_pitch =
+            (ceil_divide(plan.direct ? columns->grid : plan.columns, line) | 1) * line;
+        plan.sheet =
+            columns->phases * (plan.direct ? DIRECT_ROWS : conv->k_group) * plan.sheet_pitch;
+    }
+    plan.taps = round_up(conv->c_group * conv->taps, table_line);
+    plan.pixel_table = round_up(plan.columns, table_line);
+    return plan;
+}
+
+#ifndef ISA
+
+int convolution_packed_supports(const struct convolution *conv, struct error *error)
+{
+    if (conv->layout != LAYOUT_NCHW)
+        return error_skip(error, "patches are packed from rows of one channel; choose layout=nchw");
+    return OK;
+}
+
+double convolution_packed_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                    int threads, const struct cache_sizes *caches)
+{
+    const double element_bytes = dtype_bytes(dtype);
+    struct plan plan = plan_of(conv, tile_of(isa, dtype), dtype_bytes(dtype), caches);
+    return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
+           (double)plan.weights * element_bytes +
+           threads * ((double)plan.pixel_table * sizeof(long) +
+                      (double)(plan.image + plan.patches + plan.sheet) * element_bytes);
+}
+
+#else
+#include <string.h>
+
+#include "interleave.h"
+#include "vec.h"
+
+/* One call as one member sees it. */
+struct job {
+    struct plan plan;
+    struct step step[EPILOGUE_STEPS];
+    const real *input, *weights;
+    real *output;
+    /* In the workspace: shared by all members ... */
+    const struct phase *row_phases, *column_phases;
+    long *taps; /* offset of each step of the depth in a padded image; by pair of phases */
+    real *packed_weights, *images;
+    /* ... and of this member. */
+    long *pixels; /* offset of each pixel of a block */
+    real *patches, *sheet;
+    struct member member;
+};
+
+static struct job job_of(const struct convolution *conv, const struct call *call)
+{
+    struct job job = {.plan = plan_of(conv, tile, REAL_BYTES, &call->caches),
+                      .output = call->operand[0],
+                      .input = call->operand[1],
+                      .weights = call->operand[2],
+                      .row_phases = call->workspace,
+                      .member = call->member};
+    const struct plan *plan = &job.plan;
+    const struct member member = call->member;
+    convolution_steps(conv, call, job.step);
+    job.column_phases = job.row_phases + conv->rows.phases;
+    job.taps = (long *)(job.column_phases + conv->columns.phases);
+    job.packed_weights = (real *)(job.taps + plan->taps);
+    job.images = job.packed_weights + plan->weights;
+    long *pixels = (long *)(job.images + member.count * plan->image);
+    job.pixels = pixels + member.index * plan->pixel_table;
+    job.patches = (real *)(pixels + member.count * plan->pixel_table) +
+                  member.index * (plan->patches + plan->sheet);
+    job.sheet = job.patches + plan->patches;
+    return job;
+}
+
+static const struct step *steps_of(const struct job *job)
+{
+    return job->plan.conv.epilogue == EPILOGUE_none ? NULL : job->step;
+}
+
+/* Whether an image serves as its own padded image. */
+static bool is_plain(const struct job *job)
+{
+    const struct axis *rows = &job->plan.conv.rows, *columns = &job->plan.conv.columns;
+    return columns->step == 1 && rows->lowest == 0 && columns->lowest == 0 &&
+           lines_under(rows, rows->grid) == rows->in &&
+           lines_under(columns, columns->grid) == columns->in;
+}
+
+/* Steps of depth of a pair of phases per block. */
+static long block_depth(const struct job *job, const struct phase_pair *both)
+{
+    const long depth = job->plan.conv.c_group * both->taps;
+    return job->plan.direct ? depth : equal_block(depth, BLOCK_DEPTH, 8);
+}
+
+/* Where the weights of a pair of phases are, and the offsets of its taps. */
+static real *weights_at(const struct job *job, long group, const struct phase_pair *both)
+{
+    const struct convolution *conv = &job->plan.conv;
+    return job->packed_weights +
+           job->plan.rows * conv->c_group * (group * conv->taps + both->before);
+}
+
+static long *taps_at(const struct job *job, const struct phase_pair *both)
+{
+    return job->taps + job->plan.conv.c_group * both->before;
+}
+
+/* Offsets of the taps: channel, row, then the column's phase and place in it. */
+static void find_taps(const struct job *job, const struct phase_pair *both)
+{
+    const struct plan *plan = &job->plan;
+    const struct axis *rows = &plan->conv.rows, *columns = &plan->conv.columns;
+    for (long i = 0; i < plan->conv.c_group * both->taps; i++) {
+        const long channel = i / both->taps, tap = i % both->taps;
+        const long y =
+            both->rows.line - rows->lowest + tap / both->columns.taps * both->rows.line_step;
+        const long x = both->columns.line - columns->lowest +
+                       tap % both->columns.taps * both->columns.line_step;
+        taps_at(job, both)[i] = channel * plan->plane + y * plan->row +
+                                x % columns->step * plan->pitch + x / columns->step;
+    }
+}
+
+/* Weights of a pair of phases into panels of `lines` output channels: by block of depth and panel.
+ */
+static void pack_weights(const struct job *job, long group, const struct phase_pair *both,
+                         long lines, real *packed)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const real *weights = job->weights + group * conv->k_group * conv->c_group * conv->taps;
+    const long all = conv->c_group * both->taps, block = block_depth(job, both);
+    for (long begin = 0; begin < all; begin += block)
+        for (long row = 0; row < job->plan.rows; row += lines)
+            for (long i = begin; i < smaller(begin + block, all); i++) {
+                const real *from = weights + i / both->taps * conv->weight_c +
+                                   pair_tap(conv, both, i % both->taps);
+                for (long channel = row; channel < row + lines; channel++)
+                    *packed++ = channel < conv->k_group ? from[channel * conv->weight_k] : 0;
+            }
+}
+
+void NAME(convolution_packed_prepare)(const struct convolution *conv, const struct call *call)
+{
+    const struct job job = job_of(conv, call);
+    const bool first = call->member.index == 0;
+    const struct part part = member_part(call->member, conv->groups, 1);
+    if (first)
+        find_phases(conv, call->workspace);
+    for (long row = 0; row < conv->rows.phases; row++)
+        for (long column = 0; column < conv->columns.phases; column++) {
+            const struct phase_pair both = find_pair(conv, row, column);
+            if (first)
+                find_taps(&job, &both);
+            for (long group = part.begin; group < part.end; group++)
+                pack_weights(&job, group, &both, job.plan.direct ? 1 : TILE_ROWS,
+                             weights_at(&job, group, &both));
+        }
+}
+
+/* One row of a padded image. The columns x, x + step, x + 2 step ... that neighbouring output
+ * pixels read lie side by side: phase x % step, place x / step. */
+static void pad_row(const struct job *job, const real *from, real *to)
+{
+    const struct axis *columns = &job->plan.conv.columns;
+    const long step = columns->step, lead = -columns->lowest, pitch = job->plan.pitch;
+    for (long phase = 0; phase * pitch < job->plan.row; phase++, to += pitch) {
+        /* Places [first, last) of this phase are inside the image. */
+        long last = smaller(ceil_divide(columns->in + lead - phase, step), pitch);
+        last = last < 0 ? 0 : last;
+        long first = smaller(ceil_divide(lead - phase, step), last);
+        first = first < 0 ? 0 : first;
+        for (long i = 0; i < first; i++)
+            to[i] = 0;
+        const real *inside = from + first * step + phase - lead;
+        if (step == 1)
+            memcpy(to + first, inside, (size_t)(last - first) * sizeof *to);
+        else
+            for (long i = first; i < last; i++)
+                to[i] = inside[(i - first) * step];
+        for (long i = last; i < pitch; i++)
+            to[i] = 0;
+    }
+}
+
+/* Row `item` of the padded image: of channel item / its height. */
+static void pad_item(const struct job *job, long item, const real *image, real *padded)
+{
+    const struct axis *rows = &job->plan.conv.rows;
+    const long height = lines_under(rows, rows->grid), channel = item / height;
+    const long y = item % height + rows->lowest;
+    real *to = padded + item * job->plan.row;
+    if (y >= 0 && y < rows->in)
+        pad_row(job, image + (channel * rows->in + y) * job->plan.conv.columns.in, to);
+    else
+        memset(to, 0, (size_t)job->plan.row * sizeof *to);
+}
+
+/* The rows of an image that `member` pads. */
+static void pad_image(const struct job *job, struct member member, const real *image, real *padded)
+{
+    const struct axis *rows = &job->plan.conv.rows;
+    const struct part part =
+        member_part(member, job->plan.conv.c * lines_under(rows, rows->grid), 1);
+    for (long item = part.begin; item < part.end; item++)
+        pad_item(job, item, image, padded);
+}
+
+/* What the grid rows `lines` of a group read of its channels, which begin at `image`. */
+static void pad_group(const struct job *job, struct part lines, const real *image, real *padded)
+{
+    const struct axis *rows = &job->plan.conv.rows;
+    const long height = lines_under(rows, rows->grid), first = lines.begin * rows->step;
+    const long count = lines_under(rows, lines.end - lines.begin);
+    for (long channel = 0; channel < job->plan.conv.c_group; channel++)
+        for (long y = first; y < first + count; y++)
+            pad_item(job, channel * height + y, image, padded);
+}
+
+/* Offsets in a padded channel of `count` pixels of the grid from the `begin`th on. */
+static void find_pixels(const struct job *job, long begin, long count)
+{
+    const long width = job->plan.conv.columns.grid, step = job->plan.conv.rows.step * job->plan.row;
+    long row = begin / width, column = begin % width;
+    for (long i = 0; i < count; i++) {
+        job->pixels[i] = row * step + column;
+        if (++column == width) {
+            column = 0;
+            row++;
+        }
+    }
+}
+
+/* One vector of pixels at every tap: a load where the pixels lie side by side, else lane by lane.
+ */
+static void pack_vector(const real *image, const long *taps, long depth, const long *pixels,
+                        long count, long width, real *packed)
+{
+    if (count >= VLEN && pixels[VLEN - 1] - pixels[0] == VLEN - 1)
+        for (long i = 0; i < depth; i++)
+            vec_store(packed + i * width, vec_load(image + taps[i] + pixels[0]));
+    else
+        for (long i = 0; i < depth; i++)
+            for (long lane = 0; lane < VLEN; lane++)
+                packed[i * width + lane] = lane < count ? image[taps[i] + pixels[lane]] : 0;
+}
+
+/* The patches of `columns` pixels, `depth` taps each, as the panels of B. */
+static void pack_patches(const struct job *job, const real *image, const long *taps, long depth,
+                         long columns)
+{
+    for (long j = 0; j < columns; j += TILE_COLUMNS) {
+        long width = panel_width(columns, j);
+        for (long v = 0; v < width; v += VLEN)
+            pack_vector(image, taps, depth, job->pixels + j + v, columns - j - v, width,
+                        job->patches + j * depth + v);
+    }
+}
+
+/* The pixels from `pixel` on of `rows` output channels of an image, the first of them `channel`. */
+static struct target channels_from(const struct job *job, real *output, long channel, long rows,
+                                   long pixel, long columns)
+{
+    const long pitch = job->plan.conv.pixels;
+    real *c = output + channel * pitch + pixel;
+    return (struct target){c, pitch, rows, columns, {channel, pixel, c - job->output}};
+}
+
+/* A block of pixels of the grid of a pair of phases by the matrix product; `image` is the group's.
+ */
+static void multiply_phase(const struct job *job, const struct phase_pair *both, long group,
+                           const real *image, struct target target, const struct step *steps)
+{
+    const struct plan *plan = &job->plan;
+    const long all = plan->conv.c_group * both->taps, block = block_depth(job, both);
+    const real *weights = weights_at(job, group, both);
+    for (long row = 0; row < target.rows && all == 0; row++)
+        memset(target.c + row * target.pitch, 0, (size_t)target.columns * sizeof *target.c);
+    for (long l = 0; l < all; l += block) {
+        const long depth = smaller(all - l, block);
+        pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);
+        multiply(depth, left_packed(weights + l * plan->rows, depth), right_packed(job->patches),
+                 target, (struct finish){1, l > 0, l + depth < all ? NULL : steps});
+    }
+}
+
+/* From the sheet into the pixels [begin, begin + count) of the grid of a phase of rows, and the
+ * steps. */
+static void interleave_pixels(const struct job *job, const struct phase *rows, real *output,
+                              long group, long begin, long count)
+{
+    const struct plan *plan = &job->plan;
+    const struct convolution *conv = &plan->conv;
+    const long phases = conv->columns.phases, width = conv->columns.grid;
+    for (long i = 0; i < conv->k_group; i++)
+        for (long at = begin, next; at < begin + count; at = next) {
+            next = smaller(begin + count, (at / width + 1) * width);
+            const long row = at / width * conv->rows.phases + rows->index;
+            const long column = at % width * phases;
+            const struct target target = channels_from(
+                job, output, group * conv->k_group + i, 1, row * conv->columns.out + column,
+                smaller((next - at) * phases, conv->columns.out - column));
+            interleave(job->sheet + i * plan->sheet_pitch + at - begin,
+                       conv->k_group * plan->sheet_pitch, phases, target.columns, target.c);
+            finish_steps(target, (struct finish){.steps = steps_of(job)});
+        }
+}
+
+/* All column phases of pixels of the grid of a phase of rows. Whole vectors go into the sheet: what
+ * is beyond the last pixel is not interleaved. */
+static void multiply_row_phase(const struct job *job, const struct phase *rows, long group,
+                               const real *image, real *output, long begin, long count)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const long pitch = job->plan.sheet_pitch, columns = round_up(count, VLEN);
+    for (long column = 0; column < conv->columns.phases; column++) {
+        const struct phase_pair both = pair_of(conv, *rows, job->column_phases[column]);
+        real *sheet = job->sheet + column * conv->k_group * pitch;
+        multiply_phase(job, &both, group, image,
+                       (struct target){sheet, pitch, conv->k_group, columns, {0, 0, 0}}, NULL);
+    }
+    interleave_pixels(job, rows, output, group, begin, count);
+}
+
+/* Pixels [begin, end) of the grid of a group; `output` is the image. */
+static void multiply_pixels(const struct job *job, const real *image, real *output, long group,
+                            long begin, long end)
+{
+    const struct plan *plan = &job->plan;
+    const struct convolution *conv = &plan->conv;
+    for (long j = begin; j < end; j += plan->columns) {
+        const long columns = smaller(end - j, plan->columns);
+        find_pixels(job, j, columns);
+        if (plan->sheet == 0) {
+            const struct phase_pair both = pair_of(conv, job->row_phases[0], job->column_phases[0]);
+            multiply_phase(
+                job, &both, group, image,
+                channels_from(job, output, group * conv->k_group, conv->k_group, j, columns),
+                steps_of(job));
+            continue;
+        }
+        /* A phase may have a row less than the grid. */
+        for (long row = 0; row < conv->rows.phases; row++) {
+            const struct phase *rows = &job->row_phases[row];
+            const long count = smaller(columns, rows->lines * conv->columns.grid - j);
+            if (count > 0)
+                multiply_row_phase(job, rows, group, image, output, j, count);
+        }
+    }
+}
+
+/* The part of an image that `member` has: panels of pixels, group after group. */
+static void multiply_image(const struct job *job, struct member member, const real *image,
+                           real *output)
+{
+    const struct plan *plan = &job->plan;
+    const long padded = round_up(plan->pixels, TILE_COLUMNS);
+    const struct part part = member_part(member, plan->conv.groups * padded, TILE_COLUMNS);
+    for (long group = part.begin / padded; group * padded < part.end; group++) {
+        const long begin = part.begin - group * padded, end = part.end - group * padded;
+        multiply_pixels(job, image + group * plan->conv.c_group * plan->plane, output, group,
+                        begin > 0 ? begin : 0, smaller(end, plan->pixels));
+    }
+}
+
+/* `rows` rows, a constant where this is inlined, a vector of pixels of each at a time; `pitch`
+ * apart in the output. */
+ALWAYS_INLINE void convolve_rows(const int rows, const struct job *job,
+                                 const struct phase_pair *both, const real *image,
+                                 const real *weights, real *output, long pitch)
+{
+    const struct plan *plan = &job->plan;
+    const long step = plan->conv.rows.step * plan->row, width = plan->conv.columns.grid;
+    const long depth = plan->conv.c_group * both->taps, *taps = taps_at(job, both);
+    for (long column = 0; column < width; column += VLEN) {
+        vec sum[DIRECT_ROWS];
+        UNROLL(DIRECT_ROWS)
+        for (int i = 0; i < rows; i++)
+            sum[i] = vec_all(0);
+        for (long tap = 0; tap < depth; tap++) {
+            const real *from = image + taps[tap] + column;
+            const vec weight = vec_all(weights[tap]);
+            UNROLL(DIRECT_ROWS)
+            for (int i = 0; i < rows; i++)
+                sum[i] += weight * vec_load(from + i * step);
+        }
+        UNROLL(DIRECT_ROWS)
+        for (int i = 0; i < rows; i++) {
+            real *to = output + i * pitch + column;
+            if (width - column >= VLEN)
+                vec_store(to, sum[i]);
+            else
+                vec_store_first(to, sum[i], width - column);
+        }
+    }
+}
+
+/* `count` grid rows from `row` on of a channel and a phase of rows, 1 or DIRECT_ROWS; `image` and
+ * `output` are of all rows. */
+static void convolve_phase(const struct job *job, const struct phase *rows, long channel, long row,
+                           long count, const real *image, real *output)
+{
+    const struct plan *plan = &job->plan;
+    const struct convolution *conv = &plan->conv;
+    const long phases = conv->columns.phases, width = conv->columns.out;
+    const real *from = image + row * conv->rows.step * plan->row;
+    real *out = output + channel * conv->pixels + (row * conv->rows.phases + rows->index) * width;
+    const long pitch = plan->sheet ? plan->sheet_pitch : width;
+    for (long column = 0; column < phases; column++) {
+        const struct phase_pair both = pair_of(conv, *rows, job->column_phases[column]);
+        const real *weights = weights_at(job, channel / conv->k_group, &both) +
+                              channel % conv->k_group * conv->c_group * both.taps;
+        real *to = plan->sheet ? job->sheet + column * DIRECT_ROWS * pitch : out;
+        if (count == DIRECT_ROWS)
+            convolve_rows(DIRECT_ROWS, job, &both, from, weights, to, pitch);
+        else
+            convolve_rows(1, job, &both, from, weights, to, pitch);
+    }
+    for (long i = 0; i < count && plan->sheet; i++)
+        interleave(job->sheet + i * pitch, DIRECT_ROWS * pitch, phases, width,
+                   out + i * conv->rows.phases * width);
+}
+
+/* Grid rows `lines` of all channels of a group; `image` and `output` are of all rows. */
+static void convolve_group(const struct job *job, long group, struct part lines, const real *image,
+                           real *output)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const long begin = lines.begin * conv->rows.phases;
+    const long end = smaller(lines.end * conv->rows.phases, conv->rows.out);
+    const long first = group * conv->k_group;
+    for (long channel = first; channel < first + conv->k_group; channel++) {
+        for (long phase = 0; phase < conv->rows.phases; phase++) {
+            const struct phase *rows = &job->row_phases[phase];
+            const long last = smaller(lines.end, rows->lines);
+            for (long row = lines.begin, count; row < last; row += count) {
+                count = last - row >= DIRECT_ROWS ? DIRECT_ROWS : 1;
+                convolve_phase(job, rows, channel, row, count, image, output);
+            }
+        }
+        finish_steps(channels_from(job, output, channel, 1, begin * conv->columns.out,
+                                   (end - begin) * conv->columns.out),
+                     (struct finish){.steps = steps_of(job)});
+    }
+}
+
+/* Groups with few output channels: each member pads what its rows of a group read into a buffer of
+ * its own, which L1 or L2 holds, and sums them from there. */
+static void convolve_directly(const struct job *job)
+{
+    const struct plan *plan = &job->plan;
+    const struct convolution *conv = &plan->conv;
+    const long grid = conv->rows.grid, in_pixels = conv->rows.in * conv->columns.in;
+    real *padded = job->images + job->member.index * plan->image;
+    struct part part = member_part(job->member, conv->n * conv->groups * grid, 1);
+    while (part.begin < part.end) {
+        const long item = part.begin / grid, first = item * grid;
+        const struct part lines = {part.begin - first, smaller(part.end - first, grid)};
+        pad_group(job, lines, job->input + item * conv->c_group * in_pixels, padded);
+        convolve_group(job, item % conv->groups, lines, padded,
+                       job->output + item / conv->groups * conv->k * conv->pixels);
+        part.begin = first + lines.end;
+    }
+}
+
+void NAME(convolution_packed)(const struct convolution *conv, const struct call *call)
+{
+    const struct job job = job_of(conv, call);
+    if (job.plan.direct) {
+        convolve_directly(&job);
+        return;
+    }
+    const bool plain = is_plain(&job);
+    /* Enough images: each member has its own. Else all share each image. */
+    const struct member alone = {0, 1};
+    const bool by_images = conv->n >= call->member.count;
+    const struct member inside = by_images ? alone : call->member;
+    const struct part part = member_part(by_images ? call->member : alone, conv->n, 1);
+    real *padded = job.images + (by_images ? call->member.index : 0) * job.plan.image;
+
+    for (long i = part.begin; i < part.end; i++) {
+        const real *image = job.input + i * conv->c * conv->rows.in * conv->columns.in;
+        real *output = job.output + i * conv->k * conv->pixels;
+        if (!plain) {
+            if (!by_images)
+                team_barrier();
+            pad_image(&job, inside, image, padded);
+            if (!by_images)
+                team_barrier();
+            image = padded;
+        }
+        multiply_image(&job, inside, image, output);
+    }
+}
+
+#endif

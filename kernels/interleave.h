@@ -1,0 +1,58 @@
+// interleave.h - several arrays written alternately into one: the column phases of a transposed
+// convolution.
+//
+// Included by ISA bodies.
+#ifndef ROOFLINE_INTERLEAVE_H
+#define ROOFLINE_INTERLEAVE_H
+
+#include "vec.h"
+
+#if VLEN > 1
+/* An element of a and one of b in turn, from lane `at` on. */
+#define ZIP_2(at) (at), VLEN + (at)
+#define ZIP_4(at) ZIP_2(at), ZIP_2((at) + 1)
+#define ZIP_8(at) ZIP_4(at), ZIP_4((at) + 2)
+#if VLEN == 2
+#define ZIP(at) ZIP_2(at)
+#elif VLEN == 4
+#define ZIP(at) ZIP_4(at)
+#elif VLEN == 8
+#define ZIP(at) ZIP_8(at)
+#else
+#define ZIP(at) ZIP_8(at), ZIP_8((at) + 4)
+#endif
+
+ALWAYS_INLINE void interleave_two(vec a, vec b, real *to)
+{
+    vec_store(to, __builtin_shufflevector(a, b, ZIP(0)));
+    vec_store(to + VLEN, __builtin_shufflevector(a, b, ZIP(VLEN / 2)));
+}
+
+/* Four are two of what two make. */
+ALWAYS_INLINE void interleave_four(vec a, vec b, vec c, vec d, real *to)
+{
+    interleave_two(__builtin_shufflevector(a, c, ZIP(0)), __builtin_shufflevector(b, d, ZIP(0)),
+                   to);
+    interleave_two(__builtin_shufflevector(a, c, ZIP(VLEN / 2)),
+                   __builtin_shufflevector(b, d, ZIP(VLEN / 2)), to + 2 * VLEN);
+}
+#endif
+
+/* `count` elements: the first of each of `arrays` arrays, which are `pitch` apart, then the second
+ * of each. */
+static void interleave(const real *from, long pitch, long arrays, long count, real *to)
+{
+    long i = 0;
+#if VLEN > 1
+    for (; arrays == 2 && (i + VLEN) * 2 <= count; i += VLEN)
+        interleave_two(vec_load(from + i), vec_load(from + pitch + i), to + 2 * i);
+    for (; arrays == 4 && (i + VLEN) * 4 <= count; i += VLEN)
+        interleave_four(vec_load(from + i), vec_load(from + pitch + i),
+                        vec_load(from + 2 * pitch + i), vec_load(from + 3 * pitch + i), to + 4 * i);
+#endif
+    for (; i * arrays < count; i++)
+        for (long array = 0; array < arrays && i * arrays + array < count; array++)
+            to[i * arrays + array] = from[array * pitch + i];
+}
+
+#endif
