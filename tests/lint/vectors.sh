@@ -43,7 +43,7 @@ contains() {
     local name=$1 condition=$2
     shift 2
     for object; do
-        [[ "$object" != */conv2d.o && "$object" != */convolution.o ]] || continue
+        [[ ! "$object" =~ /(conv2d|conv_transpose2d|convolution)\.o$ ]] || continue
         objdump -d --no-show-raw-insn "$object" | awk '
             /^ +[0-9a-f]+:\t/ {count++; m = $2; o = $3; if ('"$condition"') {found = 1; exit}}
             END {exit count && !found}' || echo "${object#"$build"/}"

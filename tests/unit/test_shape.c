@@ -88,22 +88,29 @@ static void a_level_stands_for_the_largest_size_that_fits(void **state)
 static void a_convolution_that_cannot_be_is_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "c=4,h=8,w=8,k=6,r=3,s=3,groups=4",
-        "c=3,h=8,w=8,k=6,r=3,s=3,groups=2",
-        "c=1,h=2,w=8,k=1,r=3,s=3",
-        "c=1,h=8,w=8,k=1,r=3,s=3,dilation=4",
-        "c=1,h=8,w=8,k=1,r=1099511627776,s=1099511627776,dilation=1099511627776",
-        "c=1,h=1,w=1,k=1,r=1,s=1,pad=1099511627776,stride=1099511627776"};
-    const struct kernel *conv2d = kernel_find("conv2d");
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    static const struct {
+        const char *kernel, *shape;
+    } cases[] = {
+        {"conv2d", "c=4,h=8,w=8,k=6,r=3,s=3,groups=4"},
+        {"conv2d", "c=3,h=8,w=8,k=6,r=3,s=3,groups=2"},
+        {"conv2d", "c=1,h=2,w=8,k=1,r=3,s=3"},
+        {"conv2d", "c=1,h=8,w=8,k=1,r=3,s=3,dilation=4"},
+        {"conv2d", "c=1,h=8,w=8,k=1,r=1099511627776,s=1099511627776,dilation=1099511627776"},
+        {"conv2d", "c=1,h=1,w=1,k=1,r=1,s=1,pad=1099511627776,stride=1099511627776"},
+        {"conv_transpose2d", "c=4,h=8,w=8,k=6,r=3,s=3,groups=4"},
+        {"conv_transpose2d", "c=1,h=2,w=8,k=1,r=2,s=2,pad=2"},
+        {"conv_transpose2d", "c=1,h=8,w=8,k=1,r=2,s=2,output_pad=1"},
+        {"conv_transpose2d", "c=1,h=8,w=8,k=1,r=2,s=2,stride=2,dilation=3,output_pad=3"},
+        {"conv_transpose2d", "c=1,h=2,w=2,k=1,r=2,s=2,stride=1099511627776"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct kernel *kernel = kernel_find(cases[i].kernel);
         struct shape shape;
         struct error error;
-        assert_int_equal(
-            shape_parse(&shape, texts[i], conv2d->letters, conv2d->letter_count, "conv2d", &error),
-            OK);
-        if (conv2d->check(&shape, &error) != FAILED || error.fault != FAULT_USAGE)
-            fail_msg("'%s' is accepted", texts[i]);
+        assert_int_equal(shape_parse(&shape, cases[i].shape, kernel->letters, kernel->letter_count,
+                                     kernel->name, &error),
+                         OK);
+        if (kernel->check(&shape, &error) != FAILED || error.fault != FAULT_USAGE)
+            fail_msg("%s takes '%s'", kernel->name, cases[i].shape);
     }
 }
 

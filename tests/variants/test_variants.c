@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "image_layout.h"
 #include "kernel.h"
 #include "verify.h"
 
@@ -359,6 +360,78 @@ static void rows_with_special_values_are_as_of_the_reference(void **state)
         }
 }
 
+/* Sum of the products of the elements of two operands. */
+static double dot(const void *a, const void *b, double count, enum dtype dtype)
+{
+    double sum = 0;
+    for (long i = 0; i < (long)count; i++)
+        sum += real_at(a, dtype, i) * real_at(b, dtype, i);
+    return sum;
+}
+
+/* <conv(x), y> = <x, conv_transpose(y)>, where the weights are the same array: (k, c / groups, r,
+ * s) of the one is (c, k / groups, r, s) of the other. All is positive, so that nothing cancels. */
+static void expect_adjoint(struct trial trial[2])
+{
+    struct operand x[KERNEL_OPERANDS_MAX], y[KERNEL_OPERANDS_MAX];
+    for (int i = 0; i < 2; i++) {
+        open_trial(&trial[i]);
+        assert_true(trial_error(&trial[i]) >= 0);
+    }
+    trial[0].kernel->operands(&trial[0].shape, x);
+    trial[1].kernel->operands(&trial[1].shape, y);
+    assert_true(x[0].elements == y[1].elements && x[1].elements == y[0].elements);
+    assert_true(x[2].elements == y[2].elements);
+    const enum dtype dtype = trial[0].dtype;
+    const double there =
+        dot(trial[0].operand[0].bytes, trial[1].operand[1].bytes, x[0].elements, dtype);
+    const double back =
+        dot(trial[0].operand[1].bytes, trial[1].operand[0].bytes, x[1].elements, dtype);
+    const double allowed = trial[0].kernel->tolerance(&trial[0].shape, dtype_rounding(dtype)) +
+                           trial[1].kernel->tolerance(&trial[1].shape, dtype_rounding(dtype));
+    close_trial(&trial[0]);
+    close_trial(&trial[1]);
+    if (!(there > 0 && fabs(there - back) <= allowed * there))
+        fail_msg("%s %s: %.17g there, %.17g back", isa_name(trial[0].isa), dtype_name(dtype), there,
+                 back);
+}
+
+static void transposed_convolution_is_the_adjoint_of_convolution(void **state)
+{
+    (void)state;
+    static const char *const shapes[][2] = {
+        {"c=5,h=9,w=20,k=7,r=3,s=3,pad=1", "c=7,h=9,w=20,k=5,r=3,s=3,pad=1"},
+        {"c=5,h=9,w=19,k=7,r=3,s=3,pad=1,stride=2", "c=7,h=5,w=10,k=5,r=3,s=3,pad=1,stride=2"},
+        {"c=6,h=10,w=20,k=9,r=3,s=3,pad=1,stride=2,groups=3",
+         "c=9,h=5,w=10,k=6,r=3,s=3,pad=1,stride=2,groups=3,output_pad=1"},
+        {"n=2,c=4,h=11,w=13,k=3,r=2,s=3,pad=2,stride=3,dilation=2",
+         "n=2,c=3,h=5,w=5,k=4,r=2,s=3,pad=2,stride=3,dilation=2"},
+        {"c=9,h=8,w=8,k=9,r=1,s=1,stride=3,groups=9",
+         "c=9,h=3,w=3,k=9,r=1,s=1,stride=3,groups=9,output_pad=1"}};
+    for (int choice = 0; choice < 3 * ISA_COUNT * DTYPE_COUNT; choice++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            struct trial trial[2];
+            for (int j = 0; j < 2; j++) {
+                const char *name = j ? "conv_transpose2d" : "conv2d";
+                char text[128];
+                struct error error;
+                snprintf(text, sizeof text, "%s,layout=%s", shapes[i][j], layout_words[choice % 3]);
+                trial[j] = (struct trial){.kernel = kernel_find(name),
+                                          .members = 2,
+                                          .caches = i % 2 ? tiny_caches : ample_caches,
+                                          .dtype = (enum dtype)(choice / 3 % DTYPE_COUNT),
+                                          .isa = (enum isa)(choice / 3 / DTYPE_COUNT)};
+                trial[j].variant = trial[j].kernel->variants;
+                if (shape_parse(&trial[j].shape, text, trial[j].kernel->letters,
+                                trial[j].kernel->letter_count, name, &error) != OK ||
+                    trial[j].kernel->check(&trial[j].shape, &error) != OK)
+                    fail_msg("%s", error.text);
+            }
+            if (isa_supported(trial[0].isa) && isa_wanted(trial[0].isa))
+                expect_adjoint(trial);
+        }
+}
+
 /* The last element is left as it was. */
 static void forgetful_body(const struct call *call)
 {
@@ -441,6 +514,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_wrong_row_is_caught_by_sampling),
         cmocka_unit_test(special_values_pass_as_the_formula_says),
         cmocka_unit_test(rows_with_special_values_are_as_of_the_reference),
+        cmocka_unit_test(transposed_convolution_is_the_adjoint_of_convolution),
     };
     enum { OTHERS = sizeof others / sizeof *others, TESTS_MAX = 128 };
     struct CMUnitTest tests[TESTS_MAX] = {{0}};
