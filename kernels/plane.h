@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kernel.h"
+#include "transposed.h"
 #include "vec.h"
 
 /* Planes of the input, each written transposed: element (row, column) of a plane lies at
@@ -23,16 +24,10 @@ struct planes {
     } batch[2];
 };
 
-/* A line of a cache; a quarter of it, the part of a vector that x86's unpack instructions stay
- * within; a tile, of which L1 holds two and one on its way to the output. Two lines of the output
- * high: with one, output is written in pieces too short for memory; with more, rows of the input
- * are read in such, and more of them than the hardware follows. */
-enum {
-    LINE = 64 / REAL_BYTES,
-    QUARTER = 16 / REAL_BYTES,
-    TILE_ELEMENTS = 16384 / REAL_BYTES,
-    TILE_ROWS = 2 * LINE
-};
+/* A tile, of which L1 holds two and one on its way to the output. Two lines of the output high:
+ * with one, output is written in pieces too short for memory; with more, rows of the input are read
+ * in such, and more of them than the hardware follows. */
+enum { TILE_ELEMENTS = 16384 / REAL_BYTES, TILE_ROWS = 2 * LINE };
 
 /* Rows [row, end_row) and columns [column, end_column) of one plane. */
 struct tile {
@@ -40,126 +35,6 @@ struct tile {
     real *out;
     long row, end_row, column, end_column;
 };
-
-#if VLEN > 1
-typedef real quarter __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
-
-/* The same QUARTER columns of VLEN / QUARTER rows that lie `step` apart, side by side. */
-ALWAYS_INLINE vec load_quarters(const real *p, long step)
-{
-#if VEC_BYTES == 16
-    (void)step;
-    return *(const quarter *)p;
-#else
-    typedef real half __attribute__((vector_size(32), may_alias));
-    quarter a = *(const quarter *)p, b = *(const quarter *)(p + step);
-#if REAL_BYTES == 4
-    half low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
-#else
-    half low = __builtin_shufflevector(a, b, 0, 1, 2, 3);
-#endif
-#if VEC_BYTES == 32
-    return low;
-#else
-    quarter c = *(const quarter *)(p + 2 * step), d = *(const quarter *)(p + 3 * step);
-#if REAL_BYTES == 4
-    half high = __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7);
-    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-#else
-    half high = __builtin_shufflevector(c, d, 0, 1, 2, 3);
-    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
-#endif
-#endif
-#endif
-}
-
-/* In each quarter alternately an element, or a pair, of a and one of b. */
-#define INTERLEAVED(at) (at), VLEN + (at), (at) + 1, VLEN + (at) + 1
-#define PAIRS(at) (at), (at) + 1, VLEN + (at), VLEN + (at) + 1
-#define EACH_ONE(at) (at), VLEN + (at)
-#if VEC_BYTES == 16
-#define QUARTERS(indices, at) indices(at)
-#elif VEC_BYTES == 32
-#define QUARTERS(indices, at) indices(at), indices((at) + QUARTER)
-#else
-#define QUARTERS(indices, at)                                                                      \
-    indices(at), indices((at) + QUARTER), indices((at) + 2 * QUARTER), indices((at) + 3 * QUARTER)
-#endif
-
-/* QUARTER columns of VLEN rows. */
-ALWAYS_INLINE void transpose_strip(real *out, long out_pitch, const real *in, long in_pitch)
-{
-#if REAL_BYTES == 4
-    vec a = load_quarters(in, 4 * in_pitch), b = load_quarters(in + in_pitch, 4 * in_pitch);
-    vec c = load_quarters(in + 2 * in_pitch, 4 * in_pitch);
-    vec d = load_quarters(in + 3 * in_pitch, 4 * in_pitch);
-    vec ab_low = __builtin_shufflevector(a, b, QUARTERS(INTERLEAVED, 0));
-    vec ab_high = __builtin_shufflevector(a, b, QUARTERS(INTERLEAVED, 2));
-    vec cd_low = __builtin_shufflevector(c, d, QUARTERS(INTERLEAVED, 0));
-    vec cd_high = __builtin_shufflevector(c, d, QUARTERS(INTERLEAVED, 2));
-    vec_store(out, __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 0)));
-    vec_store(out + out_pitch, __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 2)));
-    vec_store(out + 2 * out_pitch, __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 0)));
-    vec_store(out + 3 * out_pitch, __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 2)));
-#else
-    vec a = load_quarters(in, 2 * in_pitch), b = load_quarters(in + in_pitch, 2 * in_pitch);
-    vec_store(out, __builtin_shufflevector(a, b, QUARTERS(EACH_ONE, 0)));
-    vec_store(out + out_pitch, __builtin_shufflevector(a, b, QUARTERS(EACH_ONE, 1)));
-#endif
-}
-#endif
-
-/* What remains to be fetched of a tile. */
-struct fetch {
-    const char *at;
-    long row_lines, lines, rows; /* of a row; left of this row; rows left with it */
-    long skip_bytes;             /* from the end of a row to the next one */
-};
-
-ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count)
-{
-    for (; count > 0 && fetch->rows > 0; count--) {
-        __builtin_prefetch(fetch->at);
-        fetch->at += 64;
-        if (--fetch->lines == 0) {
-            fetch->lines = fetch->row_lines;
-            fetch->at += fetch->skip_bytes;
-            fetch->rows--;
-        }
-    }
-}
-
-/* Rows and columns of `in`, transposed. The last strips of both directions end where the block
- * does, so that they repeat what lies before instead of going element by element. Meanwhile `fetch`
- * goes on by half as many lines; NULL: nothing is fetched. */
-ALWAYS_INLINE void transpose_block(real *out, long out_pitch, const real *in, long in_pitch,
-                                   long rows, long columns, struct fetch *fetch)
-{
-#if VLEN > 1
-    if (rows >= VLEN && columns >= QUARTER) {
-        for (long i = 0; i < rows; i += VLEN) {
-            long row = i < rows - VLEN ? i : rows - VLEN;
-            const real *from = in + row * in_pitch;
-            if (fetch)
-                fetch_more(fetch, columns * VLEN / LINE / 2);
-            for (long j = 0; j < columns; j += QUARTER) {
-                long column = j < columns - QUARTER ? j : columns - QUARTER;
-                transpose_strip(out + column * out_pitch + row, out_pitch, from + column, in_pitch);
-            }
-        }
-        return;
-    }
-#endif
-    (void)fetch;
-    const bool tall = columns < rows; /* the inner loop is the long one */
-    for (long i = 0; i < (tall ? columns : rows); i++)
-        if (tall)
-            for (long row = 0; row < rows; row++)
-                out[i * out_pitch + row] = in[row * in_pitch + i];
-        else
-            for (long column = 0; column < columns; column++)
-                out[column * out_pitch + i] = in[i * in_pitch + column];
-}
 
 /* The zeros of a filled plane. */
 static void fill_columns(real *out, long out_pitch, long rows, long filled, long columns)
