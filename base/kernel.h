@@ -90,6 +90,9 @@ struct variant {
     /* Bytes of workspace; NULL: none. */
     double (*workspace)(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
                         const struct cache_sizes *caches);
+    /* FLOP that it does by a method which takes another number than the model counts: rates are
+     * the model's, the roof is judged by this; NULL: the model's. */
+    double (*flops)(const struct shape *shape);
     /* Where it rounds more than the kernel's tolerance allows for; NULL: that one. */
     double (*tolerance)(const struct shape *shape, double unit);
     /* SKIPPED with a reason when the variant cannot do this shape; NULL: does all. */

@@ -276,6 +276,12 @@ static int fill_row(struct bench *bench, struct measurement *row, struct run *ru
         text_copy(row->why, sizeof row->why, error->text);
         return OK;
     }
+    if (run->variant->flops) {
+        row->flops_done = run->variant->flops(&run->shape);
+        text_format(row->why, sizeof row->why,
+                    "flops and rates are those of the direct method; this one does %.2f of them",
+                    row->flops_done / row->flops);
+    }
     const struct gauge *gauge = bounding_gauge(bench, run, row->level);
     if (!gauge)
         text_copy(row->why, sizeof row->why,

@@ -149,11 +149,17 @@ REFERENCE_BODIES(plain)
 #define X(way, summary) CONVOLUTION_FUNCTIONS(conv2d, way)
 CONVOLUTION_WAYS(X)
 #undef X
+#define X(way, summary) CONVOLUTION_FILTER_FUNCTIONS(conv2d, way)
+CONVOLUTION_FILTERS(X)
+#undef X
 static const struct variant variants[] = {
 #define X(way, summary) CONVOLUTION_VARIANT(conv2d, way, summary)
     CONVOLUTION_WAYS(X)
 #undef X
-        REFERENCE_VARIANT(plain),
+#define X(way, summary) CONVOLUTION_FILTER(conv2d, way, summary)
+        CONVOLUTION_FILTERS(X)
+#undef X
+            REFERENCE_VARIANT(plain),
     {.name = "onednn",
      .summary = "direct convolution of images as they lie, epilogues as bias and post-ops; weights "
                 "reordered beforehand",
@@ -197,5 +203,6 @@ const struct kernel conv2d_kernel = {
 
 #define X(way, summary) CONVOLUTION_BODIES(conv2d, way)
 CONVOLUTION_WAYS(X)
+CONVOLUTION_FILTERS(X)
 
 #endif

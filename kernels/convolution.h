@@ -221,6 +221,11 @@ static inline bool convolution_is_depthwise(const struct convolution *conv)
     X(depthwise, "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "   \
                  "weights, beforehand")
 
+/* The same of those that do fewer products than a kernel's model counts, and round more. */
+#define CONVOLUTION_FILTERS(X)                                                                     \
+    X(winograd2, "minimal filtering F(2x2, 3x3): fewer products; weights transformed beforehand")  \
+    X(winograd4, "minimal filtering F(4x4, 3x3): yet fewer products and more roundings")
+
 typedef void convolution_body(const struct convolution *conv, const struct call *call);
 
 #ifndef ISA
@@ -231,6 +236,11 @@ typedef void convolution_body(const struct convolution *conv, const struct call 
                                          const struct cache_sizes *caches);                        \
     int convolution_##way##_supports(const struct convolution *conv, struct error *error);
 CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
+CONVOLUTION_FILTERS(CONVOLUTION_DECLARE)
+#define CONVOLUTION_DECLARE_FILTER(way, summary)                                                   \
+    double convolution_##way##_flops(const struct convolution *conv);                              \
+    double convolution_##way##_tolerance(const struct convolution *conv, double unit);
+CONVOLUTION_FILTERS(CONVOLUTION_DECLARE_FILTER)
 
 /* For each way, in the file of a kernel that has defined convolution_of(shape): what its variants
  * are made of, their rows, and below, in ISA objects, their bodies. */
@@ -248,13 +258,28 @@ CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
         const struct convolution conv = convolution_of(shape);                                     \
         return convolution_##way##_supports(&conv, error);                                         \
     }
-#define CONVOLUTION_VARIANT(kernel, way, words)                                                    \
+#define CONVOLUTION_FILTER_FUNCTIONS(kernel, way)                                                  \
+    CONVOLUTION_FUNCTIONS(kernel, way)                                                             \
+    static double way##_flops(const struct shape *shape)                                           \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(shape);                                     \
+        return convolution_##way##_flops(&conv);                                                   \
+    }                                                                                              \
+    static double way##_tolerance(const struct shape *shape, double unit)                          \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(shape);                                     \
+        return convolution_##way##_tolerance(&conv, unit);                                         \
+    }
+#define CONVOLUTION_VARIANT(kernel, way, words, ...)                                               \
     {.name = #way,                                                                                 \
      .summary = words,                                                                             \
      .bodies = BODIES(kernel##_##way),                                                             \
      .prepare = BODIES(kernel##_##way##_prepare),                                                  \
      .workspace = way##_workspace,                                                                 \
-     .supports = way##_supports},
+     .supports = way##_supports,                                                                   \
+     __VA_ARGS__},
+#define CONVOLUTION_FILTER(kernel, way, words)                                                     \
+    CONVOLUTION_VARIANT(kernel, way, words, .flops = way##_flops, .tolerance = way##_tolerance)
 
 /* Output, input, weights and what the epilogue has; returns how many. */
 int convolution_operands(const struct convolution *conv,
@@ -270,6 +295,7 @@ double convolution_tolerance(const struct convolution *conv, double unit);
 #define CONVOLUTION_DECLARE(way, summary)                                                          \
     convolution_body NAME(convolution_##way), NAME(convolution_##way##_prepare);
 CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
+CONVOLUTION_FILTERS(CONVOLUTION_DECLARE)
 
 #define CONVOLUTION_BODIES(kernel, way)                                                            \
     body NAME(kernel##_##way), NAME(kernel##_##way##_prepare);                                     \
@@ -283,6 +309,57 @@ CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
         const struct convolution conv = convolution_of(call->shape);                               \
         NAME(convolution_##way)(&conv, call);                                                      \
     }
+
+/* Some channels of `pixels` pixels of a row and phase, the first of them `pixel`. */
+struct piece {
+    real *image;
+    long channel, channels, pixel, pixels;
+};
+
+/* Channels from `channel` on that lie side by side in a pixel, at most `most`. */
+static inline long convolution_together(const struct convolution *conv, long channel, long most)
+{
+    const long rest = LAYOUT_BLOCK - channel % LAYOUT_BLOCK;
+    return conv->layout == LAYOUT_NCHWC && rest < most ? rest : most;
+}
+
+/* The epilogue of a piece of an output. */
+static inline void convolution_follow(const struct convolution *conv, const struct step *steps,
+                                      const real *output, struct piece piece)
+{
+    const long end = piece.channel + piece.channels, step = conv->columns.phases;
+    for (long channel = piece.channel, count; channel < end; channel += count) {
+        count = convolution_together(conv, channel, end - channel);
+        real *out =
+            piece.image + layout_index(conv->layout, conv->k, conv->pixels, channel, piece.pixel);
+        const long element = out - output;
+        NAME(epilogue_apply)
+        (steps, conv->layout == LAYOUT_NCHW
+                    ? (struct epilogue_block){out,
+                                              conv->pixels,
+                                              count,
+                                              piece.pixels,
+                                              {channel, 0, element}}
+                    : (struct epilogue_block){
+                          out,
+                          step * (conv->layout == LAYOUT_NHWC ? conv->k : LAYOUT_BLOCK),
+                          piece.pixels,
+                          count,
+                          {0, channel, element}});
+    }
+}
+
+/* The member's share of the filling of the last block of channels. */
+static inline void convolution_clear_filling(const struct convolution *conv, real *output,
+                                             struct member member)
+{
+    const long pixels = conv->pixels;
+    const struct part part = member_part(member, conv->n * pixels, 1);
+    for (long pixel = part.begin; pixel < part.end && conv->k < conv->k_stored; pixel++)
+        for (long channel = conv->k; channel < conv->k_stored; channel++)
+            output[pixel / pixels * conv->k_stored * pixels +
+                   layout_index(LAYOUT_NCHWC, conv->k, pixels, channel, pixel % pixels)] = 0;
+}
 
 #endif
 #endif

@@ -292,12 +292,6 @@ static void open_band(const struct job *job, struct band *band)
     band->input = job->copy;
 }
 
-/* Some channels of `pixels` pixels of a row and phase, the first of them `pixel`. */
-struct piece {
-    real *image;
-    long channel, channels, pixel, pixels;
-};
-
 /* The edge of the output: channels that do not fill a vector, or a vector that does not lie in one
  * block. The tile goes into a buffer, and its channels one by one from there. */
 static void scatter(const struct job *job, const real *edge, const struct piece *piece,
@@ -312,25 +306,6 @@ static void scatter(const struct job *job, const real *edge, const struct piece 
             const real sum = edge[i * PANEL + j];
             *to = accumulate ? *to + sum : sum;
         }
-}
-
-static void follow(const struct job *job, const struct step *steps, const struct piece *piece)
-{
-    const struct convolution *conv = &job->plan.conv;
-    const bool blocked = conv->layout == LAYOUT_NCHWC;
-    const long end = piece->channel + piece->channels;
-    for (long channel = piece->channel, next; channel < end; channel = next) {
-        next = blocked ? (channel / LAYOUT_BLOCK + 1) * LAYOUT_BLOCK : end;
-        next = next < end ? next : end;
-        real *out =
-            piece->image + layout_index(conv->layout, conv->k, conv->pixels, channel, piece->pixel);
-        NAME(epilogue_apply)
-        (steps, (struct epilogue_block){out,
-                                        conv->columns.phases * (blocked ? LAYOUT_BLOCK : conv->k),
-                                        piece->pixels,
-                                        next - channel,
-                                        {0, channel, out - job->output}});
-    }
 }
 
 /* Runs of `pixels` pixels, `count` in each row of a phase, the first at the column `column`. */
@@ -385,7 +360,7 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
         for (long i = 0; i < together && !whole; i++)
             scatter(job, edge[i], &piece[i], accumulate);
         for (long i = 0; i < together && sums.steps; i++)
-            follow(job, sums.steps, &piece[i]);
+            convolution_follow(conv, sums.steps, job->output, piece[i]);
     }
 }
 
@@ -482,18 +457,6 @@ static int members_by_rows(const struct direct *plan, int members)
     return best;
 }
 
-/* The filling of the last block of channels. */
-static void clear_filling(const struct job *job, struct member member)
-{
-    const struct convolution *conv = &job->plan.conv;
-    const long pixels = conv->pixels;
-    const struct part part = member_part(member, conv->n * pixels, 1);
-    for (long pixel = part.begin; pixel < part.end; pixel++)
-        for (long channel = conv->k; channel < conv->k_stored; channel++)
-            job->output[pixel / pixels * conv->k_stored * pixels +
-                        layout_index(LAYOUT_NCHWC, conv->k, pixels, channel, pixel % pixels)] = 0;
-}
-
 void NAME(convolution_direct)(const struct convolution *conv, const struct call *call)
 {
     const struct job job = job_of(conv, call);
@@ -504,8 +467,7 @@ void NAME(convolution_direct)(const struct convolution *conv, const struct call 
                                          conv->n * conv->rows.grid, 1);
     const struct part panels = member_part(
         (struct member){call->member.index % by_panels, by_panels}, conv->groups * plan->panels, 1);
-    if (conv->k_stored > conv->k)
-        clear_filling(&job, call->member);
+    convolution_clear_filling(conv, job.output, call->member);
     for (long begin = rows.begin; begin < rows.end;) {
         struct band band = next_band(plan, begin, rows.end);
         begin += band.rows * band.images;

@@ -65,8 +65,9 @@ static void check_roof(struct check *check, const struct table *machine,
                        const struct measurement *row, const struct summary *summary)
 {
     struct roof sampled = roof_of(machine, row), before = roof_of_machine(machine, row);
-    double least_seconds = fmin(roof_seconds(&sampled, row->flops, row->bytes_min),
-                                roof_seconds(&before, row->flops, row->bytes_min));
+    const double flops = isnan(row->flops_done) ? row->flops : row->flops_done;
+    double least_seconds = fmin(roof_seconds(&sampled, flops, row->bytes_min),
+                                roof_seconds(&before, flops, row->bytes_min));
     bool moves = row->flops == 0; /* data and does nothing else */
     double work = moves ? row->bytes_min : row->flops;
     if (!isnan(least_seconds))

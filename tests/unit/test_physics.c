@@ -110,6 +110,18 @@ static void no_dot_stands_above_its_roof(void **state)
     assert_violation(fixture, "'conv2d plain avx2 f32 m=100,n=100,k=7'", "above its roof");
 }
 
+static void the_roof_judges_what_a_method_does(void **state)
+{
+    struct fixture *fixture = *state;
+    struct measurement *row = first_kernel(fixture);
+    row->flops = 2 * measured_fma(fixture)->value * row->seconds_median;
+    assert_violation(fixture, "conv2d", "above its roof of");
+    row->flops_done = row->flops / 4;
+    assert_int_equal(check(fixture).violations, 0);
+    row->flops_done = 2 * row->flops;
+    assert_violation(fixture, "conv2d", "above its roof of");
+}
+
 static void what_computes_nothing_stays_below_the_bandwidth(void **state)
 {
     struct fixture *fixture = *state;
@@ -234,6 +246,7 @@ int main(void)
         WITH_RESULTS(sound_results_pass),
         WITH_RESULTS(nothing_beats_theory_at_the_measured_clock),
         WITH_RESULTS(no_dot_stands_above_its_roof),
+        WITH_RESULTS(the_roof_judges_what_a_method_does),
         WITH_RESULTS(what_computes_nothing_stays_below_the_bandwidth),
         WITH_RESULTS(a_disturbed_ceiling_is_no_violation_and_two_are_compared),
         WITH_RESULTS(quartiles_stand_in_order),
