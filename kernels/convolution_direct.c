@@ -60,9 +60,10 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
     const struct convolution *conv = &plan.conv;
     const struct axis *rows = &conv->rows;
     plan.panels = ceil_divide(conv->k_group, plan.panel);
-    /* A block of a panel stays in L2 while the tiles of a band pass, beside the next one, which is
-     * fetched meanwhile. */
-    const double channel_bytes = (double)(conv->taps * plan.panel * element_bytes);
+    /* A block of a panel and phase stays in L2 while the tiles of a band pass, beside the next one,
+     * which is fetched meanwhile. */
+    const long taps = convolution_depth(conv) / conv->c_group;
+    const double channel_bytes = (double)(taps * plan.panel * element_bytes);
     plan.depth = equal_block(conv->c_group, caches->l2_bytes / 8 / channel_bytes, LAYOUT_BLOCK);
     plan_source(&plan, line);
     /* The input of a band stays in half of L2 while the panels pass. */
