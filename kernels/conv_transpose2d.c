@@ -65,8 +65,8 @@ MODEL(bytes,
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
-/* What doubles the image in a generator as of DCGAN (arXiv:1511.06434, section 3, with a kernel of
- * 4) and in U-Net (arXiv:1505.04597, figure 1). */
+/* What doubles the image in a generator like DCGAN's (arXiv:1511.06434, section 3; of kernel 4,
+ * that the stride divides) and in U-Net (arXiv:1505.04597, figure 1). */
 static const char *const shapes[] = {"c=256,h=16,w=16,k=128,r=4,s=4,stride=2,pad=1",
                                      "c=128,h=56,w=56,k=64,r=2,s=2,stride=2",
                                      "c=64,h=56,w=56,k=64,r=3,s=3,stride=2,pad=1,output_pad=1,"
