@@ -332,7 +332,7 @@ static void multiply_phase(const struct job *job, const struct phase_pair *both,
         const long depth = smaller(all - l, block);
         pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);
         multiply(depth, left_packed(weights + l * plan->rows, depth), right_packed(job->patches),
-                 target, (struct finish){1, l > 0, l + depth < all ? NULL : steps});
+                 target, (struct finish){1, l > 0, l + depth < all ? NULL : steps}, NULL);
     }
 }
 

@@ -29,18 +29,45 @@ enum method {
     METHOD_TILES,
 };
 
-/* How one product is computed, and what of the workspace it needs, in elements. */
+/* How one product is computed, and what of the workspace a member needs, in elements. */
 struct plan {
     enum method method;
+    bool alone; /* one member does the whole product */
+    /* Else the members are a grid over C, each with a product of its own: what two of them read
+     * both pack, which takes less than to meet. So many share the rows, so many the columns. */
+    int by_rows, by_columns;
     bool pack_a, pack_b;
     struct blocks block;
-    bool by_columns;           /* members share columns of C instead of rows */
-    bool alone;                /* one member does the whole product */
-    long shared_b, private_ab; /* the packed block of B; a member's block of A or last panel of B */
+    long packed_b, packed_a; /* the block of B, or the last panel of one in place; that of A */
 };
 
 /* Below 2^19 products per member, some 10 us, meeting costs more than a second member saves. */
 enum { PRODUCTS_MIN = 1 << 19 };
+
+/* Rows or columns of the largest part. */
+static inline long largest_part(long total, int parts, long multiple)
+{
+    return (round_up(total, multiple) / multiple + parts - 1) / parts * multiple;
+}
+
+/* The grid whose largest part costs least: its products, and its elements of A and B, of which
+ * packing one takes as long as some products. */
+static inline void share_out(struct plan *plan, struct tile tile_size, long m, long n, int members)
+{
+    double least = 0;
+    for (int by_rows = 1; by_rows <= members; by_rows++) {
+        if (members % by_rows != 0)
+            continue;
+        const double rows = (double)largest_part(m, by_rows, tile_size.rows);
+        const double columns = (double)largest_part(n, members / by_rows, tile_size.columns);
+        const double cost = rows * columns + (double)tile_size.columns * (rows + columns);
+        if (by_rows == 1 || cost < least) {
+            least = cost;
+            plan->by_rows = by_rows;
+            plan->by_columns = members / by_rows;
+        }
+    }
+}
 
 static inline struct plan plan_of(const struct shape *shape, struct tile tile_size,
                                   int element_bytes, const struct cache_sizes *caches, int members)
@@ -49,28 +76,30 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     const double products = (double)m * (double)n * (double)k;
     struct plan plan = {.method = METHOD_TILES,
                         .alone = members == 1 || batch >= members ||
-                                 products < (double)PRODUCTS_MIN * members,
-                        .by_columns = m < 4L * tile_size.rows * members};
+                                 products < (double)PRODUCTS_MIN * members};
     if (products == 0)
         plan.method = METHOD_NONE;
     else if ((m <= FEW_ROWS && !transb) || (n == 1 && transa))
         plan.method = METHOD_FEW_ROWS;
     else if (n == 1 || (m == 1 && transb))
         plan.method = METHOD_DOTS;
+    share_out(&plan, tile_size, m, n, plan.alone ? 1 : members);
+    const long rows = largest_part(m, plan.by_rows, tile_size.rows);
+    const long columns = largest_part(n, plan.by_columns, tile_size.columns);
     /* A is worth packing where many panels of B read it, B where many tiles of A do: packing moves
      * an element once more, a product in place reads it from scattered lines. */
-    const double b_bytes = (double)k * (double)n * element_bytes;
-    plan.pack_a = transa || n > 4 * tile_size.columns;
-    plan.pack_b = transb || b_bytes > caches->l2_bytes / 4 || m > 16 * tile_size.rows;
+    const double b_bytes = (double)k * (double)columns * element_bytes;
+    plan.pack_a = transa || columns > 4 * tile_size.columns;
+    plan.pack_b = transb || b_bytes > caches->l2_bytes / 4 || rows > 16 * tile_size.rows;
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
-     * ones of its host. Half of L3 is for the block of B. */
-    plan.block =
-        blocks_of(tile_size, m, n, k, element_bytes, caches->l2_bytes / 8, caches->l3_bytes / 2);
+     * ones of its host. Half of L3 is for the block of B that is reused while those of A pass;
+     * where there is one of A only, a quarter of L2. */
+    plan.block = blocks_of(tile_size, rows, columns, k, element_bytes, caches->l2_bytes / 8,
+                           caches->l2_bytes / 4, caches->l3_bytes / 2);
     if (plan.method == METHOD_TILES) {
-        plan.shared_b = plan.pack_b ? plan.block.depth * plan.block.columns : 0;
-        plan.private_ab = plan.block.depth * ((plan.pack_a ? plan.block.rows : 0) +
-                                              (plan.pack_b ? 0 : tile_size.columns));
+        plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
+        plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
     }
     return plan;
 }
@@ -132,8 +161,7 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
                         const struct cache_sizes *caches)
 {
     struct plan plan = plan_of(shape, tile_of(isa, dtype), dtype_bytes(dtype), caches, threads);
-    return (double)dtype_bytes(dtype) *
-           ((plan.alone ? threads : 1) * (double)plan.shared_b + threads * (double)plan.private_ab);
+    return (double)dtype_bytes(dtype) * threads * (double)(plan.packed_b + plan.packed_a);
 }
 
 static int has_no_epilogue(const struct shape *shape, struct error *error)
@@ -196,7 +224,7 @@ struct job {
     struct operand_at a, b; /* their lines are rows of op(A), columns of op(B) */
     real *c;
     long element; /* of the output, where C begins */
-    real *packed_b, *private_ab;
+    real *packed_b, *packed_a;
     struct finish finish;
     struct member member; /* among those who share this product */
 };
@@ -264,76 +292,108 @@ static void multiply_dots(const struct job *job)
         finish_columns(job, part);
 }
 
-static void meet(struct member member)
-{
-    if (member.count > 1)
-        team_barrier();
-}
+/* A block of op(B): `depth` steps from `l` on, columns [begin, end). */
+struct block_of_b {
+    long l, depth;
+    struct part columns;
+};
 
-/* B as the tiles read columns [begin, end) of a block at depth `l`. Packed, all members have packed
- * it; in place, this one packs the columns behind the last whole panel. */
-static struct right take_b(const struct job *job, struct part using, long l, long depth)
+/* As the tiles read it: packed, or in place but for the columns behind the last whole panel. */
+static struct right take_b(const struct job *job, struct block_of_b block)
 {
-    if (job->plan->pack_b)
-        return right_packed(job->packed_b + using.begin * depth);
-    long columns = using.end - using.begin, last = 0;
+    const long columns = block.columns.end - block.columns.begin;
+    const struct operand_at from = operand_from(job->b, block.columns.begin, block.l);
+    long last = 0;
+    if (job->plan->pack_b) {
+        pack_columns(from, columns, block.depth, job->packed_b);
+        return right_packed(job->packed_b);
+    }
     if (columns % VLEN != 0) {
         while (columns - last > in_place_width(columns - last))
             last += in_place_width(columns - last);
-        pack_columns(operand_from(job->b, using.begin + last, l), columns - last, depth,
-                     job->private_ab);
+        pack_columns(operand_from(from, last, 0), columns - last, block.depth, job->packed_b);
     }
-    return right_in_place(job->b.at + l * job->b.step + using.begin, job->b.step,
-                          columns % VLEN != 0 ? job->private_ab : NULL);
+    return right_in_place(from.at, job->b.step, columns % VLEN != 0 ? job->packed_b : NULL);
 }
 
-/* Rows [begin, end) of C += A * a block of B. */
-static void multiply_rows_of(const struct job *job, struct part rows, long l, long depth,
-                             struct right b, struct target target, struct finish finish)
+/* The fetching of lines [line, line + lines) and steps [step, step + steps) of an operand during so
+ * many tiles. */
+static struct ahead ahead_of(struct operand_at from, struct part lines, struct part steps,
+                             long tiles)
+{
+    const long count = lines.end - lines.begin, depth = steps.end - steps.begin;
+    const real *at = operand_from(from, lines.begin, steps.begin).at;
+    struct ahead ahead = {.fetch = from.step == 1 ? fetch_block(at, count, depth, from.line)
+                                                  : fetch_block(at, depth, count, from.step)};
+    ahead.lines = ahead.fetch.rows * ahead.fetch.row_lines / (tiles * TILE_ROWS) + 1;
+    return ahead;
+}
+
+/* The block that follows in the member's part; depth 0 behind the last one. */
+static struct block_of_b next_block(const struct job *job, struct part columns,
+                                    struct block_of_b block)
+{
+    block.l += block.depth;
+    if (block.l == job->k) {
+        block.l = 0;
+        block.columns.begin = block.columns.end;
+    }
+    const struct blocks *size = &job->plan->block;
+    block.columns.end = smaller(block.columns.begin + size->columns, columns.end);
+    block.depth = block.columns.begin < columns.end ? smaller(job->k - block.l, size->depth) : 0;
+    return block;
+}
+
+/* These rows of C += A * a block of B, and what comes next is fetched: of A the next block, of B
+ * the next one while all of A passes. */
+static void multiply_block(const struct job *job, struct part rows, struct block_of_b block,
+                           struct block_of_b next)
 {
     const struct plan *plan = job->plan;
-    real *packed = job->private_ab + (plan->pack_b ? 0 : plan->block.depth * TILE_COLUMNS);
+    const long columns = block.columns.end - block.columns.begin, depth = block.depth;
+    const struct right b = take_b(job, block);
+    struct finish finish = job->finish;
+    if (block.l > 0)
+        finish.beta = 1;
+    if (block.l + depth < job->k)
+        finish.steps = NULL;
+    struct ahead ahead[AHEADS] = {0};
+    if (plan->pack_b && next.depth > 0)
+        ahead[0] = ahead_of(job->b, next.columns, (struct part){next.l, next.l + next.depth},
+                            tiles_of(rows.end - rows.begin, columns));
     for (long i = rows.begin; i < rows.end; i += plan->block.rows) {
-        struct operand_at from = operand_from(job->a, i, l);
-        struct target block = target_from(target, i, 0);
-        block.rows = smaller(rows.end - i, plan->block.rows);
+        const long end = smaller(rows.end, i + plan->block.rows);
+        const struct operand_at from = operand_from(job->a, i, block.l);
+        struct target target = target_from(target_of(job), i, block.columns.begin);
+        target.rows = end - i;
+        target.columns = columns;
+        ahead[1] = (struct ahead){0};
+        if (end < rows.end)
+            ahead[1] =
+                ahead_of(job->a, (struct part){end, smaller(rows.end, end + plan->block.rows)},
+                         (struct part){block.l, block.l + depth}, tiles_of(target.rows, columns));
         if (plan->pack_a)
-            pack_rows(from, block.rows, depth, packed);
+            pack_rows(from, target.rows, depth, job->packed_a);
         multiply(depth,
-                 plan->pack_a ? left_packed(packed, depth) : left_in_place(from.at, from.line), b,
-                 block, finish);
+                 plan->pack_a ? left_packed(job->packed_a, depth)
+                              : left_in_place(from.at, from.line),
+                 b, target, finish, ahead);
     }
 }
 
 static void multiply_tiles(const struct job *job)
 {
     const struct plan *plan = job->plan;
-    const struct member alone = {0, 1};
-    const struct part rows = member_part(plan->by_columns ? alone : job->member, job->m, TILE_ROWS);
-    for (long j = 0; j < job->n; j += plan->block.columns) {
-        const long columns = smaller(job->n - j, plan->block.columns);
-        const struct part packing = member_part(job->member, columns, TILE_COLUMNS);
-        const struct part using = plan->by_columns ? packing : (struct part){0, columns};
-        for (long l = 0; l < job->k; l += plan->block.depth) {
-            const long depth = smaller(job->k - l, plan->block.depth);
-            if (plan->pack_b) {
-                meet(job->member); /* nobody reads the last block of B any more */
-                pack_columns(operand_from(job->b, j + packing.begin, l),
-                             packing.end - packing.begin, depth,
-                             job->packed_b + packing.begin * depth);
-                meet(job->member);
-            }
-            struct part in_b = {plan->pack_b ? using.begin : j + using.begin,
-                                plan->pack_b ? using.end : j + using.end};
-            struct finish finish = job->finish;
-            if (l > 0)
-                finish.beta = 1;
-            if (l + depth < job->k)
-                finish.steps = NULL;
-            struct target target = target_from(target_of(job), 0, j + using.begin);
-            target.columns = using.end - using.begin;
-            multiply_rows_of(job, rows, l, depth, take_b(job, in_b, l, depth), target, finish);
-        }
+    const int index = job->member.index;
+    const struct part rows =
+        member_part((struct member){index / plan->by_columns, plan->by_rows}, job->m, TILE_ROWS);
+    const struct part columns = member_part(
+        (struct member){index % plan->by_columns, plan->by_columns}, job->n, TILE_COLUMNS);
+    const struct block_of_b before = {job->k, 0, {columns.begin, columns.begin}};
+    for (struct block_of_b block = next_block(job, columns, before), next; block.depth > 0;
+         block = next) {
+        next = next_block(job, columns, block);
+        multiply_block(job, rows, block, next);
     }
 }
 
@@ -366,7 +426,6 @@ void NAME(gemm_blocked)(const struct call *call)
     real *work = call->workspace;
     struct step step[EPILOGUE_STEPS];
     epilogue_steps(call, (enum epilogue)epilogue, 3, SPAN_column, step);
-    const long shared = (plan.alone ? member.count : 1) * plan.shared_b;
     struct job job = {.plan = &plan,
                       .m = m,
                       .n = n,
@@ -374,8 +433,8 @@ void NAME(gemm_blocked)(const struct call *call)
                       .finish = {(real)alpha, (real)beta, epilogue ? step : NULL},
                       .member = plan.alone ? first : member};
     if (work) {
-        job.packed_b = work + (plan.alone ? member.index * plan.shared_b : 0);
-        job.private_ab = work + shared + member.index * plan.private_ab;
+        job.packed_b = work + member.index * (plan.packed_b + plan.packed_a);
+        job.packed_a = job.packed_b + plan.packed_b;
     }
     const long a_line = transa ? 1 : k, a_step = transa ? m : 1;
     const long b_line = transb ? k : 1, b_step = transb ? 1 : n;

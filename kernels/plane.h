@@ -64,7 +64,7 @@ static void stream_run(real *out, const real *in, long count, struct fetch *fetc
     }
     for (; i < count; i++)
         out[i] = in[i];
-    fetch_more(fetch, count / LINE / 2);
+    fetch_more(fetch, count / LINE / 2, true);
 }
 
 /* How one member goes through its planes. */
@@ -138,10 +138,9 @@ static void transpose_in_cache(const struct pass *pass, const struct tile *tile)
 
 static struct fetch fetch_of(const struct planes *planes, const struct tile *tile)
 {
-    const real *in = tile->in + tile->row * planes->in_pitch + tile->column;
-    long lines = ((tile->end_column - tile->column) * REAL_BYTES + 63) / 64;
-    return (struct fetch){(const char *)in, lines, lines, tile->end_row - tile->row,
-                          planes->in_pitch * REAL_BYTES - lines * 64};
+    return fetch_block(tile->in + tile->row * planes->in_pitch + tile->column,
+                       tile->end_row - tile->row, tile->end_column - tile->column,
+                       planes->in_pitch);
 }
 
 /* Some columns by way of a buffer in L1, so that the output is written in whole lines wherever its

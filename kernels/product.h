@@ -45,15 +45,20 @@ static inline long equal_block(long total, double largest, long multiple)
  * products, so few that a panel of B is about as large as L1. */
 enum { BLOCK_DEPTH = 256, DEPTH_IN_ONE = 160 };
 
-/* Blocks of A and B that take at most so many bytes each. */
+/* Blocks of A and B that take at most so many bytes each; that of B `b_alone_bytes` where one block
+ * of A has all rows. A narrow B is as deep as these allow: C is read and written once per block. */
 static inline struct blocks blocks_of(struct tile tile, long rows, long columns, long depth,
-                                      int element_bytes, double a_bytes, double b_bytes)
+                                      int element_bytes, double a_bytes, double b_alone_bytes,
+                                      double b_bytes)
 {
     struct blocks blocks;
-    blocks.depth = equal_block(depth, BLOCK_DEPTH, 8);
+    const double deepest =
+        b_alone_bytes / (double)(round_up(columns, tile.columns) * element_bytes);
+    blocks.depth = equal_block(depth, deepest > BLOCK_DEPTH ? deepest : BLOCK_DEPTH, 8);
     double line_bytes = (double)(blocks.depth * element_bytes); /* a row of A, a column of B */
     blocks.rows = equal_block(rows, a_bytes / line_bytes, tile.rows);
-    blocks.columns = equal_block(columns, b_bytes / line_bytes, tile.columns);
+    blocks.columns = equal_block(
+        columns, (blocks.rows < rows ? b_bytes : b_alone_bytes) / line_bytes, tile.columns);
     return blocks;
 }
 
@@ -73,6 +78,7 @@ static inline struct tile tile_of(enum isa isa, enum dtype dtype)
 
 #else
 
+#include "fetch.h"
 #include "sweep.h"
 #include "vec.h"
 
@@ -305,9 +311,20 @@ static inline void finish_one(real *c, real sum, struct finish finish)
 /* Where a tile is not whole: by way of a buffer. */
 static void finish_edge(const real *edge, const struct target *target, struct finish finish)
 {
-    for (long i = 0; i < target->rows; i++)
-        for (long j = 0; j < target->columns; j++)
-            finish_one(&target->c[i * target->pitch + j], edge[i * TILE_COLUMNS + j], finish);
+    const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
+    for (long i = 0; i < target->rows; i++) {
+        const real *from = edge + i * TILE_COLUMNS;
+        real *c = target->c + i * target->pitch;
+        long j = 0;
+        for (; j + VLEN <= target->columns; j += VLEN) {
+            vec sum = alpha * vec_load(from + j);
+            if (finish.beta != 0)
+                sum += beta * vec_load(c + j);
+            vec_store(c + j, sum);
+        }
+        for (; j < target->columns; j++)
+            finish_one(&c[j], from[j], finish);
+    }
 }
 
 ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct target *target,
@@ -339,11 +356,19 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct t
     finish_steps(part, finish);
 }
 
+/* What is asked for while products are summed, and how many lines of it with each row of a tile. */
+struct ahead {
+    struct fetch fetch;
+    long lines;
+};
+enum { AHEADS = 2 };
+
 /* One tile of `rows` x `vectors`, constants where this is inlined; `packed` tells that A and B both
  * are, so that their steps and lines are constants too. */
 ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool packed, long depth,
                                  struct left a, const real *b, long b_step,
-                                 const struct target *target, struct finish finish)
+                                 const struct target *target, struct finish finish,
+                                 struct ahead *ahead)
 {
     const long a_step = packed ? TILE_ROWS : a.step, width = packed ? vectors * VLEN : b_step;
     vec sum[TILE_ROWS][TILE_VECTORS];
@@ -356,16 +381,18 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
         for (int j = 0; j < vectors; j++)
             sum[i][j] = vec_all(0);
     }
-    /* C comes from memory while the products run, a row at a time: all at once would take every
-     * line fill buffer, and the loads of A and B would wait behind them. Of a short depth the loops
-     * would cost more than that. */
-    const long turns = depth < DEPTH_IN_ONE ? 1 : rows;
+    /* C and what is asked for ahead come from memory while the products run, some lines at a time:
+     * all at once would take every line fill buffer, and the loads of A and B would wait behind
+     * them. Of a short depth the loops would cost more than that. */
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows)
-            for (long j = 0; j < vectors * VLEN; j += SWEEP_LINE_BYTES / REAL_BYTES)
+            for (long j = 0; j < vectors * VLEN; j += LINE)
                 __builtin_prefetch(target->c + i * target->pitch + j, 1);
-        const long turn = i - (rows - turns);
-        for (const long end = depth * (turn + 1) / turns; k < end; k++)
+        for (int j = 0; j < AHEADS && ahead; j++)
+            fetch_more(&ahead[j].fetch, ahead[j].lines, false);
+        if (i < rows - 1 && depth < DEPTH_IN_ONE)
+            continue;
+        for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++)
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
     }
     finish_tile(rows, vectors, target, finish, sum);
@@ -376,14 +403,15 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
 #define MULTIPLY_PANEL(name, vectors, packed)                                                      \
     __attribute__((noinline)) static void name##_##vectors(                                        \
         long depth, struct left a, const real *b, long step, struct target target,                 \
-        struct finish finish)                                                                      \
+        struct finish finish, struct ahead *ahead)                                                 \
     {                                                                                              \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
-            multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish);         \
+            multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish, ahead);  \
             a.at += a.tile;                                                                        \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
-            multiply_tile(TILE_ROWS / 2, vectors, packed, depth, a, b, step, &target, finish);     \
+            multiply_tile(TILE_ROWS / 2, vectors, packed, depth, a, b, step, &target, finish,      \
+                          ahead);                                                                  \
     }
 MULTIPLY_PANEL(multiply_panel, 1, 1)
 MULTIPLY_PANEL(multiply_panel, 2, 1)
@@ -398,7 +426,7 @@ MULTIPLY_PANEL(multiply_in_place, 3, 0)
 #endif
 
 typedef void panel_function(long depth, struct left a, const real *b, long step,
-                            struct target target, struct finish finish);
+                            struct target target, struct finish finish, struct ahead *ahead);
 
 /* Columns of the panel of a B in place that begins before `columns` more. Four vectors make two
  * panels of two rather than one of three and one of one, which would wait for the loads of A. */
@@ -410,9 +438,16 @@ static inline long in_place_width(long columns)
     return smaller(vectors, TILE_VECTORS) * VLEN;
 }
 
-/* C = alpha * A * B + beta * C, and the steps. */
+/* Tiles of a product of so many rows and columns. */
+static inline long tiles_of(long rows, long columns)
+{
+    return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
+}
+
+/* C = alpha * A * B + beta * C, and the steps; meanwhile what is `ahead`, AHEADS blocks, is fetched
+ * into L2; NULL: nothing. */
 static void multiply(long depth, struct left a, struct right b, struct target target,
-                     struct finish finish)
+                     struct finish finish, struct ahead *ahead)
 {
     static panel_function *const functions[2][3] = {
         {multiply_in_place_1, multiply_in_place_2, multiply_in_place_3},
@@ -425,7 +460,7 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         const bool packed = a.step == TILE_ROWS && step == width;
         functions[packed][width / VLEN - 1](depth, a,
                                             last ? b.last : b.at + j * (b.step ? 1 : depth), step,
-                                            target_from(target, 0, j), finish);
+                                            target_from(target, 0, j), finish, ahead);
     }
 }
 

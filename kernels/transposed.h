@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fetch.h"
 #include "vec.h"
 
-/* A line of a cache; a quarter of it, the part of a vector that x86's unpack instructions stay
- * within. */
-enum { LINE = 64 / REAL_BYTES, QUARTER = 16 / REAL_BYTES };
+/* A quarter of a line, the part of a vector that x86's unpack instructions stay within. */
+enum { QUARTER = 16 / REAL_BYTES };
 
 #if VLEN > 1
 typedef real quarter __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
@@ -82,26 +82,6 @@ ALWAYS_INLINE void transpose_strip(real *out, long out_pitch, const real *in, lo
 }
 #endif
 
-/* What remains to be fetched of a tile. */
-struct fetch {
-    const char *at;
-    long row_lines, lines, rows; /* of a row; left of this row; rows left with it */
-    long skip_bytes;             /* from the end of a row to the next one */
-};
-
-ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count)
-{
-    for (; count > 0 && fetch->rows > 0; count--) {
-        __builtin_prefetch(fetch->at);
-        fetch->at += 64;
-        if (--fetch->lines == 0) {
-            fetch->lines = fetch->row_lines;
-            fetch->at += fetch->skip_bytes;
-            fetch->rows--;
-        }
-    }
-}
-
 /* Rows and columns of `in`, transposed. The last strips of both directions end where the block
  * does, so that they repeat what lies before instead of going element by element. Meanwhile `fetch`
  * goes on by half as many lines; NULL: nothing is fetched. */
@@ -114,7 +94,7 @@ ALWAYS_INLINE void transpose_block(real *out, long out_pitch, const real *in, lo
             long row = i < rows - VLEN ? i : rows - VLEN;
             const real *from = in + row * in_pitch;
             if (fetch)
-                fetch_more(fetch, columns * VLEN / LINE / 2);
+                fetch_more(fetch, columns * VLEN / LINE / 2, true);
             for (long j = 0; j < columns; j += QUARTER) {
                 long column = j < columns - QUARTER ? j : columns - QUARTER;
                 transpose_strip(out + column * out_pitch + row, out_pitch, from + column, in_pitch);

@@ -1,0 +1,46 @@
+// fetch.h - blocks of a matrix asked for ahead of time, a few lines at a time.
+//
+// Included by ISA bodies.
+#ifndef ROOFLINE_FETCH_H
+#define ROOFLINE_FETCH_H
+
+#include <stdbool.h>
+
+#include "vec.h"
+
+/* A line of a cache. */
+enum { LINE = 64 / REAL_BYTES };
+
+/* What remains to be fetched of a block. */
+struct fetch {
+    const char *at;
+    long row_lines, lines, rows; /* of a row; left of this row; rows left with it */
+    long skip_bytes;             /* from the end of a row to the next one */
+};
+
+/* Rows of so many elements, `pitch` elements apart. */
+static inline struct fetch fetch_block(const real *at, long rows, long elements, long pitch)
+{
+    const long lines = (elements + LINE - 1) / LINE;
+    return (struct fetch){(const char *)at, lines, lines, lines > 0 ? rows : 0,
+                          (pitch - lines * LINE) * REAL_BYTES};
+}
+
+/* `near`: into L1, else into L2. */
+ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count, const bool near)
+{
+    for (; count > 0 && fetch->rows > 0; count--) {
+        if (near)
+            __builtin_prefetch(fetch->at);
+        else
+            __builtin_prefetch(fetch->at, 0, 2);
+        fetch->at += 64;
+        if (--fetch->lines == 0) {
+            fetch->lines = fetch->row_lines;
+            fetch->at += fetch->skip_bytes;
+            fetch->rows--;
+        }
+    }
+}
+
+#endif
