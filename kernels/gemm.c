@@ -37,12 +37,17 @@ struct plan {
      * both pack, which takes less than to meet. So many share the rows, so many the columns. */
     int by_rows, by_columns;
     bool pack_a, pack_b;
-    struct blocks block;
+    struct {
+        long rows, columns, depth; /* multiples of the tile, but for the depth */
+    } block;
     long packed_b, packed_a; /* the block of B, or the last panel of one in place; that of A */
 };
 
 /* Below 2^19 products per member, some 10 us, meeting costs more than a second member saves. */
 enum { PRODUCTS_MIN = 1 << 19 };
+
+/* Of memory; processors fetch ahead no further than to its end. */
+enum { PAGE_BYTES = 4096 };
 
 /* Rows or columns of the largest part. */
 static inline long largest_part(long total, int parts, long multiple)
@@ -90,13 +95,24 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
      * an element once more, a product in place reads it from scattered lines. */
     const double b_bytes = (double)k * (double)columns * element_bytes;
     plan.pack_a = transa || columns > 4 * tile_size.columns;
-    plan.pack_b = transb || b_bytes > caches->l2_bytes / 4 || rows > 16 * tile_size.rows;
+    plan.pack_b = transb || rows > 16 * tile_size.rows ||
+                  (b_bytes > caches->l2_bytes && n * element_bytes > PAGE_BYTES);
+    /* A narrow B is as deep as a quarter of L2 allows: C is read and written once per block. */
+    const double fit = caches->l2_bytes / 4,
+                 deepest = deepest_block(tile_size, element_bytes, caches);
+    const double narrow = fit / (double)(columns * element_bytes);
+    plan.block.depth = equal_block(k, narrow > deepest ? narrow : deepest, 8);
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
      * ones of its host. Half of L3 is for the block of B that is reused while those of A pass;
      * where there is one of A only, a quarter of L2. */
-    plan.block = blocks_of(tile_size, rows, columns, k, element_bytes, caches->l2_bytes / 8,
-                           caches->l2_bytes / 4, caches->l3_bytes / 2);
+    const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
+    plan.block.rows = equal_block(rows, caches->l2_bytes / 8 / line_bytes, tile_size.rows);
+    plan.block.columns = round_up(columns, tile_size.columns);
+    if (plan.pack_b)
+        plan.block.columns =
+            equal_block(columns, (plan.block.rows < rows ? caches->l3_bytes / 2 : fit) / line_bytes,
+                        tile_size.columns);
     if (plan.method == METHOD_TILES) {
         plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
         plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
@@ -173,8 +189,8 @@ BODIES_DECLARE(gemm_blocked)
 static const struct variant variants[] = {
     {.name = "blocked",
      .summary =
-         "register tile, panels packed for the caches where that pays; rows or columns split "
-         "over threads; a few rows or a column by streaming",
+         "register tile, panels packed for the caches where that pays; a grid of C split over "
+         "threads; a few rows or a column by streaming",
      .bodies = BODIES(gemm_blocked),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
@@ -329,25 +345,41 @@ static struct ahead ahead_of(struct operand_at from, struct part lines, struct p
     return ahead;
 }
 
-/* The block that follows in the member's part; depth 0 behind the last one. */
-static struct block_of_b next_block(const struct job *job, struct part columns,
+/* One block of A has all of the member's rows: it is packed once for all columns. */
+static bool is_one_block(const struct job *job, struct part rows)
+{
+    return rows.end - rows.begin <= job->plan->block.rows;
+}
+
+/* The block that follows in the member's part; depth 0 behind the last one. Where there is one
+ * block of A only, that stays while the columns pass, else the columns while the depth does. */
+static struct block_of_b next_block(const struct job *job, struct part rows, struct part columns,
                                     struct block_of_b block)
 {
-    block.l += block.depth;
-    if (block.l == job->k) {
-        block.l = 0;
+    const struct plan *plan = job->plan;
+    const bool stays = is_one_block(job, rows);
+    const bool last_of_columns = block.columns.end == columns.end;
+    const bool last_of_depth = block.l + block.depth == job->k;
+    if (last_of_columns && last_of_depth)
+        return (struct block_of_b){0};
+    if (stays ? last_of_columns : !last_of_depth) {
+        block.l += block.depth;
+        if (stays)
+            block.columns.begin = columns.begin;
+    } else {
         block.columns.begin = block.columns.end;
+        if (!stays)
+            block.l = 0;
     }
-    const struct blocks *size = &job->plan->block;
-    block.columns.end = smaller(block.columns.begin + size->columns, columns.end);
-    block.depth = block.columns.begin < columns.end ? smaller(job->k - block.l, size->depth) : 0;
+    block.columns.end = smaller(block.columns.begin + plan->block.columns, columns.end);
+    block.depth = smaller(job->k - block.l, plan->block.depth);
     return block;
 }
 
 /* These rows of C += A * a block of B, and what comes next is fetched: of A the next block, of B
  * the next one while all of A passes. */
-static void multiply_block(const struct job *job, struct part rows, struct block_of_b block,
-                           struct block_of_b next)
+static void multiply_block(const struct job *job, struct part rows, long first_column,
+                           struct block_of_b block, struct block_of_b next)
 {
     const struct plan *plan = job->plan;
     const long columns = block.columns.end - block.columns.begin, depth = block.depth;
@@ -372,7 +404,7 @@ static void multiply_block(const struct job *job, struct part rows, struct block
             ahead[1] =
                 ahead_of(job->a, (struct part){end, smaller(rows.end, end + plan->block.rows)},
                          (struct part){block.l, block.l + depth}, tiles_of(target.rows, columns));
-        if (plan->pack_a)
+        if (plan->pack_a && !(is_one_block(job, rows) && block.columns.begin > first_column))
             pack_rows(from, target.rows, depth, job->packed_a);
         multiply(depth,
                  plan->pack_a ? left_packed(job->packed_a, depth)
@@ -389,11 +421,14 @@ static void multiply_tiles(const struct job *job)
         member_part((struct member){index / plan->by_columns, plan->by_rows}, job->m, TILE_ROWS);
     const struct part columns = member_part(
         (struct member){index % plan->by_columns, plan->by_columns}, job->n, TILE_COLUMNS);
-    const struct block_of_b before = {job->k, 0, {columns.begin, columns.begin}};
-    for (struct block_of_b block = next_block(job, columns, before), next; block.depth > 0;
-         block = next) {
-        next = next_block(job, columns, block);
-        multiply_block(job, rows, block, next);
+    if (rows.begin == rows.end || columns.begin == columns.end)
+        return;
+    struct block_of_b block = {
+        .depth = smaller(job->k, plan->block.depth),
+        .columns = {columns.begin, smaller(columns.begin + plan->block.columns, columns.end)}};
+    for (struct block_of_b next; block.depth > 0; block = next) {
+        next = next_block(job, rows, columns, block);
+        multiply_block(job, rows, columns.begin, block, next);
     }
 }
 

@@ -22,10 +22,6 @@ struct tile {
     long rows, columns;
 };
 
-struct blocks {
-    long rows, columns, depth; /* multiples of the tile, but for the depth */
-};
-
 static inline long round_up(long value, long multiple)
 {
     return (value + multiple - 1) / multiple * multiple;
@@ -41,25 +37,14 @@ static inline long equal_block(long total, double largest, long multiple)
     return round_up((total + count - 1) / count, multiple);
 }
 
-/* Steps of depth per block: so many that reading and writing C once per block is little beside the
- * products, so few that a panel of B is about as large as L1. */
-enum { BLOCK_DEPTH = 256, DEPTH_IN_ONE = 160 };
-
-/* Blocks of A and B that take at most so many bytes each; that of B `b_alone_bytes` where one block
- * of A has all rows. A narrow B is as deep as these allow: C is read and written once per block. */
-static inline struct blocks blocks_of(struct tile tile, long rows, long columns, long depth,
-                                      int element_bytes, double a_bytes, double b_alone_bytes,
-                                      double b_bytes)
+/* Steps of depth per block, at most: a panel of B and a tile of A stay in L1 beside what passes,
+ * and with so many reading and writing C once per block is little beside the products. */
+static inline double deepest_block(struct tile tile, int element_bytes,
+                                   const struct cache_sizes *caches)
 {
-    struct blocks blocks;
-    const double deepest =
-        b_alone_bytes / (double)(round_up(columns, tile.columns) * element_bytes);
-    blocks.depth = equal_block(depth, deepest > BLOCK_DEPTH ? deepest : BLOCK_DEPTH, 8);
-    double line_bytes = (double)(blocks.depth * element_bytes); /* a row of A, a column of B */
-    blocks.rows = equal_block(rows, a_bytes / line_bytes, tile.rows);
-    blocks.columns = equal_block(
-        columns, (blocks.rows < rows ? b_bytes : b_alone_bytes) / line_bytes, tile.columns);
-    return blocks;
+    const double enough = 384, step_bytes = (double)((tile.rows + tile.columns) * element_bytes);
+    const double fit = caches->l1_bytes * 7 / 8 / step_bytes;
+    return fit < enough ? fit : enough;
 }
 
 #ifndef ISA
@@ -384,13 +369,14 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
     /* C and what is asked for ahead come from memory while the products run, some lines at a time:
      * all at once would take every line fill buffer, and the loads of A and B would wait behind
      * them. Of a short depth the loops would cost more than that. */
+    const long short_depth = 160;
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows)
             for (long j = 0; j < vectors * VLEN; j += LINE)
                 __builtin_prefetch(target->c + i * target->pitch + j, 1);
         for (int j = 0; j < AHEADS && ahead; j++)
             fetch_more(&ahead[j].fetch, ahead[j].lines, false);
-        if (i < rows - 1 && depth < DEPTH_IN_ONE)
+        if (i < rows - 1 && depth < short_depth)
             continue;
         for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++)
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
