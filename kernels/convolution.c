@@ -1,10 +1,16 @@
 // convolution.c - which implementation a convolution takes, and what is common to its kernels.
 #include "convolution.h"
 
+/* Where planes serve as the rows of a matrix, or have too few partners for a vector of channels. */
+static inline bool prefers_planes(const struct convolution *conv)
+{
+    return conv->layout == LAYOUT_NCHW && (conv->taps == 1 || conv->k_group < 4);
+}
+
 #define CHOOSE(conv, packed, depthwise, direct)                                                    \
-    ((conv)->layout == LAYOUT_NCHW    ? (packed)                                                   \
-     : convolution_is_depthwise(conv) ? (depthwise)                                                \
-                                      : (direct))
+    (prefers_planes(conv)                                              ? (packed)                  \
+     : (conv)->layout != LAYOUT_NCHW && convolution_is_depthwise(conv) ? (depthwise)               \
+                                                                       : (direct))
 
 #ifndef ISA
 

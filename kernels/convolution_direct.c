@@ -1,5 +1,5 @@
-// convolution_direct.c - convolution where the channels of a pixel lie side by side: nhwc and
-// nchwc.
+// convolution_direct.c - convolution where the channels of a pixel lie side by side: nhwc, nchwc,
+// and nchw by way of copies that do so.
 //
 // A register tile of output pixels x vectors of output channels is summed over the taps and a block
 // of input channels: each step multiplies a vector of weights by one input element per pixel. No
@@ -17,6 +17,7 @@ struct direct {
     long pixel, row, image;   /* elements between columns, rows and images of what the tile reads */
     long rows, images;        /* grid rows of a band; its images, which are whole where several */
     long taps, weights, copy; /* entries and elements in the workspace; `copy` is a member's */
+    long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
 };
 
 /* `total` in equal blocks of at most `largest`, at least `multiple`. */
@@ -38,7 +39,7 @@ static inline void plan_source(struct direct *plan, long line)
     const bool blocked = conv->layout == LAYOUT_NCHWC;
     const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
     plan->in_place =
-        axis_is_inside(rows) && axis_is_inside(columns) &&
+        conv->layout != LAYOUT_NCHW && axis_is_inside(rows) && axis_is_inside(columns) &&
         (blocked ? conv->c_group % LAYOUT_BLOCK == 0 : pixel * columns->step % (32 * line) != 0);
     if (plan->in_place) {
         plan->pixel = pixel;
@@ -66,14 +67,17 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
     const double channel_bytes = (double)(taps * plan.panel * element_bytes);
     plan.depth = equal_block(conv->c_group, caches->l2_bytes / 8 / channel_bytes, LAYOUT_BLOCK);
     plan_source(&plan, line);
-    /* The input of a band stays in half of L2 while the panels pass. */
-    const double row_bytes = (double)(plan.row * element_bytes);
+    /* The input of a band, and the sheet, stay in half of L2 while the panels pass. */
+    const long row_sheet =
+        conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
+    const double row_bytes = (double)((plan.row + row_sheet) * element_bytes);
+    const double image_bytes = (double)((plan.image + rows->grid * row_sheet) * element_bytes);
     const double fit = caches->l2_bytes / 2 / row_bytes - (double)lines_under(rows, 1);
     plan.rows = equal_block(rows->grid, fit < 0 ? 1 : fit / (double)rows->step + 1, 1);
     plan.images = 1;
     if (plan.rows == rows->grid)
-        plan.images =
-            equal_block(conv->n, caches->l2_bytes / 2 / (double)(plan.image * element_bytes), 1);
+        plan.images = equal_block(conv->n, caches->l2_bytes / 2 / image_bytes, 1);
+    plan.sheet = plan.images * plan.rows * row_sheet;
     plan.taps = ceil_divide(conv->taps, 8) * 8;
     plan.weights = conv->groups * plan.panels * plan.panel * conv->c_group * conv->taps;
     plan.weights = ceil_divide(plan.weights, line) * line;
@@ -86,9 +90,7 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
 
 int convolution_direct_supports(const struct convolution *conv, struct error *error)
 {
-    if (conv->layout == LAYOUT_NCHW)
-        return error_skip(error, "direct convolution needs the channels of a pixel side by side; "
-                                 "choose layout=nhwc or nchwc");
+    (void)conv, (void)error;
     return OK;
 }
 
@@ -104,13 +106,14 @@ double convolution_direct_workspace(const struct convolution *conv, enum isa isa
     const long panel = TILE_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
     struct direct plan = plan_of(conv, panel, bytes, caches);
     return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
-           ((double)plan.weights + (double)threads * (double)plan.copy) * bytes;
+           ((double)plan.weights + (double)threads * (double)(plan.copy + plan.sheet)) * bytes;
 }
 
 #else
 #include <limits.h>
 #include <string.h>
 
+#include "transposed.h"
 #include "vec.h"
 
 /* One call as one member sees it. */
@@ -122,7 +125,7 @@ struct job {
     const struct phase *phases; /* in the workspace: phases, */
     long *taps;                 /* offsets of the taps from a pixel, */
     real *weights; /* panels: by group, panel, block of channels, tap, channel, output channel, */
-    real *copy;    /* and the member's band of the input */
+    real *copy, *sheet; /* and the member's band of the input and sheet */
 };
 
 static struct job job_of(const struct convolution *conv, const struct call *call)
@@ -134,7 +137,9 @@ static struct job job_of(const struct convolution *conv, const struct call *call
     convolution_steps(conv, call, job.step);
     job.taps = (long *)(job.phases + conv->rows.phases + conv->columns.phases);
     job.weights = (real *)(job.taps + job.plan.taps);
-    job.copy = job.weights + job.plan.weights + call->member.index * job.plan.copy;
+    job.copy =
+        job.weights + job.plan.weights + call->member.index * (job.plan.copy + job.plan.sheet);
+    job.sheet = job.copy + job.plan.copy;
     return job;
 }
 
@@ -253,7 +258,11 @@ static void copy_row(const struct direct *plan, const real *image, long y, long 
     to += (first - left) * plan->pixel;
     const long begin = group * conv->c_group, end = begin + conv->c_group;
     const long pixel = y * columns->in + first, count = last - first;
-    if (conv->layout == LAYOUT_NHWC && plan->pixel == conv->c)
+    const long pixels = conv->rows.in * columns->in;
+    if (conv->layout == LAYOUT_NCHW)
+        transpose_block(to, plan->pixel, image + begin * pixels + pixel, pixels, conv->c_group,
+                        count, NULL);
+    else if (conv->layout == LAYOUT_NHWC && plan->pixel == conv->c)
         copy_channels(to, image + pixel * conv->c, count * conv->c);
     else if (conv->layout == LAYOUT_NHWC)
         for (long x = 0; x < count; x++)
@@ -263,8 +272,7 @@ static void copy_row(const struct direct *plan, const real *image, long y, long 
         for (long channel = begin, next; channel < end; channel = next) {
             next = (channel / LAYOUT_BLOCK + 1) * LAYOUT_BLOCK;
             next = next < end ? next : end;
-            const real *from = image + layout_index(LAYOUT_NCHWC, conv->c,
-                                                    conv->rows.in * columns->in, channel, pixel);
+            const real *from = image + layout_index(LAYOUT_NCHWC, conv->c, pixels, channel, pixel);
             for (long x = 0; x < count; x++)
                 copy_channels(to + x * plan->pixel + channel - begin, from + x * LAYOUT_BLOCK,
                               next - channel);
@@ -309,6 +317,39 @@ static void scatter(const struct job *job, const real *edge, const struct piece 
         }
 }
 
+/* Pixels of the output above a band. */
+static long pixels_above(const struct convolution *conv, const struct band *band)
+{
+    return band->row * conv->rows.phases * conv->columns.out;
+}
+
+/* Where a pixel of one of the band's images is in the sheet. */
+static real *sheet_at(const struct job *job, const struct band *band, long image, long pixel)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const long of_image = band->rows * conv->rows.phases * conv->columns.out;
+    return job->sheet + (image * of_image + pixel - pixels_above(conv, band)) * PANEL;
+}
+
+/* A panel of a band from the sheet to the output. */
+static void deliver_sheet(const struct job *job, const struct band *band, long panel)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const long channel = band->group * conv->k_group + panel * job->plan.panel;
+    const long first = pixels_above(conv, band), rest = conv->pixels - first;
+    const long all = band->rows * conv->rows.phases * conv->columns.out;
+    for (long image = 0; image < band->images; image++) {
+        const struct piece piece = {job->output + (band->image + image) * conv->k * conv->pixels,
+                                    channel, panel_channels(&job->plan, panel), first,
+                                    all < rest ? all : rest};
+        transpose_block(piece.image + channel * conv->pixels + first, conv->pixels,
+                        sheet_at(job, band, image, first), PANEL, piece.pixels, piece.channels,
+                        NULL);
+        if (conv->epilogue != EPILOGUE_none)
+            convolution_follow(conv, job->step, job->output, piece);
+    }
+}
+
 /* Runs of `pixels` pixels, `count` in each row of a phase, the first at the column `column`. */
 struct runs {
     long pixels, count, column;
@@ -323,16 +364,16 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
     const struct axis *columns = &conv->columns;
     const long channels = panel_channels(plan, panel), vectors = panel_vectors(plan, panel);
     const long channel = band->group * conv->k_group + panel * plan->panel;
-    const bool nhwc = conv->layout == LAYOUT_NHWC;
-    const bool whole = channels == vectors * VLEN && (nhwc || channel % VLEN == 0);
+    const bool nhwc = conv->layout == LAYOUT_NHWC, planar = conv->layout == LAYOUT_NCHW;
+    const bool whole = planar || (channels == vectors * VLEN && (nhwc || channel % VLEN == 0));
     const bool accumulate = sums.accumulate;
-    const long out_pixel = nhwc ? conv->k : LAYOUT_BLOCK;
+    const long out_pixel = planar ? PANEL : nhwc ? conv->k : LAYOUT_BLOCK;
     real edge[TILE_RUNS][RUN_PIXELS * PANEL];
     sums.out_pitch = whole ? out_pixel * columns->phases : PANEL;
     for (long j = 0; j < vectors; j++)
-        sums.out_at[j] =
-            whole ? layout_index(conv->layout, conv->k, conv->pixels, channel + j * VLEN, 0)
-                  : j * VLEN;
+        sums.out_at[j] = whole && !planar ? layout_index(conv->layout, conv->k, conv->pixels,
+                                                         channel + j * VLEN, 0)
+                                          : j * VLEN;
     if (!whole)
         sums.accumulate = false;
     /* A phase may have a row less than the band. */
@@ -354,7 +395,9 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
                 job->output + (band->image + image) * conv->k_stored * conv->pixels, channel,
                 channels, out_row * columns->out + column * columns->phases + both->columns.index,
                 runs.pixels};
-            place.out[i] = whole ? piece[i].image + piece[i].pixel * out_pixel : edge[i];
+            place.out[i] = planar  ? sheet_at(job, band, image, piece[i].pixel)
+                           : whole ? piece[i].image + piece[i].pixel * out_pixel
+                                   : edge[i];
         }
         tiles[runs.pixels - 1][together - 1][vectors - 1](&sums, &place);
         place.ahead += sums.ahead_bytes * (plan->depth * both->taps / 4);
@@ -409,8 +452,10 @@ static void sum_phase(const struct job *job, const struct band *band, const stru
         }
         sums.weights = weights_at(job, band->group, panel, both, channel);
         sums.accumulate = channel > 0;
-        sums.steps =
-            conv->epilogue != EPILOGUE_none && channel + depth == conv->c_group ? job->step : NULL;
+        sums.steps = conv->epilogue != EPILOGUE_none && conv->layout != LAYOUT_NCHW &&
+                             channel + depth == conv->c_group
+                         ? job->step
+                         : NULL;
         sum_block(job, &at, both, sums, panel);
     }
 }
@@ -425,6 +470,8 @@ static void sum_panel(const struct job *job, const struct band *band, long panel
             const struct phase_pair both = pair_of(conv, job->phases[row], columns[column]);
             sum_phase(job, band, &both, panel);
         }
+    if (conv->layout == LAYOUT_NCHW)
+        deliver_sheet(job, band, panel);
 }
 
 /* The next band of a member that has grid rows up to `end` of all images, from `begin` on. */
