@@ -92,6 +92,11 @@ struct measurement *table_measurement(const struct table *table, size_t i)
     return table_row(table, i);
 }
 
+double measurement_flops(const struct measurement *row)
+{
+    return isnan(row->flops_done) ? row->flops : row->flops_done;
+}
+
 /* Cuts at a UTF-8 boundary, so that a cut text is still text. */
 static void mark_cut(char *field, size_t capacity)
 {

@@ -66,6 +66,9 @@ void *table_row(const struct table *table, size_t i);
 struct ceiling *table_ceiling(const struct table *table, size_t i);
 struct measurement *table_measurement(const struct table *table, size_t i);
 
+/* FLOP that the machine must do for the row, by which its roof judges it. */
+double measurement_flops(const struct measurement *row);
+
 /* Copies text into a fixed field; what does not fit ends in "...". Use with sizeof row->field. */
 void text_copy(char *field, size_t capacity, const char *text);
 void text_format(char *field, size_t capacity, const char *format, ...)

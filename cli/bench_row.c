@@ -173,7 +173,7 @@ static const struct gauge *memory_gauge(struct bench *bench, const char *level, 
 
 /* The gauge of the ceiling that the roofline model says bounds this call; NULL where one of the two
  * is missing. */
-static const struct gauge *bounding_gauge(struct bench *bench, const struct run *run,
+static const struct gauge *bounding_gauge(struct bench *bench, const struct run *run, double flops,
                                           const char *level)
 {
     const struct gauge *compute = compute_gauge(bench, run);
@@ -183,8 +183,8 @@ static const struct gauge *bounding_gauge(struct bench *bench, const struct run 
     const struct ceiling *arithmetic = ceiling_of(bench, compute);
     if (!arithmetic)
         return NULL;
-    enum bound bound = bound_of_intensity(run->flops / run->bytes, arithmetic->value,
-                                          ceiling_of(bench, memory)->value);
+    enum bound bound =
+        bound_of_intensity(flops / run->bytes, arithmetic->value, ceiling_of(bench, memory)->value);
     return bound == BOUND_COMPUTE ? compute : memory;
 }
 
@@ -282,10 +282,12 @@ static int fill_row(struct bench *bench, struct measurement *row, struct run *ru
                     "flops and rates are those of the direct method; this one does %.2f of them",
                     row->flops_done / row->flops);
     }
-    const struct gauge *gauge = bounding_gauge(bench, run, row->level);
+    const struct gauge *gauge = bounding_gauge(bench, run, measurement_flops(row), row->level);
+    const size_t said = strlen(row->why);
     if (!gauge)
-        text_copy(row->why, sizeof row->why,
-                  "no ceiling was sampled beside it: none of its level, ISA and dtype");
+        text_format(row->why + said, sizeof row->why - said,
+                    "%sno ceiling was sampled beside it: none of its level, ISA and dtype",
+                    said > 0 ? "; " : "");
     if (!time_row(row, run, gauge, rounds_of_budget[bench->options->request.budget])) {
         bench->rows.count--; /* an unfinished row says nothing */
         return OK;

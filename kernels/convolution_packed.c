@@ -273,7 +273,9 @@ static void pad_group(const struct job *job, struct part lines, const real *imag
             pad_item(job, channel * height + y, image, padded);
 }
 
-/* Offsets in a padded channel of `count` pixels of the grid from the `begin`th on. */
+/* Offsets in a padded channel of `count` pixels of the grid from the `begin`th on, and up to a
+ * whole vector that of the first one again, so that what is beyond does not look like neighbours.
+ */
 static void find_pixels(const struct job *job, long begin, long count)
 {
     const long width = job->plan.conv.columns.grid, step = job->plan.conv.rows.step * job->plan.row;
@@ -285,6 +287,8 @@ static void find_pixels(const struct job *job, long begin, long count)
             row++;
         }
     }
+    for (long i = count; i < round_up(count, VLEN); i++)
+        job->pixels[i] = job->pixels[0];
 }
 
 /* One vector of pixels at every tap: a load where the pixels lie side by side, else lane by lane.
@@ -332,6 +336,8 @@ static void multiply_phase(const struct job *job, const struct phase_pair *both,
     const real *weights = weights_at(job, group, both);
     for (long row = 0; row < target.rows && all == 0; row++)
         memset(target.c + row * target.pitch, 0, (size_t)target.columns * sizeof *target.c);
+    if (all == 0)
+        finish_steps(target, (struct finish){.steps = steps});
     for (long l = 0; l < all; l += block) {
         const long depth = smaller(all - l, block);
         pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);

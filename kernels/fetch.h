@@ -5,11 +5,13 @@
 #define ROOFLINE_FETCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "sweep.h"
 #include "vec.h"
 
 /* A line of a cache. */
-enum { LINE = 64 / REAL_BYTES };
+enum { LINE = SWEEP_LINE_BYTES / REAL_BYTES };
 
 /* What remains to be fetched of a block. */
 struct fetch {
@@ -18,10 +20,12 @@ struct fetch {
     long skip_bytes;             /* from the end of a row to the next one */
 };
 
-/* Rows of so many elements, `pitch` elements apart. */
+/* Rows of so many elements, `pitch` elements apart, with the line in which the first begins. */
 static inline struct fetch fetch_block(const real *at, long rows, long elements, long pitch)
 {
-    const long lines = (elements + LINE - 1) / LINE;
+    const long head = (long)((uintptr_t)at % SWEEP_LINE_BYTES / REAL_BYTES);
+    const long lines = (head + elements + LINE - 1) / LINE;
+    at -= head;
     return (struct fetch){(const char *)at, lines, lines, lines > 0 ? rows : 0,
                           (pitch - lines * LINE) * REAL_BYTES};
 }
@@ -34,7 +38,7 @@ ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count, const bool near)
             __builtin_prefetch(fetch->at);
         else
             __builtin_prefetch(fetch->at, 0, 2);
-        fetch->at += 64;
+        fetch->at += SWEEP_LINE_BYTES;
         if (--fetch->lines == 0) {
             fetch->lines = fetch->row_lines;
             fetch->at += fetch->skip_bytes;

@@ -43,10 +43,12 @@ struct plan {
     long packed_b, packed_a; /* the block of B, or the last panel of one in place; that of A */
 };
 
-/* Below 2^19 products per member, some 10 us, meeting costs more than a second member saves. */
+/* Below 2^19 products per member, some 10 us, a second member costs more than it saves: lines of C
+ * that change their owner, and what both pack. */
 enum { PRODUCTS_MIN = 1 << 19 };
 
-/* Of memory; processors fetch ahead no further than to its end. */
+/* What x86 processors fetch ahead within: rows that are longer begin where nothing was fetched
+ * (Intel 64 and IA-32 Architectures Optimization Reference Manual, data prefetching). */
 enum { PAGE_BYTES = 4096 };
 
 /* Rows or columns of the largest part. */
@@ -88,6 +90,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
         plan.method = METHOD_FEW_ROWS;
     else if (n == 1 || (m == 1 && transb))
         plan.method = METHOD_DOTS;
+    if (plan.method != METHOD_TILES)
+        return plan;
     share_out(&plan, tile_size, m, n, plan.alone ? 1 : members);
     const long rows = largest_part(m, plan.by_rows, tile_size.rows);
     const long columns = largest_part(n, plan.by_columns, tile_size.columns);
@@ -104,8 +108,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     plan.block.depth = equal_block(k, narrow > deepest ? narrow : deepest, 8);
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
-     * ones of its host. Half of L3 is for the block of B that is reused while those of A pass;
-     * where there is one of A only, a quarter of L2. */
+     * ones of its host. Half of the member's share of L3 is for the block of B that is reused while
+     * those of A pass; where there is one of A only, a quarter of L2. */
     const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
     plan.block.rows = equal_block(rows, caches->l2_bytes / 8 / line_bytes, tile_size.rows);
     plan.block.columns = round_up(columns, tile_size.columns);
@@ -113,10 +117,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
         plan.block.columns =
             equal_block(columns, (plan.block.rows < rows ? caches->l3_bytes / 2 : fit) / line_bytes,
                         tile_size.columns);
-    if (plan.method == METHOD_TILES) {
-        plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
-        plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
-    }
+    plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
+    plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
     return plan;
 }
 
@@ -376,8 +378,8 @@ static struct block_of_b next_block(const struct job *job, struct part rows, str
     return block;
 }
 
-/* These rows of C += A * a block of B, and what comes next is fetched: of A the next block, of B
- * the next one while all of A passes. */
+/* These rows of C += A * a block of B, and what comes next is fetched: of A the next rows of
+ * this depth, of B the next block while all of A passes. */
 static void multiply_block(const struct job *job, struct part rows, long first_column,
                            struct block_of_b block, struct block_of_b next)
 {

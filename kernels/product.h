@@ -1,5 +1,5 @@
-// product.h - the matrix product that gemm and conv2d share: packed panels, a register tile, blocks
-// that fit the caches.
+// product.h - the matrix product that gemm and convolutions share: packed panels, a register tile,
+// blocks that fit the caches.
 //
 // C (rows x columns) = A (rows x depth) * B (depth x columns). A is packed into panels of TILE_ROWS
 // rows, B into panels of TILE_COLUMNS columns, both with the depth outermost, so that the inner
@@ -368,15 +368,15 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
     }
     /* C and what is asked for ahead come from memory while the products run, some lines at a time:
      * all at once would take every line fill buffer, and the loads of A and B would wait behind
-     * them. Of a short depth the loops would cost more than that. */
-    const long short_depth = 160;
+     * them. Where that leaves few steps for each, the loops would cost more than that. */
+    const bool is_short = depth < 12 * rows;
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows)
             for (long j = 0; j < vectors * VLEN; j += LINE)
                 __builtin_prefetch(target->c + i * target->pitch + j, 1);
         for (int j = 0; j < AHEADS && ahead; j++)
             fetch_more(&ahead[j].fetch, ahead[j].lines, false);
-        if (i < rows - 1 && depth < short_depth)
+        if (i < rows - 1 && is_short)
             continue;
         for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++)
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);

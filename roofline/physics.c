@@ -65,7 +65,7 @@ static void check_roof(struct check *check, const struct table *machine,
                        const struct measurement *row, const struct summary *summary)
 {
     struct roof sampled = roof_of(machine, row), before = roof_of_machine(machine, row);
-    const double flops = isnan(row->flops_done) ? row->flops : row->flops_done;
+    const double flops = measurement_flops(row);
     double least_seconds = fmin(roof_seconds(&sampled, flops, row->bytes_min),
                                 roof_seconds(&before, flops, row->bytes_min));
     bool moves = row->flops == 0; /* data and does nothing else */

@@ -111,6 +111,12 @@ static void shuffle(int *order, int count, uint32_t *state)
     }
 }
 
+/* FLOP, or the bytes of what only moves data. */
+static double work_of(const struct run *run)
+{
+    return run->flops > 0 ? run->flops : run->bytes;
+}
+
 static void sample_rounds(struct match *match)
 {
     uint32_t state = 2463534242u;
@@ -123,7 +129,7 @@ static void sample_rounds(struct match *match)
             if (interrupted())
                 return;
             double seconds = measure_sample(&contestant->work).seconds;
-            contestant->rate[round] = (double)run->repeats * run->flops / seconds;
+            contestant->rate[round] = (double)run->repeats * work_of(run) / seconds;
         }
         match->rounds = round + 1;
     }
@@ -140,7 +146,7 @@ static int append_rows(struct comparison *comparison, const char *group, const c
     text_copy(key.shape, sizeof key.shape, text);
     text_copy(key.dtype, sizeof key.dtype, dtype_name(run->dtype));
     text_format(key.ours, sizeof key.ours, "%s %s", run->variant->name, isa_name(run->isa));
-    text_copy(key.unit, sizeof key.unit, "flop/s");
+    text_copy(key.unit, sizeof key.unit, run->flops > 0 ? "flop/s" : "byte/s");
     for (int i = 1; i < match->count && match->rounds > 0; i++) {
         const struct contestant *peer = &match->contestant[i];
         struct pairs pairs = {.rounds = match->rounds};

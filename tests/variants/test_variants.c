@@ -17,7 +17,11 @@
 #include "kernel.h"
 #include "verify.h"
 
-enum { MEMBERS_MAX = 3 };
+enum { MEMBERS_MAX = 4 };
+
+/* Alone, a prime, and a grid of two by two; where time is short the last alone. */
+static const int team_sizes[] = {1, 3, MEMBERS_MAX};
+enum { TEAM_SIZES = sizeof team_sizes / sizeof *team_sizes };
 
 /* Bytes that end where an unreadable page begins, so that reading or writing past them ends the
  * test. Their start is as aligned as `alignment` and their size allow. VARIANTS_SLACK is how many
@@ -86,7 +90,8 @@ static void open_trial(struct trial *trial)
         bytes = trial->variant->workspace(&trial->shape, trial->isa, trial->dtype, trial->members,
                                           &trial->caches);
     trial->workspace = fence(bytes, 64);
-    memset(trial->workspace.bytes, 0xff, (size_t)bytes); /* NaNs: nothing may rely on zeros */
+    /* NaNs, and as indices far outside: nothing may rely on what is there. */
+    memset(trial->workspace.bytes, 0x7f, (size_t)bytes);
     trial->call.workspace = trial->workspace.bytes;
 }
 
@@ -162,7 +167,8 @@ static bool try_shape(const struct kernel *kernel, const struct variant *variant
         return false;
     for (int isa = 0; isa < ISA_COUNT; isa++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
-            for (int members = is_brief() ? MEMBERS_MAX : 1; members <= MEMBERS_MAX; members++) {
+            for (int size = is_brief() ? TEAM_SIZES - 1 : 0; size < TEAM_SIZES; size++) {
+                const int members = team_sizes[size];
                 if (!isa_supported((enum isa)isa) || !isa_wanted((enum isa)isa) ||
                     !variant->bodies[isa][dtype])
                     continue;
