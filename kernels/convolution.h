@@ -20,6 +20,13 @@ static inline long ceil_divide(long total, long part)
     return total > 0 ? (total + part - 1) / part : total / part;
 }
 
+/* Elements filled up to an odd number of lines: neighbours so far apart begin in different sets of
+ * a cache. */
+static inline long odd_lines(long elements, long line)
+{
+    return (ceil_divide(elements, line) | 1) * line;
+}
+
 /* Rows or columns. */
 struct axis {
     long in, out; /* lines of the input and of the output */

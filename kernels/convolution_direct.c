@@ -46,8 +46,7 @@ static inline void plan_source(struct direct *plan, long line)
         plan->row = columns->in * pixel;
         plan->image = rows->in * columns->in * conv->c_stored;
     } else {
-        plan->pixel =
-            conv->c_group < line ? conv->c_group : (ceil_divide(conv->c_group, line) | 1) * line;
+        plan->pixel = conv->c_group < line ? conv->c_group : odd_lines(conv->c_group, line);
         plan->row = lines_under(columns, columns->grid) * plan->pixel;
         plan->image = plan->row * lines_under(rows, rows->grid);
     }

@@ -50,9 +50,7 @@ static inline struct plan plan_of(const struct convolution *conv, struct tile ti
         round_up((plan.direct ? conv->c_group : conv->c) * plan.plane + tile_size.columns, line);
     plan.patches = round_up(plan.columns * plan.depth, line);
     if (interleaved) {
-        /* An odd number of lines: rows begin in different sets of L1. */
-        plan.sheet_pitch =
-            (ceil_divide(plan.direct ? columns->grid : plan.columns, line) | 1) * line;
+        plan.sheet_pitch = odd_lines(plan.direct ? columns->grid : plan.columns, line);
         plan.sheet =
             columns->phases * (plan.direct ? DIRECT_ROWS : conv->k_group) * plan.sheet_pitch;
     }

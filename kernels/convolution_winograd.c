@@ -24,11 +24,6 @@ struct winograd {
     long weights_point, weights, own, products, band;
 };
 
-static inline long odd_lines(long elements, long line)
-{
-    return (ceil_divide(elements, line) | 1) * line;
-}
-
 static inline struct winograd plan_of(const struct convolution *conv, long size,
                                       struct tile tile_size, int element_bytes,
                                       const struct cache_sizes *caches)
