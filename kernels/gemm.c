@@ -109,14 +109,13 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
      * ones of its host. Half of the member's share of L3 is for the block of B that is reused while
-     * those of A pass; where there is one of A only, a quarter of L2. */
+     * those of A pass; a quarter of L2 where there is one of A only or B is read in place, as the
+     * next block is fetched into L2 meanwhile. */
     const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
     plan.block.rows = equal_block(rows, caches->l2_bytes / 8 / line_bytes, tile_size.rows);
-    plan.block.columns = round_up(columns, tile_size.columns);
-    if (plan.pack_b)
-        plan.block.columns =
-            equal_block(columns, (plan.block.rows < rows ? caches->l3_bytes / 2 : fit) / line_bytes,
-                        tile_size.columns);
+    plan.block.columns = equal_block(
+        columns, (plan.pack_b && plan.block.rows < rows ? caches->l3_bytes / 2 : fit) / line_bytes,
+        tile_size.columns);
     plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
     plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
     return plan;
@@ -392,7 +391,7 @@ static void multiply_block(const struct job *job, struct part rows, long first_c
     if (block.l + depth < job->k)
         finish.steps = NULL;
     struct ahead ahead[AHEADS] = {0};
-    if (plan->pack_b && next.depth > 0)
+    if (next.depth > 0)
         ahead[0] = ahead_of(job->b, next.columns, (struct part){next.l, next.l + next.depth},
                             tiles_of(rows.end - rows.begin, columns));
     for (long i = rows.begin; i < rows.end; i += plan->block.rows) {

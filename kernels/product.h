@@ -65,6 +65,7 @@ static inline struct tile tile_of(enum isa isa, enum dtype dtype)
 
 #include "fetch.h"
 #include "sweep.h"
+#include "transposed.h"
 #include "vec.h"
 
 enum {
@@ -100,29 +101,42 @@ static inline struct operand_at operand_from(struct operand_at from, long line, 
 }
 
 #if VLEN > 1
-/* Elements of 16 bytes, the vector that every ISA with vectors has. */
-#define QUAD (16 / REAL_BYTES)
-typedef real quad __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
 typedef real pair __attribute__((vector_size(2 * REAL_BYTES), aligned(REAL_BYTES), may_alias));
 
-/* QUAD steps of depth of `lines` lines, two at a time: an element of each goes into one store, as
- * single ones would take longer than their loads. */
-ALWAYS_INLINE void pack_quad(const int lines, const real *from, long line, real *packed)
+/* Steps of depth that are packed at once, of `lines` lines. */
+#define STEPS_AT_ONCE(lines) ((lines)*2 == VLEN ? VLEN / 2 : QUARTER)
+
+/* So many steps: a transposed block where vectors hold the lines, or half of one. Else two lines at
+ * a time: an element of each goes into one store, as single ones would take longer than their
+ * loads. */
+ALWAYS_INLINE void pack_steps(const int lines, const real *from, long line, real *packed)
 {
+#if VEC_BYTES == 64 && REAL_BYTES == 4
+    if (lines * 2 == VLEN) {
+        transpose_halves(packed, from, line);
+        return;
+    }
+#endif
+    if (lines % VLEN == 0) {
+        for (long i = 0; i < lines; i += VLEN)
+            transpose_strip(packed + i, lines, from + i * line, line);
+        return;
+    }
     UNROLL(8)
     for (long i = 0; i < lines; i += 2) {
-        quad x = *(const quad *)(from + i * line), y = *(const quad *)(from + (i + 1) * line);
-        *(pair *)(packed + i) = __builtin_shufflevector(x, y, 0, QUAD);
-        *(pair *)(packed + lines + i) = __builtin_shufflevector(x, y, 1, QUAD + 1);
-#if QUAD == 4
-        *(pair *)(packed + 2 * lines + i) = __builtin_shufflevector(x, y, 2, QUAD + 2);
-        *(pair *)(packed + 3 * lines + i) = __builtin_shufflevector(x, y, 3, QUAD + 3);
+        quarter x = *(const quarter *)(from + i * line);
+        quarter y = *(const quarter *)(from + (i + 1) * line);
+        *(pair *)(packed + i) = __builtin_shufflevector(x, y, 0, QUARTER);
+        *(pair *)(packed + lines + i) = __builtin_shufflevector(x, y, 1, QUARTER + 1);
+#if REAL_BYTES == 4
+        *(pair *)(packed + 2 * lines + i) = __builtin_shufflevector(x, y, 2, QUARTER + 2);
+        *(pair *)(packed + 3 * lines + i) = __builtin_shufflevector(x, y, 3, QUARTER + 3);
 #endif
     }
 }
 #else
-#define QUAD 1
-ALWAYS_INLINE void pack_quad(const int lines, const real *from, long line, real *packed)
+#define STEPS_AT_ONCE(lines) 1
+ALWAYS_INLINE void pack_steps(const int lines, const real *from, long line, real *packed)
 {
     for (long i = 0; i < lines; i++)
         packed[i] = from[i * line];
@@ -136,8 +150,9 @@ ALWAYS_INLINE void pack_panel(const int lines, struct operand_at from, long pres
 {
     long k = 0;
     if (present >= lines && from.step == 1 && lines % 2 == 0)
-        for (; k + QUAD <= depth; k += QUAD, packed += QUAD * lines)
-            pack_quad(lines, from.at + k, from.line, packed);
+        for (; k + STEPS_AT_ONCE(lines) <= depth;
+             k += STEPS_AT_ONCE(lines), packed += STEPS_AT_ONCE(lines) * lines)
+            pack_steps(lines, from.at + k, from.line, packed);
     else if (present >= lines && from.line == 1 && lines % VLEN == 0)
         for (; k < depth; k++, packed += lines)
             UNROLL(TILE_VECTORS)

@@ -17,6 +17,10 @@
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 enum { NEAREST, BILINEAR };
 
+/* Of a pixel, from which on it is made directly: four vectors of the widest ISA, which take longer
+ * than to find its neighbours. */
+enum { DIRECT_BYTES = 256 };
+
 /* Beyond this the products that find_tap() compares could overflow. */
 #define LINES_MAX (1L << 30)
 
@@ -46,6 +50,9 @@ static inline struct tap find_tap(long i, long in, long out, long mode)
 /* What follows from the letters; lengths in elements. */
 struct plan {
     struct planes planes;
+    /* Pixels of many channels are made of their four neighbours at once; else rows are resized
+     * along their columns first, which a second row of the output can use. */
+    bool direct;
     /* Of a member's workspace: segment_buffer(), two rows resized along their columns, the taps of
      * the columns. */
     long buffer, line, taps;
@@ -55,9 +62,11 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 {
     LETTERS(KERNEL_LETTER_LONG)
     struct plan plan = {.planes = planes_of((enum layout)layout, n, c)};
+    plan.direct = mode == BILINEAR && plan.planes.inner * element_bytes >= DIRECT_BYTES;
     plan.buffer = segment_buffer(q, plan.planes.inner, element_bytes);
-    plan.line = image_lines(q * plan.planes.inner, element_bytes) +
-                2 * IMAGE_LINE_BYTES / element_bytes; /* vectors stick out */
+    if (!plan.direct)
+        plan.line = image_lines(q * plan.planes.inner, element_bytes) +
+                    2 * IMAGE_LINE_BYTES / element_bytes; /* vectors stick out */
     plan.taps = image_lines(q * (long)sizeof(struct tap), 1) / element_bytes;
     return plan;
 }
@@ -154,8 +163,9 @@ static double onednn_tolerance(const struct shape *shape, double unit)
 BODIES_DECLARE(resize)
 static const struct variant variants[] = {
     {.name = "separable",
-     .summary = "rows along their columns, each once, then between two rows; streams beyond the "
-                "last cache",
+     .summary =
+         "rows along their columns, each once, then between two rows; pixels of many channels "
+         "of their four neighbours at once; streams beyond the last cache",
      .bodies = BODIES(resize),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
@@ -287,6 +297,62 @@ static const real *find_line(const struct job *job, long row)
     return line;
 }
 
+/* A pixel's channels between those of its four neighbours. Where all may be read and written as
+ * whole vectors, `inside` is a constant; else up to the end of the input and to `limit`. */
+ALWAYS_INLINE void resize_pixel(const bool inside, const real *const corner[4], vec across,
+                                vec down, long inner, long ahead, const real *end, real *to,
+                                const real *limit)
+{
+    for (long i = 0; i < inner; i += VLEN) {
+        vec x[4];
+        __builtin_prefetch(corner[2] + i + ahead);
+        UNROLL(4)
+        for (int j = 0; j < 4; j++)
+            x[j] = inside ? vec_load(corner[j] + i) : load_until(corner[j] + i, end);
+        const vec above = x[0] + across * (x[1] - x[0]), below = x[2] + across * (x[3] - x[2]);
+        const vec value = above + down * (below - above);
+        if (inside)
+            vec_store(to + i, value);
+        else
+            store_until(to + i, value, limit);
+    }
+}
+
+/* Columns of an output row with its tap, of the plane that begins at `plane`. */
+static void resize_pixels(const struct job *job, const real *plane, struct tap row, long begin,
+                          long end, real *to, const real *limit)
+{
+    const long inner = job->plan.planes.inner, pitch = job->shape->value[LETTER_w] * inner;
+    const long ahead = job->ahead, overhang = inner + VLEN;
+    const real *const low = plane + row.low * pitch, *const high = plane + row.high * pitch;
+    const real *const input_end = job->input_end;
+    const vec down = vec_all((real)row.weight);
+    const struct tap *tap = job->taps + begin, *const last = job->taps + end;
+    for (; tap < last; tap++, to += inner) {
+        const long left = tap->low * inner, right = tap->high * inner;
+        const real *const corner[4] = {low + left, low + right, high + left, high + right};
+        const vec across = vec_all((real)tap->weight);
+        if (input_end - corner[3] >= overhang && limit - to >= overhang)
+            resize_pixel(true, corner, across, down, inner, ahead, input_end, to, limit);
+        else
+            resize_pixel(false, corner, across, down, inner, ahead, input_end, to, limit);
+    }
+}
+
+static void resize_direct(const void *context, const struct segment *segment)
+{
+    const struct job *job = context;
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long inner = job->plan.planes.inner;
+    real *to = segment->to;
+    for (long row = segment->row; row < segment->row + segment->rows; row++) {
+        resize_pixels(job, job->input + row / p * h * w * inner, find_tap(row % p, h, p, mode),
+                      segment->begin, segment->end, to, segment->limit);
+        to += (segment->end - segment->begin) * inner;
+    }
+}
+
 static void resize_segment(const void *context, const struct segment *segment)
 {
     const struct job *job = context;
@@ -339,7 +405,10 @@ void NAME(resize)(const struct call *call)
                               .inner = inner,
                               .stream = stream,
                               .buffer = buffer};
-    rows_write(call, &rows, resize_segment, &job);
+    if (plan.direct)
+        rows_write(call, &rows, resize_direct, &job);
+    else
+        rows_write(call, &rows, resize_segment, &job);
 }
 
 #endif

@@ -17,11 +17,11 @@ enum { QUARTER = 16 / REAL_BYTES };
 #if VLEN > 1
 typedef real quarter __attribute__((vector_size(16), aligned(REAL_BYTES), may_alias));
 
-/* The same QUARTER columns of VLEN / QUARTER rows that lie `step` apart, side by side. */
-ALWAYS_INLINE vec load_quarters(const real *p, long step)
+/* Quarters that lie `step` apart, side by side; of 64 bytes both pairs, `pairs` apart. */
+ALWAYS_INLINE vec load_quarters(const real *p, long step, long pairs)
 {
 #if VEC_BYTES == 16
-    (void)step;
+    (void)step, (void)pairs;
     return *(const quarter *)p;
 #else
     typedef real half __attribute__((vector_size(32), may_alias));
@@ -32,9 +32,11 @@ ALWAYS_INLINE vec load_quarters(const real *p, long step)
     half low = __builtin_shufflevector(a, b, 0, 1, 2, 3);
 #endif
 #if VEC_BYTES == 32
+    (void)pairs;
     return low;
 #else
-    quarter c = *(const quarter *)(p + 2 * step), d = *(const quarter *)(p + 3 * step);
+    p += pairs;
+    quarter c = *(const quarter *)p, d = *(const quarter *)(p + step);
 #if REAL_BYTES == 4
     half high = __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7);
     return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -59,27 +61,55 @@ ALWAYS_INLINE vec load_quarters(const real *p, long step)
     indices(at), indices((at) + QUARTER), indices((at) + 2 * QUARTER), indices((at) + 3 * QUARTER)
 #endif
 
+/* Each quarter of `in` a row: each of `out` a column. */
+ALWAYS_INLINE void transpose_quarters(const vec in[QUARTER], vec out[QUARTER])
+{
+#if REAL_BYTES == 4
+    vec ab_low = __builtin_shufflevector(in[0], in[1], QUARTERS(INTERLEAVED, 0));
+    vec ab_high = __builtin_shufflevector(in[0], in[1], QUARTERS(INTERLEAVED, 2));
+    vec cd_low = __builtin_shufflevector(in[2], in[3], QUARTERS(INTERLEAVED, 0));
+    vec cd_high = __builtin_shufflevector(in[2], in[3], QUARTERS(INTERLEAVED, 2));
+    out[0] = __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 0));
+    out[1] = __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 2));
+    out[2] = __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 0));
+    out[3] = __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 2));
+#else
+    out[0] = __builtin_shufflevector(in[0], in[1], QUARTERS(EACH_ONE, 0));
+    out[1] = __builtin_shufflevector(in[0], in[1], QUARTERS(EACH_ONE, 1));
+#endif
+}
+
 /* QUARTER columns of VLEN rows. */
 ALWAYS_INLINE void transpose_strip(real *out, long out_pitch, const real *in, long in_pitch)
 {
-#if REAL_BYTES == 4
-    vec a = load_quarters(in, 4 * in_pitch), b = load_quarters(in + in_pitch, 4 * in_pitch);
-    vec c = load_quarters(in + 2 * in_pitch, 4 * in_pitch);
-    vec d = load_quarters(in + 3 * in_pitch, 4 * in_pitch);
-    vec ab_low = __builtin_shufflevector(a, b, QUARTERS(INTERLEAVED, 0));
-    vec ab_high = __builtin_shufflevector(a, b, QUARTERS(INTERLEAVED, 2));
-    vec cd_low = __builtin_shufflevector(c, d, QUARTERS(INTERLEAVED, 0));
-    vec cd_high = __builtin_shufflevector(c, d, QUARTERS(INTERLEAVED, 2));
-    vec_store(out, __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 0)));
-    vec_store(out + out_pitch, __builtin_shufflevector(ab_low, cd_low, QUARTERS(PAIRS, 2)));
-    vec_store(out + 2 * out_pitch, __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 0)));
-    vec_store(out + 3 * out_pitch, __builtin_shufflevector(ab_high, cd_high, QUARTERS(PAIRS, 2)));
-#else
-    vec a = load_quarters(in, 2 * in_pitch), b = load_quarters(in + in_pitch, 2 * in_pitch);
-    vec_store(out, __builtin_shufflevector(a, b, QUARTERS(EACH_ONE, 0)));
-    vec_store(out + out_pitch, __builtin_shufflevector(a, b, QUARTERS(EACH_ONE, 1)));
-#endif
+    vec row[QUARTER], column[QUARTER];
+    UNROLL(QUARTER)
+    for (int i = 0; i < QUARTER; i++)
+        row[i] = load_quarters(in + i * in_pitch, QUARTER * in_pitch, 2 * QUARTER * in_pitch);
+    transpose_quarters(row, column);
+    UNROLL(QUARTER)
+    for (int i = 0; i < QUARTER; i++)
+        vec_store(out + i * out_pitch, column[i]);
 }
+
+#if VEC_BYTES == 64 && REAL_BYTES == 4
+/* Eight columns of eight rows, half a vector each. */
+ALWAYS_INLINE void transpose_halves(real *out, const real *in, long in_pitch)
+{
+    typedef real half __attribute__((vector_size(32), aligned(REAL_BYTES), may_alias));
+    vec row[QUARTER], column[QUARTER];
+    UNROLL(QUARTER)
+    for (int i = 0; i < QUARTER; i++)
+        row[i] = load_quarters(in + i * in_pitch, QUARTER * in_pitch, QUARTER);
+    transpose_quarters(row, column);
+    UNROLL(QUARTER)
+    for (int i = 0; i < QUARTER; i++, out += VLEN / 2) {
+        *(half *)out = __builtin_shufflevector(column[i], column[i], 0, 1, 2, 3, 4, 5, 6, 7);
+        *(half *)(out + QUARTER * VLEN / 2) =
+            __builtin_shufflevector(column[i], column[i], 8, 9, 10, 11, 12, 13, 14, 15);
+    }
+}
+#endif
 #endif
 
 /* Rows and columns of `in`, transposed. The last strips of both directions end where the block
