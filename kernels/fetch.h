@@ -33,13 +33,18 @@ static inline struct fetch fetch_block(const real *at, long rows, long elements,
 /* `near`: into L1, else into L2. */
 ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count, const bool near)
 {
-    for (; count > 0 && fetch->rows > 0; count--) {
-        if (near)
-            __builtin_prefetch(fetch->at);
-        else
-            __builtin_prefetch(fetch->at, 0, 2);
-        fetch->at += SWEEP_LINE_BYTES;
-        if (--fetch->lines == 0) {
+    while (count > 0 && fetch->rows > 0) {
+        const long run = count < fetch->lines ? count : fetch->lines;
+        const char *const end = fetch->at + run * SWEEP_LINE_BYTES;
+        for (const char *at = fetch->at; at < end; at += SWEEP_LINE_BYTES)
+            if (near)
+                __builtin_prefetch(at);
+            else
+                __builtin_prefetch(at, 0, 2);
+        fetch->at = end;
+        fetch->lines -= run;
+        count -= run;
+        if (fetch->lines == 0) {
             fetch->lines = fetch->row_lines;
             fetch->at += fetch->skip_bytes;
             fetch->rows--;

@@ -37,6 +37,7 @@ struct plan {
      * both pack, which takes less than to meet. So many share the rows, so many the columns. */
     int by_rows, by_columns;
     bool pack_a, pack_b;
+    bool fetch_b; /* the next block of B is asked for while one is multiplied */
     struct {
         long rows, columns, depth; /* multiples of the tile, but for the depth */
     } block;
@@ -101,9 +102,11 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     plan.pack_a = transa || columns > 4 * tile_size.columns;
     plan.pack_b = transb || rows > 16 * tile_size.rows ||
                   (b_bytes > caches->l2_bytes && n * element_bytes > PAGE_BYTES);
-    /* A narrow B is as deep as a quarter of L2 allows: C is read and written once per block. */
-    const double fit = caches->l2_bytes / 4,
-                 deepest = deepest_block(tile_size, element_bytes, caches);
+    /* A narrow B is as deep as a quarter of L2 allows, and L1 decides only where L2 has C: C is
+     * read and written once per block. */
+    const double fit = caches->l2_bytes / 4, c_bytes = (double)(rows * columns * element_bytes);
+    const double deepest =
+        c_bytes > caches->l2_bytes ? DEPTH_ENOUGH : deepest_block(tile_size, element_bytes, caches);
     const double narrow = fit / (double)(columns * element_bytes);
     plan.block.depth = equal_block(k, narrow > deepest ? narrow : deepest, 8);
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
@@ -116,6 +119,10 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     plan.block.columns = equal_block(
         columns, (plan.pack_b && plan.block.rows < rows ? caches->l3_bytes / 2 : fit) / line_bytes,
         tile_size.columns);
+    /* Larger blocks, but for the last panel, would drive out of L2 what is multiplied; during two
+     * tiles, whose time is less than it takes, asking is in the way of the loads. */
+    plan.fetch_b = rows > 2 * tile_size.rows &&
+                   (double)(plan.block.columns - tile_size.columns) * line_bytes < fit;
     plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
     plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
     return plan;
@@ -391,7 +398,7 @@ static void multiply_block(const struct job *job, struct part rows, long first_c
     if (block.l + depth < job->k)
         finish.steps = NULL;
     struct ahead ahead[AHEADS] = {0};
-    if (next.depth > 0)
+    if (plan->fetch_b && next.depth > 0)
         ahead[0] = ahead_of(job->b, next.columns, (struct part){next.l, next.l + next.depth},
                             tiles_of(rows.end - rows.begin, columns));
     for (long i = rows.begin; i < rows.end; i += plan->block.rows) {

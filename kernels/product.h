@@ -37,14 +37,17 @@ static inline long equal_block(long total, double largest, long multiple)
     return round_up((total + count - 1) / count, multiple);
 }
 
-/* Steps of depth per block, at most: a panel of B and a tile of A stay in L1 beside what passes,
- * and with so many reading and writing C once per block is little beside the products. */
+/* With so many steps of depth, reading and writing C once per block is little beside the products,
+ * even where C lies in memory. */
+enum { DEPTH_ENOUGH = 384 };
+
+/* Steps of depth per block, at most: a panel of B and a tile of A stay in L1 beside what passes. */
 static inline double deepest_block(struct tile tile, int element_bytes,
                                    const struct cache_sizes *caches)
 {
-    const double enough = 384, step_bytes = (double)((tile.rows + tile.columns) * element_bytes);
+    const double step_bytes = (double)((tile.rows + tile.columns) * element_bytes);
     const double fit = caches->l1_bytes * 7 / 8 / step_bytes;
-    return fit < enough ? fit : enough;
+    return fit < DEPTH_ENOUGH ? fit : DEPTH_ENOUGH;
 }
 
 #ifndef ISA
