@@ -104,7 +104,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
                   (b_bytes > caches->l2_bytes && n * element_bytes > PAGE_BYTES);
     /* A narrow B is as deep as a quarter of L2 allows, and L1 decides only where L2 has C: C is
      * read and written once per block. */
-    const double fit = caches->l2_bytes / 4, c_bytes = (double)(rows * columns * element_bytes);
+    const double fit = caches->l2_bytes / 4;
+    const double c_bytes = (double)rows * (double)columns * element_bytes;
     const double deepest =
         c_bytes > caches->l2_bytes ? DEPTH_ENOUGH : deepest_block(tile_size, element_bytes, caches);
     const double narrow = fit / (double)(columns * element_bytes);
