@@ -68,7 +68,14 @@ PROGRAM := $(BUILD)/bin/roofline
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 PEERS := $(BUILD)/tests/perf/peers
 REPEATABILITY := $(BUILD)/tests/perf/repeatability
-TEST_SCRIPTS := $(sort $(wildcard tests/cli/test_*.sh tests/lint/*.sh))
+LINTS := $(sort $(wildcard tests/lint/*.sh))
+CLI_TESTS := $(sort $(wildcard tests/cli/test_*.sh))
+# What measures this machine has it to itself; of the rest the longest begins first. Lints look at
+# the sources and at the plain build.
+MEASURING_TESTS := $(BUILD)/tests/unit/test_probe $(CLI_TESTS)
+TESTS = $(sort $(filter $(BUILD)/tests/variants/%,$(TEST_PROGRAMS))) $(if $(SANITIZE),,$(LINTS)) \
+        $(filter-out $(MEASURING_TESTS) $(BUILD)/tests/variants/%,$(TEST_PROGRAMS)) \
+        --alone $(MEASURING_TESTS)
 
 .PHONY: help
 help: ## print this
@@ -170,7 +177,7 @@ perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe ag
 # ---- test ----
 .PHONY: test test-sanitize test-ulp fuzz
 test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=part of a path)
-	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TESTS)
 
 # Test programs see the subcommands too, all but main().
 $(TEST_PROGRAMS) $(PEERS) $(REPEATABILITY): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
@@ -220,7 +227,7 @@ fuzz: | check-deps ## fuzz the CSV reader (needs clang; FUZZ_SECONDS=)
 # ---- keep in shape ----
 .PHONY: lint format check-format
 lint: $(PROGRAM) ## run the lints alone: include arrows, vector code, peak loops, sizes, globals
-	@BUILD=$(BUILD) CC=$(CC) tests/run $(sort $(wildcard tests/lint/*.sh))
+	@BUILD=$(BUILD) CC=$(CC) tests/run $(LINTS)
 
 format: ## let clang-format rewrite the sources
 	clang-format -i $(FORMATTED)

@@ -69,41 +69,57 @@ static struct deviation compare(double out, double expected)
     return (struct deviation){same ? 0 : INFINITY, 0};
 }
 
-/* Elements [begin, end), at most CHUNK of them. */
-static struct deviation compare_range(const struct kernel *kernel, const struct operand *operand,
-                                      const struct call *call, enum dtype dtype, long begin,
-                                      long end)
+/* The element of stratum i that is compared: where there are as many strata as elements its only
+ * one, else a random one. */
+static long stratum_element(long outputs, long count, long i)
 {
-    double expected[CHUNK];
-    for (long i = begin; operand->role == ROLE_UPDATE && i < end; i++) {
-        double value = initial_value(operand, 0, i);
-        expected[i - begin] = dtype == DTYPE_f32 ? (float)value : value; /* as it was stored */
+    if (count == outputs)
+        return i;
+    double width = (double)outputs / (double)count;
+    long element = (long)(((double)i + 0x1p-32 * hash((uint64_t)i)) * width);
+    return element < outputs ? element : outputs - 1;
+}
+
+void verify_expect(const struct kernel *kernel, const struct call *call, enum dtype dtype,
+                   long count, struct part part, double *expected)
+{
+    struct operand operand[KERNEL_OPERANDS_MAX];
+    kernel->operands(call->shape, operand);
+    /* Neighbours at once, as many as the arrays inside a reference hold. */
+    const long step = count == call->outputs ? CHUNK : 1;
+    for (long i = part.begin; i < part.end; i += step) {
+        const long begin = stratum_element(call->outputs, count, i);
+        const long end = begin + (i + step < part.end ? step : part.end - i);
+        double *values = expected + (i - part.begin);
+        for (long j = begin; operand->role == ROLE_UPDATE && j < end; j++) {
+            double value = initial_value(operand, 0, j);
+            values[j - begin] = dtype == DTYPE_f32 ? (float)value : value; /* as it was stored */
+        }
+        kernel->reference(call, dtype, begin, end, values);
     }
-    kernel->reference(call, dtype, begin, end, expected);
+}
+
+struct deviation verify_compare(const struct call *call, enum dtype dtype, long count,
+                                struct part part, const double *expected)
+{
     struct deviation largest = {0, 0};
-    for (long i = begin; i < end; i++)
-        largest = deviation_larger(
-            largest, compare(real_at(call->operand[0], dtype, i), expected[i - begin]));
+    for (long i = part.begin; i < part.end; i++) {
+        const double out =
+            real_at(call->operand[0], dtype, stratum_element(call->outputs, count, i));
+        largest = deviation_larger(largest, compare(out, expected[i - part.begin]));
+    }
     return largest;
 }
 
 struct deviation verify_part(const struct kernel *kernel, const struct call *call, enum dtype dtype,
                              long count, struct part part)
 {
-    struct operand operand[KERNEL_OPERANDS_MAX];
-    kernel->operands(call->shape, operand);
+    double expected[CHUNK];
     struct deviation largest = {0, 0};
-    long step = count == call->outputs ? CHUNK : 1;
-    for (long i = part.begin; i < part.end; i += step) {
-        long begin = i, end = i + step < part.end ? i + step : part.end;
-        if (step == 1) { /* stratum i, a random element of it */
-            double width = (double)call->outputs / (double)count;
-            begin = (long)(((double)i + 0x1p-32 * hash((uint64_t)i)) * width);
-            begin = begin < call->outputs ? begin : call->outputs - 1;
-            end = begin + 1;
-        }
-        largest =
-            deviation_larger(largest, compare_range(kernel, operand, call, dtype, begin, end));
+    for (long i = part.begin; i < part.end; i += CHUNK) {
+        const struct part chunk = {i, i + CHUNK < part.end ? i + CHUNK : part.end};
+        verify_expect(kernel, call, dtype, count, chunk, expected);
+        largest = deviation_larger(largest, verify_compare(call, dtype, count, chunk, expected));
     }
     return largest;
 }

@@ -19,7 +19,16 @@ struct deviation {
     double difference, magnitude;
 };
 
-/* Of strata [part.begin, part.end) of `count`. The operands hold what one call left. */
+/* What the reference makes of strata [part.begin, part.end) of `count`, one value of each; the
+ * inputs are those of the call. */
+void verify_expect(const struct kernel *kernel, const struct call *call, enum dtype dtype,
+                   long count, struct part part, double *expected);
+
+/* The output that one call left beside these values. */
+struct deviation verify_compare(const struct call *call, enum dtype dtype, long count,
+                                struct part part, const double *expected);
+
+/* Both, in little memory. */
 struct deviation verify_part(const struct kernel *kernel, const struct call *call, enum dtype dtype,
                              long count, struct part part);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The test runner itself: what ends badly is a failure, and the closing line counts what there was.
-# shellcheck source=../tap.sh
+# shellcheck source=../tap.sh disable=SC2016 # the dollars are those of the programs
 . "$(dirname "$0")/../tap.sh"
 
 # program NAME LINE... : a script in $scratch that runs the lines
@@ -11,11 +11,12 @@ program() {
     chmod +x "$name"
 }
 
-# closes NAME CODE LINE PROGRAM: the runner's exit code and last line
+# closes NAME CODE LINE PROGRAM...: the runner's exit code and last line; --alone may be among them
 closes() {
     local code=0 name=$1 wanted=$2 line=$3
     shift 3
-    "$root/tests/run" "${@/#/$scratch/}" >out 2>err || code=$?
+    local paths=("${@/#/$scratch/}")
+    "$root/tests/run" "${paths[@]/#$scratch\/--/--}" >out 2>err || code=$?
     if [ $code -eq "$wanted" ] && [ "$(tail -n 1 out)" = "$line" ]; then
         pass "$name"
     else
@@ -43,6 +44,25 @@ closes "skipped tests are counted apart" 0 "0 passed, 0 failed, 2 skipped" skips
 check "the reason of a skip is shown" grep -q "no PMU" out
 closes "a program may skip itself" 0 "0 passed, 0 failed, 1 skipped" none
 closes "sums are over all programs" 1 "3 passed, 1 failed, 2 skipped" good bad skips
+
+# Each waits for the other; alone, each looks for the other.
+meets='for i in {1..100}; do [ ! -e "$other" ] || exec echo "ok 1 - met"; sleep 0.1; done; exit 1'
+program left "cd '$scratch'; touch left.here; other=right.here; echo 1..1" "$meets"
+program right "cd '$scratch'; touch right.here; other=left.here; echo 1..1" "$meets"
+JOBS=2 closes "programs run side by side" 0 "2 passed, 0 failed, 0 skipped" left right
+alone='mkdir "$0.d" && sleep 0.2 && [ ! -e "${0%/*}/$other.d" ] && echo "ok 1 - alone"; rmdir "$0.d"'
+program one "other=two; $alone"
+program two "other=one; $alone"
+JOBS=2 closes "those that measure run alone" 0 "2 passed, 0 failed, 0 skipped" --alone one two
+program sleeps "echo \$\$ >'$scratch/sleeper'; exec sleep 100"
+"$root/tests/run" "$scratch/sleeps" >out 2>err &
+until [ -s sleeper ]; do sleep 0.1; done
+kill -TERM $!
+code=0
+wait $! || code=$?
+check "an interrupt ends the runner with its code" test $code -eq 130
+check "an interrupt ends the programs" bash -c '! kill -0 "$(cat sleeper)"'
+
 export ONLY=nothing-matches
 closes "a run without tests is no success" 4 "0 passed, 0 failed, 0 skipped" good
 

@@ -18,20 +18,20 @@ twins=$(find base probes kernels roofline graphopt cli -printf '%f\n' 2>/dev/nul
     grep -E '\.(h|def)$' | sort | uniq -d)
 check "names of headers are unique across the tree" test -z "$twins"
 
-home() {
-    find base probes kernels roofline graphopt cli tests -name "$1" -printf '%H\n' 2>/dev/null |
-        head -n 1
-}
+declare -A home # folder of each header
+while read -r folder name; do
+    home[$name]=$folder
+done < <(find base probes kernels roofline graphopt cli tests -type f -printf '%H %f\n' 2>/dev/null)
 
 while IFS=: read -r folder allowed; do
     [ -d "$folder" ] || continue
     : >"$scratch/bad"
     while IFS=: read -r file line text; do
         name=${text#*\"} name=${name%%\"*}
-        where=$(home "$name")
+        where=${home[$name]:-nowhere}
         case " $folder $allowed " in
-        *" ${where:-nowhere} "*) ;;
-        *) echo "$file:$line: '$name' of '${where:-nowhere}'" >>"$scratch/bad" ;;
+        *" $where "*) ;;
+        *) echo "$file:$line: '$name' of '$where'" >>"$scratch/bad" ;;
         esac
     done < <(grep -rnE '^ *# *include *"' "$folder" --include='*.[ch]' --include='*.def')
     if [ -s "$scratch/bad" ]; then

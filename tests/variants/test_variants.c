@@ -53,6 +53,12 @@ static void unfence(struct fenced *fenced)
     munmap(fenced->mapping, fenced->mapping_bytes);
 }
 
+/* What the reference makes of one shape in each format: the same for all variants, ISAs, members
+ * and caches. */
+struct expectation {
+    double *values[DTYPE_COUNT];
+};
+
 /* One implementation called for one shape. */
 struct trial {
     const struct kernel *kernel;
@@ -118,14 +124,37 @@ static void call_body(void *context, struct member member)
     trial->variant->bodies[trial->isa][trial->dtype](&call);
 }
 
-static double trial_error(struct trial *trial)
+/* `known` holds the reference's values from the first trial on. */
+static double trial_error(struct trial *trial, struct expectation *known)
 {
+    const long count = verify_count(trial->kernel, &trial->shape, trial->call.outputs);
+    const struct part all = {0, count};
+    double **values = &known->values[trial->dtype];
+    if (!*values) {
+        *values = malloc((size_t)count * sizeof **values);
+        assert_non_null(*values);
+        verify_expect(trial->kernel, &trial->call, trial->dtype, count, all, *values);
+    }
     if (trial->variant->prepare[trial->isa][trial->dtype])
         team_run(prepare_body, trial, trial->members);
     team_run(call_body, trial, trial->members);
-    long count = verify_count(trial->kernel, &trial->shape, trial->call.outputs);
-    return deviation_rel(
-        verify_part(trial->kernel, &trial->call, trial->dtype, count, (struct part){0, count}));
+    return deviation_rel(verify_compare(&trial->call, trial->dtype, count, all, *values));
+}
+
+static void forget(struct expectation *known)
+{
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
+        free(known->values[dtype]);
+    *known = (struct expectation){{NULL}};
+}
+
+/* Where the operands serve one trial alone. */
+static double only_trial_error(struct trial *trial)
+{
+    struct expectation known = {{NULL}};
+    const double error = trial_error(trial, &known);
+    forget(&known);
+    return error;
 }
 
 /* Whether VARIANTS_ISA, where it is set, names this one: an emulated CPU need not repeat what a
@@ -151,12 +180,25 @@ static bool is_too_large(const struct kernel *kernel, const struct shape *shape)
     return limit && kernel->flops(shape) + operand[0].elements > strtod(limit, NULL);
 }
 
-/* One shape on all ISAs of this CPU, both formats, one to three members. Says whether it was tried.
- */
-static bool try_shape(const struct kernel *kernel, const struct variant *variant, const char *text,
-                      const struct cache_sizes *caches)
+/* One implementation called for one shape by one ISA: as the reference, or the test ends. */
+static void try_body(struct trial *trial, const char *text, struct expectation *known)
 {
-    struct trial trial = {.kernel = kernel, .variant = variant, .caches = *caches};
+    open_trial(trial);
+    double allowed = variant_tolerance(trial->kernel, trial->variant, &trial->shape, trial->dtype);
+    double found = trial_error(trial, known);
+    close_trial(trial);
+    if (!(found <= allowed))
+        fail_msg("%s %s %s %s, %d members, %s: error %g, allowed %g", trial->kernel->name,
+                 trial->variant->name, isa_name(trial->isa), dtype_name(trial->dtype),
+                 trial->members, text, found, allowed);
+}
+
+/* One shape on all ISAs of this CPU, in both formats. Says whether it was tried. */
+static bool try_shape(const struct kernel *kernel, const struct variant *variant, const char *text,
+                      const struct cache_sizes *caches, int members, struct expectation *known)
+{
+    struct trial trial = {
+        .kernel = kernel, .variant = variant, .caches = *caches, .members = members};
     struct error error;
     if (shape_parse(&trial.shape, text, kernel->letters, kernel->letter_count, kernel->name,
                     &error) != OK ||
@@ -166,25 +208,28 @@ static bool try_shape(const struct kernel *kernel, const struct variant *variant
         is_too_large(kernel, &trial.shape))
         return false;
     for (int isa = 0; isa < ISA_COUNT; isa++)
-        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
-            for (int size = is_brief() ? TEAM_SIZES - 1 : 0; size < TEAM_SIZES; size++) {
-                const int members = team_sizes[size];
-                if (!isa_supported((enum isa)isa) || !isa_wanted((enum isa)isa) ||
-                    !variant->bodies[isa][dtype])
-                    continue;
-                trial.isa = (enum isa)isa;
-                trial.dtype = (enum dtype)dtype;
-                trial.members = members;
-                open_trial(&trial);
-                double allowed = variant_tolerance(kernel, variant, &trial.shape, trial.dtype);
-                double found = trial_error(&trial);
-                close_trial(&trial);
-                if (!(found <= allowed))
-                    fail_msg("%s %s %s %s, %d members, %s: error %g, allowed %g", kernel->name,
-                             variant->name, isa_name(trial.isa), dtype_name(trial.dtype), members,
-                             text, found, allowed);
-            }
+        for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+            trial.isa = (enum isa)isa;
+            trial.dtype = (enum dtype)dtype;
+            if (isa_supported(trial.isa) && isa_wanted(trial.isa) && variant->bodies[isa][dtype])
+                try_body(&trial, text, known);
+        }
     return true;
+}
+
+/* Members outermost: OpenMP ends and starts threads where their number changes. */
+static int try_variants(const struct kernel *kernel, const char *text)
+{
+    int tried = 0;
+    struct expectation known = {{NULL}};
+    for (int size = is_brief() ? TEAM_SIZES - 1 : 0; size < TEAM_SIZES; size++)
+        for (const struct variant *variant = kernel->variants; variant->name; variant++) {
+            const int members = team_sizes[size];
+            tried += try_shape(kernel, variant, text, &tiny_caches, members, &known);
+            tried += try_shape(kernel, variant, text, &ample_caches, members, &known);
+        }
+    forget(&known);
+    return tried;
 }
 
 static void try_model(const struct kernel *kernel, const char *text)
@@ -210,10 +255,7 @@ static int try_line(const struct kernel *kernel, char *line)
     int tried = 0;
     line[strcspn(line, "\n")] = 0;
     if (strncmp(line, "shape ", 6) == 0)
-        for (const struct variant *variant = kernel->variants; variant->name; variant++) {
-            tried += try_shape(kernel, variant, line + 6, &tiny_caches);
-            tried += try_shape(kernel, variant, line + 6, &ample_caches);
-        }
+        tried = try_variants(kernel, line + 6);
     else if (strncmp(line, "model ", 6) == 0)
         try_model(kernel, line + 6);
     else if (*line && *line != '#')
@@ -357,7 +399,7 @@ static void rows_with_special_values_are_as_of_the_reference(void **state)
                 continue;
             open_trial(&trial);
             spoil_rows(&trial, cases[i].rows, cases[i].columns);
-            double found = trial_error(&trial);
+            double found = only_trial_error(&trial);
             close_trial(&trial);
             if (!(found <=
                   variant_tolerance(trial.kernel, trial.variant, &trial.shape, trial.dtype)))
@@ -382,7 +424,7 @@ static void expect_adjoint(struct trial trial[2])
     struct operand x[KERNEL_OPERANDS_MAX], y[KERNEL_OPERANDS_MAX];
     for (int i = 0; i < 2; i++) {
         open_trial(&trial[i]);
-        assert_true(trial_error(&trial[i]) >= 0);
+        assert_true(only_trial_error(&trial[i]) >= 0);
     }
     trial[0].kernel->operands(&trial[0].shape, x);
     trial[1].kernel->operands(&trial[1].shape, y);
@@ -476,7 +518,7 @@ static void wrong_bodies_are_caught(void **state)
         /* One element, so that its error is not small beside a larger neighbour. */
         trial.shape.value[0] = 1;
         open_trial(&trial);
-        double found = trial_error(&trial);
+        double found = only_trial_error(&trial);
         close_trial(&trial);
         double allowed = trial.kernel->tolerance(&trial.shape, dtype_rounding(DTYPE_f32));
         if (found <= allowed)
@@ -499,7 +541,7 @@ static void a_wrong_row_is_caught_by_sampling(void **state)
     long count = verify_count(trial.kernel, &trial.shape, trial.call.outputs);
     assert_true(count >= 256 && count < trial.call.outputs);
     double allowed = trial.kernel->tolerance(&trial.shape, dtype_rounding(trial.dtype));
-    assert_true(trial_error(&trial) <= allowed);
+    assert_true(only_trial_error(&trial) <= allowed);
     for (long i = 0; i < 512; i++)
         ((float *)trial.call.operand[0])[511 * 512 + i] *= 1.01f;
     double found = deviation_rel(
