@@ -205,7 +205,8 @@ test-ulp: $(BUILD)/tests/variants/test_ulp ## vec_math.h on every float (half an
 test-emulated: $(PROGRAM) $(BUILD)/tests/variants/test_variants ## kernels on CPUs this one is not
 	@! command -v aarch64-linux-gnu-gcc >/dev/null || $(MAKE) ARCH=aarch64 CONFIG=aarch64 \
 	    CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar build/aarch64/tests/cross/variants
-	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) TEST_SECONDS=1800 tests/run tests/cross/test_emulated.sh
+	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) TEST_SECONDS=1800 tests/run \
+	    $(sort $(wildcard tests/cross/test_*.sh))
 
 $(BUILD)/tests/cross/variants: $(BUILD)/tests/variants/test_variants.o \
     $(BUILD)/tests/cross/stand_ins.o $(filter-out $(BUILD)/base/host.o,$(OBJECTS)) $(BODY_OBJECTS)

@@ -2,30 +2,14 @@
 # CPUs that this machine is not: each runs the ISAs it has and no more, and every kernel computes
 # there what its reference does.
 #
-#   BUILD       folder of the native build
-#   CROSS       the variants test for aarch64
-#   CROSS_ROOT  where its C library is (default /usr/aarch64-linux-gnu)
+#   BUILD  folder of the native build
 # shellcheck source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
 cd "$root" || exit 5
-# shellcheck disable=SC2154 # scratch and roofline are from tap.sh
+# shellcheck source=emulate.sh
+. tests/cross/emulate.sh
+# shellcheck disable=SC2154 # roofline is from tap.sh
 variants=${BUILD:-build/gcc}/tests/variants/test_variants
-cross=${CROSS:-build/aarch64/tests/cross/variants}
-# Without it the test starts itself anew, and that would leave the emulation.
-export OMP_WAIT_POLICY=passive
-
-# computes NAME COMMAND...: a test program that passes
-computes() {
-    local name=$1
-    shift
-    if CMOCKA_MESSAGE_OUTPUT=TAP "$@" >"$scratch/log" 2>"$scratch/err" &&
-        grep -q '^ok ' "$scratch/log" && ! grep -q '^not ok ' "$scratch/log"; then
-        pass "$name"
-    else
-        tail -n 20 "$scratch/log" "$scratch/err" >"$scratch/tail"
-        fail "$name" "$scratch/tail"
-    fi
-}
 
 # A CPU of QEMU, and the ISAs of the table that it has.
 if [ "$(uname -m)" != x86_64 ]; then
@@ -51,15 +35,6 @@ else
 	SandyBridge scalar sse2 avx
 	Haswell scalar sse2 avx avx2
 	CPUS
-fi
-
-if ! command -v qemu-aarch64 >/dev/null; then
-    skip "aarch64 computes as the references do" "qemu-aarch64 is not here: make deps-ci"
-elif [ ! -x "$cross" ]; then
-    skip "aarch64 computes as the references do" "there is no compiler for it: make deps-ci"
-else
-    VARIANTS_BRIEF=3e5 computes "aarch64 computes as the references do" \
-        qemu-aarch64 -L "${CROSS_ROOT:-/usr/aarch64-linux-gnu}" "$cross"
 fi
 
 done_testing
