@@ -50,9 +50,9 @@ meets='for i in {1..100}; do [ ! -e "$other" ] || exec echo "ok 1 - met"; sleep 
 program left "cd '$scratch'; touch left.here; other=right.here; echo 1..1" "$meets"
 program right "cd '$scratch'; touch right.here; other=left.here; echo 1..1" "$meets"
 JOBS=2 closes "programs run side by side" 0 "2 passed, 0 failed, 0 skipped" left right
-alone='mkdir "$0.d" && sleep 0.2 && [ ! -e "${0%/*}/$other.d" ] && echo "ok 1 - alone"; rmdir "$0.d"'
-program one "other=two; $alone"
-program two "other=one; $alone"
+alone='mkdir "$0.d"; sleep 0.2; [ -e "$other.d" ] || echo "ok 1 - alone"; rmdir "$0.d"'
+program one "other='$scratch/two'" "$alone"
+program two "other='$scratch/one'" "$alone"
 JOBS=2 closes "those that measure run alone" 0 "2 passed, 0 failed, 0 skipped" --alone one two
 program sleeps "echo \$\$ >'$scratch/sleeper'; exec sleep 100"
 "$root/tests/run" "$scratch/sleeps" >out 2>err &
