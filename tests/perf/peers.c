@@ -11,9 +11,10 @@
 #include "provenance.h"
 #include "stats.h"
 
-static const struct peer_group *const groups[] = {&ceilings_group,  &gemm_group,        &conv_group,
-                                                  &epilogues_group, &elementwise_group, &rows_group,
-                                                  &images_group};
+static const struct peer_group *const groups[] = {
+    &ceilings_group,   &gemm_group,           &conv_nchw_group, &conv_nhwc_group,
+    &conv_nchwc_group, &conv_depthwise_group, &epilogues_group, &elementwise_group,
+    &rows_group,       &images_group};
 enum { GROUP_COUNT = sizeof groups / sizeof *groups };
 
 #define TEXT(name, capacity, meaning)                                                              \
@@ -148,10 +149,10 @@ static void print_classes(const struct table *rows)
     }
 }
 
-/* ONLY=kernels are all groups that compare variants of kernels. */
+/* ONLY= is how names of groups begin, `kernels` all groups that compare variants of kernels. */
 static bool is_selected(const struct peer_group *group, const char *only)
 {
-    return !only || strcmp(only, group->name) == 0 ||
+    return !only || strncmp(only, group->name, strlen(only)) == 0 ||
            (strcmp(only, "kernels") == 0 && group != &ceilings_group);
 }
 

@@ -60,7 +60,9 @@ struct peer_group {
     const char *name;
     int (*compare)(struct comparison *comparison, struct error *error);
 };
-extern const struct peer_group ceilings_group, gemm_group, conv_group;
+extern const struct peer_group ceilings_group, gemm_group;
+extern const struct peer_group conv_nchw_group, conv_nhwc_group, conv_nchwc_group,
+    conv_depthwise_group;
 extern const struct peer_group epilogues_group, elementwise_group, rows_group, images_group;
 
 /* What the launcher's process does until `requests` ends: runs each line as a command, answers with

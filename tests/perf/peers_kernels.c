@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench_row.h"
+#include "collection.h"
 #include "interrupt.h"
 #include "peers.h"
 #include "run.h"
@@ -17,8 +18,9 @@ enum { ROUNDS = 21, CONTESTANTS_MAX = 8 };
 /* Of a sample, where one call is shorter. */
 static const double sample_seconds = 2e-3;
 
-/* Works that a group compares: NULL-ended shapes of a kernel, of those that `make bench` runs where
- * NULL, in the formats of the mask. */
+/* Works that a group compares: NULL-ended shapes of a kernel, those that `make bench` runs where
+ * NULL, in the formats of the mask. A shape may be "layers@collection,letter=value,...": all of a
+ * collection with `layers` in their names. */
 enum { F32 = 1 << DTYPE_f32, F64 = 1 << DTYPE_f64 };
 struct works {
     const char *kernel;
@@ -212,30 +214,62 @@ static const char *const *shapes_of(const struct works *works)
     return works->shapes ? works->shapes : kernel_find(works->kernel)->shapes;
 }
 
-static int compare_works(struct comparison *comparison, const char *group,
-                         const struct works *works, struct error *error)
+/* One shape in one format with each number of threads. */
+static int compare_shape(struct comparison *comparison, const char *group, const char *kernel,
+                         enum dtype dtype, const char *text, struct error *error)
 {
     const struct request request = {.isa = -1, .dtype = -1};
     const struct probe_run probe = {.host = &comparison->host, .request = &request};
     int threads[PROBE_WORKER_COUNTS], counts = probe_worker_counts(&probe, threads);
-    if (team_pin(&comparison->host, threads[counts - 1], error) != OK)
+    for (int i = 0; i < counts && !interrupted(); i++) {
+        struct run wanted = {.host = &comparison->host,
+                             .kernel = kernel_find(kernel),
+                             .dtype = dtype,
+                             .threads = threads[i]};
+        progress(text, i, counts);
+        if (compare_work(comparison, group, &wanted, text, error) != OK)
+            return FAILED;
+    }
+    return OK;
+}
+
+/* A shape, or those of the kernel in the collection that `text` names. */
+static int compare_shapes(struct comparison *comparison, const char *group, const char *kernel,
+                          enum dtype dtype, const char *text, struct error *error)
+{
+    const char *argument = strchr(text, '@');
+    if (!argument || (argument > text && argument[-1] == '='))
+        return compare_shape(comparison, group, kernel, dtype, text, error);
+    char layers[32];
+    text_format(layers, sizeof layers, "%.*s", (int)(argument - text), text);
+    struct collection collection;
+    int result = collection_read(&collection, argument, error);
+    for (int i = 0; result == OK && i < collection.shape_count; i++) {
+        const struct collected *collected = &collection.shape[i];
+        char shape[COLLECTION_TEXT_MAX];
+        if (strcmp(collected->kernel, kernel) != 0 || !strstr(collected->name, layers))
+            continue;
+        result = collection_shape(collected, argument, shape, error);
+        if (result == OK)
+            result = compare_shape(comparison, group, kernel, dtype, shape, error);
+    }
+    return result;
+}
+
+static int compare_works(struct comparison *comparison, const char *group,
+                         const struct works *works, struct error *error)
+{
+    if (team_pin(&comparison->host, comparison->host.threads, error) != OK)
         return FAILED;
     if (note_libraries(comparison, works, error) == 0) /* the last one's reason is in the error */
         return SKIPPED;
+    int result = OK;
     for (; works->kernel; works++)
         for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
-            for (int i = 0; works->dtypes >> dtype & 1 && shapes_of(works)[i]; i++)
-                for (int j = 0; j < counts && !interrupted(); j++) {
-                    const char *text = shapes_of(works)[i];
-                    struct run wanted = {.host = &comparison->host,
-                                         .kernel = kernel_find(works->kernel),
-                                         .dtype = (enum dtype)dtype,
-                                         .threads = threads[j]};
-                    progress(text, j, counts);
-                    if (compare_work(comparison, group, &wanted, text, error) != OK)
-                        return FAILED;
-                }
-    return OK;
+            for (int i = 0; works->dtypes >> dtype & 1 && shapes_of(works)[i] && result == OK; i++)
+                result = compare_shapes(comparison, group, works->kernel, (enum dtype)dtype,
+                                        shapes_of(works)[i], error);
+    return result;
 }
 
 /* Squares, then products of networks: recurrent layers of DeepBench
@@ -264,26 +298,48 @@ static int compare_gemm(struct comparison *comparison, struct error *error)
 }
 const struct peer_group gemm_group = {"gemm", compare_gemm};
 
-/* Layers of ResNet-50 (doi:10.1109/CVPR.2016.90, table 1), one of each kind and stage, and a
- * depthwise one of MobileNet (arXiv:1704.04861). */
-static const char *const layers[] = {"c=3,h=224,w=224,k=64,r=7,s=7,stride=2,pad=3",
-                                     "c=64,h=56,w=56,k=64,r=1,s=1",
-                                     "c=64,h=56,w=56,k=64,r=3,s=3,pad=1",
-                                     "c=64,h=56,w=56,k=256,r=1,s=1",
-                                     "c=128,h=56,w=56,k=128,r=3,s=3,stride=2,pad=1",
-                                     "c=512,h=28,w=28,k=128,r=1,s=1",
-                                     "c=256,h=14,w=14,k=256,r=3,s=3,pad=1",
-                                     "c=256,h=14,w=14,k=1024,r=1,s=1",
-                                     "c=512,h=7,w=7,k=512,r=3,s=3,pad=1",
-                                     "c=128,h=56,w=56,k=128,r=3,s=3,pad=1,groups=128",
-                                     NULL};
-
-static int compare_conv(struct comparison *comparison, struct error *error)
+/* One group per layout, as libraries differ in what they make of each; in nchwc both choose. */
+static int compare_layout(struct comparison *comparison, const struct peer_group *group,
+                          const char *const *batches, struct error *error)
 {
-    static const struct works works[] = {{"conv2d", F32, layers}, {0}};
-    return compare_works(comparison, conv_group.name, works, error);
+    const struct works works[] = {{"conv2d", F32, batches}, {0}};
+    return compare_works(comparison, group->name, works, error);
 }
-const struct peer_group conv_group = {"conv", compare_conv};
+
+static int compare_nchw(struct comparison *comparison, struct error *error)
+{
+    static const char *const batches[] = {"@resnet50", "@resnet50,n=16", NULL};
+    return compare_layout(comparison, &conv_nchw_group, batches, error);
+}
+const struct peer_group conv_nchw_group = {"conv_nchw", compare_nchw};
+
+static int compare_nhwc(struct comparison *comparison, struct error *error)
+{
+    static const char *const batches[] = {"@resnet50,layout=nhwc", "@resnet50,n=16,layout=nhwc",
+                                          NULL};
+    return compare_layout(comparison, &conv_nhwc_group, batches, error);
+}
+const struct peer_group conv_nhwc_group = {"conv_nhwc", compare_nhwc};
+
+static int compare_nchwc(struct comparison *comparison, struct error *error)
+{
+    /* All but the first layer, conv1: three channels do not make a block, and oneDNN has only its
+     * reference for them, of which a call takes a minute. */
+    static const char *const batches[] = {"_@resnet50,layout=nchwc", "_@resnet50,n=16,layout=nchwc",
+                                          NULL};
+    return compare_layout(comparison, &conv_nchwc_group, batches, error);
+}
+const struct peer_group conv_nchwc_group = {"conv_nchwc", compare_nchwc};
+
+static int compare_depthwise(struct comparison *comparison, struct error *error)
+{
+    static const char *const layouts[] = {"depthwise@mobilenetv2",
+                                          "depthwise@mobilenetv2,layout=nhwc",
+                                          "depthwise@mobilenetv2,layout=nchwc", NULL};
+    static const struct works works[] = {{"conv2d", F32, layouts}, {0}};
+    return compare_works(comparison, conv_depthwise_group.name, works, error);
+}
+const struct peer_group conv_depthwise_group = {"conv_depthwise", compare_depthwise};
 
 /* Layers with what follows them: the 1x1 convolutions of ResNet-50's blocks, the last of which adds
  * the residual, those of MobileNetV2 (arXiv:1801.04381), and the feed-forward layer of BERT. */
