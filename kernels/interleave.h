@@ -1,5 +1,5 @@
-// interleave.h - several arrays written alternately into one: the column phases of a transposed
-// convolution.
+// interleave.h - several arrays written alternately into one, such as the column phases of a
+// transposed convolution, and two taken out of one.
 //
 // Included by ISA bodies.
 #ifndef ROOFLINE_INTERLEAVE_H
@@ -28,6 +28,31 @@ ALWAYS_INLINE void interleave_two(vec a, vec b, real *to)
     vec_store(to + VLEN, __builtin_shufflevector(a, b, ZIP(VLEN / 2)));
 }
 
+/* Every second lane of a and then of b, from lane `at` on. */
+#define EVERY_SECOND_2(at) (at), (at) + 2
+#define EVERY_SECOND_4(at) EVERY_SECOND_2(at), EVERY_SECOND_2((at) + 4)
+#define EVERY_SECOND_8(at) EVERY_SECOND_4(at), EVERY_SECOND_4((at) + 8)
+#if VLEN == 2
+#define EVERY_SECOND(at) EVERY_SECOND_2(at)
+#elif VLEN == 4
+#define EVERY_SECOND(at) EVERY_SECOND_4(at)
+#elif VLEN == 8
+#define EVERY_SECOND(at) EVERY_SECOND_8(at)
+#else
+#define EVERY_SECOND(at) EVERY_SECOND_8(at), EVERY_SECOND_8((at) + 16)
+#endif
+
+/* What interleave_two() wrote as a and b were its first array, and its second. */
+ALWAYS_INLINE vec first_of_pairs(vec a, vec b)
+{
+    return __builtin_shufflevector(a, b, EVERY_SECOND(0));
+}
+
+ALWAYS_INLINE vec second_of_pairs(vec a, vec b)
+{
+    return __builtin_shufflevector(a, b, EVERY_SECOND(1));
+}
+
 /* Four are two of what two make. */
 ALWAYS_INLINE void interleave_four(vec a, vec b, vec c, vec d, real *to)
 {
@@ -40,7 +65,7 @@ ALWAYS_INLINE void interleave_four(vec a, vec b, vec c, vec d, real *to)
 
 /* `count` elements: the first of each of `arrays` arrays, which are `pitch` apart, then the second
  * of each. */
-static void interleave(const real *from, long pitch, long arrays, long count, real *to)
+static inline void interleave(const real *from, long pitch, long arrays, long count, real *to)
 {
     long i = 0;
 #if VLEN > 1

@@ -51,23 +51,40 @@ static inline struct tap find_tap(long i, long in, long out, long mode)
 struct plan {
     struct planes planes;
     /* Pixels of many channels are made of their four neighbours at once; else rows are resized
-     * along their columns first, which a second row of the output can use. */
-    bool direct;
-    /* Of a member's workspace: segment_buffer(), two rows resized along their columns, the taps of
-     * the columns. */
-    long buffer, line, taps;
+     * along their columns first, which a second row of the output can use, but where images become
+     * so much lower that none would: there two rows are blended first. */
+    bool direct, blends;
+    /* Single elements between neighbours: the neighbours of all columns are put side by side, which
+     * vectors then take apart. */
+    bool pairs;
+    /* Of a member's workspace: segment_buffer(), two lines (resized along their columns, or one of
+     * them blended), the taps of the columns, and for pairs their places, elements and weights. */
+    long buffer, line, taps, places, pair, weights;
 };
+
+/* All of these. */
+static inline long plan_elements(const struct plan *plan)
+{
+    return plan->buffer + 2 * plan->line + plan->taps + plan->places + plan->pair + plan->weights;
+}
 
 static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 {
     LETTERS(KERNEL_LETTER_LONG)
     struct plan plan = {.planes = planes_of((enum layout)layout, n, c)};
-    plan.direct = mode == BILINEAR && plan.planes.inner * element_bytes >= DIRECT_BYTES;
-    plan.buffer = segment_buffer(q, plan.planes.inner, element_bytes);
+    const long inner = plan.planes.inner, sticks_out = 2 * IMAGE_LINE_BYTES / element_bytes;
+    plan.direct = mode == BILINEAR && inner * element_bytes >= DIRECT_BYTES;
+    plan.blends = !plan.direct && mode == BILINEAR && h >= 2 * p;
+    plan.pairs = mode == BILINEAR && inner == 1 && w > 1;
+    plan.buffer = segment_buffer(q, inner, element_bytes);
     if (!plan.direct)
-        plan.line = image_lines(q * plan.planes.inner, element_bytes) +
-                    2 * IMAGE_LINE_BYTES / element_bytes; /* vectors stick out */
+        plan.line = image_lines((plan.blends && w > q ? w : q) * inner, element_bytes) + sticks_out;
     plan.taps = image_lines(q * (long)sizeof(struct tap), 1) / element_bytes;
+    if (plan.pairs) {
+        plan.places = image_lines(q * (long)sizeof(int32_t), 1) / element_bytes;
+        plan.pair = image_lines(2 * q, element_bytes) + sticks_out;
+        plan.weights = image_lines(q, element_bytes) + sticks_out;
+    }
     return plan;
 }
 
@@ -149,7 +166,7 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
     (void)isa;
     (void)caches;
     const struct plan plan = plan_of(shape, dtype_bytes(dtype));
-    return (double)threads * (double)(plan.buffer + 2 * plan.line + plan.taps) * dtype_bytes(dtype);
+    return (double)threads * (double)plan_elements(&plan) * dtype_bytes(dtype);
 }
 
 /* oneDNN has coordinates in float: a product, a quotient and a difference, each of up to h or w,
@@ -164,8 +181,9 @@ BODIES_DECLARE(resize)
 static const struct variant variants[] = {
     {.name = "separable",
      .summary =
-         "rows along their columns, each once, then between two rows; pixels of many channels "
-         "of their four neighbours at once; streams beyond the last cache",
+         "rows along their columns, each once, then between two rows, but the other way round to "
+         "half the height or less; pixels of many channels of their four neighbours at once; "
+         "streams beyond the last cache",
      .bodies = BODIES(resize),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
@@ -197,49 +215,29 @@ const struct kernel resize_kernel = {
 };
 
 #else
+#include <string.h>
+
+#include "interleave.h"
 
 struct job {
     const struct shape *shape;
     struct plan plan;
     const real *input, *input_end;
     /* Of this member: input rows that are resized along their columns, one of an even and one of an
-     * odd number, and which they are, counted through all planes; -1: none. */
+     * odd number, and which they are, counted through all planes; or a blended row and, in the
+     * second, what output row became of it. -1: none. */
     real *line[2];
     long *line_row;
     const struct tap *taps;
+    const int32_t
+        *place; /* of the left neighbour, or where there is no right one of the one before */
+    real *pair, *weight;
     long ahead;
 };
 
-#if VLEN > 1
-/* a[0] b[0] a[1] b[1] ... from p on. */
-ALWAYS_INLINE void store_interleaved(real *p, vec a, vec b)
-{
-#if VLEN == 2
-    vec low = __builtin_shufflevector(a, b, 0, 2), high = __builtin_shufflevector(a, b, 1, 3);
-#elif VLEN == 4
-    vec low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    vec high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-#elif VLEN == 8
-    vec low = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-    vec high = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-#else
-    vec low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    vec high =
-        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-#endif
-    vec_store(p, low);
-    vec_store(p + VLEN, high);
-}
-#else
-ALWAYS_INLINE void store_interleaved(real *p, vec a, vec b)
-{
-    p[0] = a;
-    p[1] = b;
-}
-#endif
-
-/* Columns [begin, end) of a row, by their taps. */
-static void resize_columns(const struct job *job, const real *from, long begin, long end, real *to)
+/* Columns [begin, end) of a row, by their taps; vectors are loaded up to `until`. */
+static void resize_columns(const struct job *job, const real *from, const real *until, long begin,
+                           long end, real *to)
 {
     const long inner = job->plan.planes.inner;
     const bool nearest = job->shape->value[LETTER_mode] == NEAREST;
@@ -250,16 +248,17 @@ static void resize_columns(const struct job *job, const real *from, long begin, 
             to[x] = nearest ? *low : *low + (real)tap.weight * (*high - *low);
         else if (nearest)
             for (long i = 0; i < inner; i += VLEN)
-                vec_store(to + x * inner + i, load_until(low + i, job->input_end));
+                vec_store(to + x * inner + i, load_until(low + i, until));
         else
             for (long i = 0; i < inner; i += VLEN) {
-                const vec a = load_until(low + i, job->input_end);
-                const vec b = load_until(high + i, job->input_end);
+                const vec a = load_until(low + i, until);
+                const vec b = load_until(high + i, until);
                 vec_store(to + x * inner + i, a + vec_all((real)tap.weight) * (b - a));
             }
     }
 }
 
+#if VLEN > 1
 /* Twice as many columns, where it is a vector's work: each with its neighbours. */
 static void double_columns(const struct job *job, const real *from, long columns, real *to)
 {
@@ -270,13 +269,54 @@ static void double_columns(const struct job *job, const real *from, long columns
                   after = vec_load(from + x + 1);
         __builtin_prefetch(from + x + job->ahead);
         if (nearest)
-            store_interleaved(to + 2 * x, here, here);
+            interleave_two(here, here, to + 2 * x);
         else
-            store_interleaved(to + 2 * x, before + vec_all((real)0.75) * (here - before),
-                              here + vec_all((real)0.25) * (after - here));
+            interleave_two(before + vec_all((real)0.75) * (here - before),
+                           here + vec_all((real)0.25) * (after - here), to + 2 * x);
     }
-    resize_columns(job, from, 0, 2, to);
-    resize_columns(job, from, 2 * columns - 2, 2 * columns, to);
+    resize_columns(job, from, from + columns, 0, 2, to);
+    resize_columns(job, from, from + columns, 2 * columns - 2, 2 * columns, to);
+}
+
+/* All columns of a row of single elements: the neighbours of each side by side, then vectors of
+ * them. Those with one neighbour, at both ends, are made anew: the difference of an infinity and
+ * what is beside it would not vanish with a weight of 0. */
+static void resize_pairs(const struct job *job, const real *from, const real *until, long columns,
+                         real *to)
+{
+    for (long x = 0; x < columns; x++)
+        memcpy(job->pair + 2 * x, from + job->place[x], 2 * sizeof(real));
+    for (long x = 0; x < columns; x += VLEN) {
+        const vec a = vec_load(job->pair + 2 * x), b = vec_load(job->pair + 2 * x + VLEN);
+        const vec low = first_of_pairs(a, b), high = second_of_pairs(a, b);
+        vec_store(to + x, low + vec_load(job->weight + x) * (high - low));
+    }
+    long first = 0, last = columns;
+    while (first < columns && job->taps[first].low == job->taps[first].high)
+        first++;
+    while (last > first && job->taps[last - 1].low == job->taps[last - 1].high)
+        last--;
+    resize_columns(job, from, until, 0, first, to);
+    resize_columns(job, from, until, last, columns, to);
+}
+#endif
+
+/* All columns of a row of `w` columns. */
+static void resize_row(const struct job *job, const real *from, const real *until, real *to)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+#if VLEN > 1
+    if (job->plan.planes.inner == 1 && q == 2 * w && w >= VLEN + 2) {
+        double_columns(job, from, w, to);
+        return;
+    }
+    if (job->plan.pairs) {
+        resize_pairs(job, from, until, q, to);
+        return;
+    }
+#endif
+    resize_columns(job, from, until, 0, q, to);
 }
 
 /* An input row with the output's columns; found where it was left, as most are used twice. */
@@ -288,12 +328,35 @@ static const real *find_line(const struct job *job, long row)
     real *line = job->line[row % 2];
     if (job->line_row[row % 2] == row)
         return line;
-    const real *from = job->input + row * w * inner;
-    if (inner == 1 && q == 2 * w && w >= VLEN + 2)
-        double_columns(job, from, w, line);
-    else
-        resize_columns(job, from, 0, q, line);
+    resize_row(job, job->input + row * w * inner, job->input_end, line);
     job->line_row[row % 2] = row;
+    return line;
+}
+
+/* An output row, of two input rows blended before their columns are resized. */
+static const real *find_blended(const struct job *job, long row)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    const long count = w * job->plan.planes.inner;
+    real *blended = job->line[0], *line = job->line[1];
+    if (job->line_row[1] == row)
+        return line;
+    const struct tap tap = find_tap(row % p, h, p, mode);
+    const real *low = job->input + (row / p * h + tap.low) * count;
+    const real *high = job->input + (row / p * h + tap.high) * count;
+    const vec weight = vec_all((real)tap.weight);
+    if (tap.weight == 0)
+        for (long i = 0; i < count; i += VLEN)
+            vec_store(blended + i, load_until(low + i, job->input_end));
+    else
+        for (long i = 0; i < count; i += VLEN) {
+            const vec a = load_until(low + i, job->input_end);
+            const vec b = load_until(high + i, job->input_end);
+            vec_store(blended + i, a + weight * (b - a));
+        }
+    resize_row(job, blended, blended + count, line);
+    job->line_row[1] = row;
     return line;
 }
 
@@ -377,6 +440,19 @@ static void resize_segment(const void *context, const struct segment *segment)
     }
 }
 
+static void blend_segment(const void *context, const struct segment *segment)
+{
+    const struct job *job = context;
+    const long inner = job->plan.planes.inner, offset = segment->begin * inner;
+    const long count = (segment->end - segment->begin) * inner;
+    real *to = segment->to;
+    for (long row = segment->row; row < segment->row + segment->rows; row++, to += count) {
+        const real *from = find_blended(job, row) + offset;
+        for (long i = 0; i < count; i += VLEN)
+            store_until(to + i, vec_load(from + i), segment->limit);
+    }
+}
+
 body NAME(resize);
 void NAME(resize)(const struct call *call)
 {
@@ -385,12 +461,17 @@ void NAME(resize)(const struct call *call)
     const struct plan plan = plan_of(shape, REAL_BYTES);
     const long inner = plan.planes.inner, inputs = plan.planes.count * h * w * inner;
     const bool stream = rows_are_streamed(call, (double)(call->outputs + inputs));
-    real *buffer =
-        (real *)call->workspace + call->member.index * (plan.buffer + 2 * plan.line + plan.taps);
-    real *lines = buffer + plan.buffer;
+    real *buffer = (real *)call->workspace + call->member.index * plan_elements(&plan);
+    real *lines = buffer + plan.buffer, *pair = lines + 2 * plan.line + plan.taps + plan.places;
     struct tap *taps = (struct tap *)(lines + 2 * plan.line);
-    for (long x = 0; x < q; x++)
+    int32_t *place = (int32_t *)(lines + 2 * plan.line + plan.taps);
+    for (long x = 0; x < q; x++) {
         taps[x] = find_tap(x, w, q, mode);
+        if (plan.pairs) {
+            place[x] = (int32_t)lesser(taps[x].low, w - 2);
+            pair[plan.pair + x] = (real)taps[x].weight;
+        }
+    }
     const struct job job = {.shape = shape,
                             .plan = plan,
                             .input = call->operand[1],
@@ -398,6 +479,9 @@ void NAME(resize)(const struct call *call)
                             .line = {lines, lines + plan.line},
                             .line_row = (long[]){-1, -1},
                             .taps = taps,
+                            .place = place,
+                            .pair = pair,
+                            .weight = pair + plan.pair,
                             .ahead = stream ? IMAGE_AHEAD / 4 : 0};
     const struct rows rows = {.out = call->operand[0],
                               .count = plan.planes.count * p,
@@ -408,7 +492,7 @@ void NAME(resize)(const struct call *call)
     if (plan.direct)
         rows_write(call, &rows, resize_direct, &job);
     else
-        rows_write(call, &rows, resize_segment, &job);
+        rows_write(call, &rows, plan.blends ? blend_segment : resize_segment, &job);
 }
 
 #endif
