@@ -17,6 +17,7 @@ struct direct {
     long pixel, row, image;   /* elements between columns, rows and images of what the tile reads */
     long rows, images;        /* grid rows of a band; its images, which are whole where several */
     long taps, weights, copy; /* entries and elements in the workspace; `copy` is a member's */
+    bool far;                 /* the output is more than stays in L2 until the next call */
     long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
 };
 
@@ -29,18 +30,17 @@ static inline long equal_block(long total, double largest, long multiple)
     return ceil_divide(ceil_divide(total, ceil_divide(total, limit)), multiple) * multiple;
 }
 
-/* What the tile reads: the input itself where that needs no padding, and the pixels of a tile do
- * not lie so that they all fall into a few sets of L1. A copy has each pixel begin in a set of its
- * own, by an odd number of lines, but for images of few channels. */
+/* What the tile reads: the input itself where that needs no padding. A copy has each pixel begin in
+ * a set of L1 of its own, by an odd number of lines, but for images of few channels; for that alone
+ * it does not pay: the lines that the pixels of a tile read at a time fit one set. */
 static inline void plan_source(struct direct *plan, long line)
 {
     const struct convolution *conv = &plan->conv;
     const struct axis *rows = &conv->rows, *columns = &conv->columns;
     const bool blocked = conv->layout == LAYOUT_NCHWC;
     const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
-    plan->in_place =
-        conv->layout != LAYOUT_NCHW && axis_is_inside(rows) && axis_is_inside(columns) &&
-        (blocked ? conv->c_group % LAYOUT_BLOCK == 0 : pixel * columns->step % (32 * line) != 0);
+    plan->in_place = conv->layout != LAYOUT_NCHW && axis_is_inside(rows) &&
+                     axis_is_inside(columns) && (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
     if (plan->in_place) {
         plan->pixel = pixel;
         plan->row = columns->in * pixel;
@@ -77,6 +77,9 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
     if (plan.rows == rows->grid)
         plan.images = equal_block(conv->n, caches->l2_bytes / 2 / image_bytes, 1);
     plan.sheet = plan.images * plan.rows * row_sheet;
+    plan.far = plan.sheet == 0 &&
+               (double)conv->n * (double)(conv->k_stored * conv->pixels * element_bytes) >
+                   caches->l2_bytes / 2;
     plan.taps = ceil_divide(conv->taps, 8) * 8;
     plan.weights = conv->groups * plan.panels * plan.panel * conv->c_group * conv->taps;
     plan.weights = ceil_divide(plan.weights, line) * line;
@@ -354,6 +357,22 @@ struct runs {
     long pixels, count, column;
 };
 
+/* A run of a band: divisions, one after the other for each, would hold up short tiles. */
+struct cursor {
+    long image, row, run;
+};
+
+static inline void next_run(struct cursor *at, long runs, long rows)
+{
+    if (++at->run < runs)
+        return;
+    at->run = 0;
+    if (++at->row < rows)
+        return;
+    at->row = 0;
+    at->image++;
+}
+
 /* The tiles of one block of a panel over such runs of a band. */
 static void sum_runs(const struct job *job, const struct band *band, const struct phase_pair *both,
                      struct sums sums, long panel, struct runs runs)
@@ -378,25 +397,26 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
     /* A phase may have a row less than the band. */
     const long rows =
         both->rows.lines - band->row < band->rows ? both->rows.lines - band->row : band->rows;
-    const long total = band->images * rows * runs.count;
+    struct cursor at = {0, 0, 0};
     struct place place = {
         .ahead = (const char *)(sums.weights + plan->depth * both->taps * vectors * VLEN)};
-    for (long run = 0; run < total; run += TILE_RUNS) {
+    for (long rest = band->images * rows * runs.count, together; rest > 0; rest -= together) {
         struct piece piece[TILE_RUNS];
-        const long together = total - run < TILE_RUNS ? 1 : TILE_RUNS;
+        together = rest < TILE_RUNS ? 1 : TILE_RUNS;
         for (long i = 0; i < together; i++) {
-            const long line = (run + i) / runs.count, image = line / rows, row = line % rows;
-            const long column = runs.column + (run + i) % runs.count * runs.pixels;
-            place.in[i] = band->input + image * plan->image + row * conv->rows.step * plan->row +
+            const long column = runs.column + at.run * runs.pixels;
+            place.in[i] = band->input + at.image * plan->image +
+                          at.row * conv->rows.step * plan->row +
                           column * columns->step * plan->pixel;
-            const long out_row = (band->row + row) * conv->rows.phases + both->rows.index;
+            const long out_row = (band->row + at.row) * conv->rows.phases + both->rows.index;
             piece[i] = (struct piece){
-                job->output + (band->image + image) * conv->k_stored * conv->pixels, channel,
+                job->output + (band->image + at.image) * conv->k_stored * conv->pixels, channel,
                 channels, out_row * columns->out + column * columns->phases + both->columns.index,
                 runs.pixels};
-            place.out[i] = planar  ? sheet_at(job, band, image, piece[i].pixel)
+            place.out[i] = planar  ? sheet_at(job, band, at.image, piece[i].pixel)
                            : whole ? piece[i].image + piece[i].pixel * out_pixel
                                    : edge[i];
+            next_run(&at, runs.count, rows);
         }
         tiles[runs.pixels - 1][together - 1][vectors - 1](&sums, &place);
         place.ahead += sums.ahead_bytes * (plan->depth * both->taps / 4);
@@ -437,7 +457,8 @@ static void sum_phase(const struct job *job, const struct band *band, const stru
                         .taps = both->taps,
                         .tap_step = merged ? both->columns.taps : 1,
                         .pieces = 1,
-                        .in_pitch = plan->pixel * conv->columns.step};
+                        .in_pitch = plan->pixel * conv->columns.step,
+                        .far = plan->far};
     struct band at = *band;
     for (long channel = 0; channel < conv->c_group; channel += plan->depth) {
         const long rest = conv->c_group - channel, depth = rest < plan->depth ? rest : plan->depth;

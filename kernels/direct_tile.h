@@ -27,6 +27,7 @@ struct sums {
     bool accumulate;
     const struct step *steps; /* that follow the last block of input channels; else NULL */
     long ahead_bytes;         /* fetched of the next block per four steps */
+    bool far; /* the output is, so that its lines are asked for before they are due */
 };
 
 /* Where the runs of one tile are, and what is to be fetched meanwhile. */
@@ -73,12 +74,20 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     const real *weights = sums->weights;
     const char *ahead = place->ahead;
     enum { STEPS = 4 };
+    int asked = sums->far ? 0 : pixels * runs;
     for (long tap = 0; tap < sums->taps; tap += sums->tap_step)
         for (long piece = 0; piece < sums->pieces; piece++) {
             const long offset = sums->tap[tap] + piece * sums->piece_step;
             const real *in[TILE_RUNS] = {place->in[0] + offset, place->in[runs - 1] + offset};
             long rest = sums->length;
             for (; rest >= STEPS; rest -= STEPS) {
+                if (asked < pixels * runs) { /* a pixel at a time: all would delay the loads */
+                    const real *out = place->out[asked / pixels] + asked % pixels * sums->out_pitch;
+                    UNROLL(TILE_VECTORS)
+                    for (int j = 0; j < vectors; j++)
+                        __builtin_prefetch(out + sums->out_at[j], 1);
+                    asked++;
+                }
                 __builtin_prefetch(ahead, 0, 2);
                 ahead += sums->ahead_bytes;
                 UNROLL(STEPS)
