@@ -31,7 +31,7 @@ double convolution_depthwise_workspace(const struct convolution *conv, enum isa 
 #include "sweep.h"
 #include "vec.h"
 
-/* Pixels that share the load of a weight: as many sums as latency x pipes (4 x 2). */
+/* Pixels, at most, that share the load of a weight: as many sums as latency x pipes (4 x 2). */
 enum { PIXELS = 8 };
 
 struct job {
@@ -39,6 +39,7 @@ struct job {
     struct step step[EPILOGUE_STEPS];
     long planes, lanes; /* nhwc is one plane of all channels, nchwc one per block */
     long filled;        /* channels of a tap of the weights */
+    bool far;           /* more than L2 holds */
     bool streams;       /* stores go past the caches: no epilogue reads them again */
     const real *input;
     real *output;
@@ -62,6 +63,7 @@ static struct job job_of(const struct convolution *convolution, const struct cal
     job.planes = blocked ? job.filled / LAYOUT_BLOCK : 1;
     double bytes = (double)conv->n * (double)conv->c_stored * REAL_BYTES *
                    (double)(conv->rows.in * conv->columns.in + conv->pixels);
+    job.far = bytes > call->caches.l2_bytes;
     /* Phases of columns would stream parts of lines. */
     job.streams = VEC_CAN_STREAM && bytes > call->caches.last_level_bytes &&
                   conv->columns.phases == 1 && conv->epilogue == EPILOGUE_none &&
@@ -82,12 +84,19 @@ void NAME(convolution_depthwise_prepare)(const struct convolution *conv, const s
                                   : 0;
 }
 
+/* Of what is not negative; the divisor is 1 almost always, and a division takes as long as a row of
+ * a small image. */
+static inline long quotient(long dividend, long divisor)
+{
+    return divisor == 1 ? dividend : dividend / divisor;
+}
+
 /* The taps [begin, end) of a line that are inside the image, for the output line whose first tap is
  * at `first`. */
-static struct part taps_in_image(long first, long taps, long dilation, long lines)
+static inline struct part taps_in_image(long first, long taps, long dilation, long lines)
 {
-    long begin = first < 0 ? (-first + dilation - 1) / dilation : 0;
-    long end = first < lines ? (lines - 1 - first) / dilation + 1 : 0;
+    long begin = first < 0 ? quotient(-first + dilation - 1, dilation) : 0;
+    long end = first < lines ? quotient(lines - 1 - first, dilation) + 1 : 0;
     end = end < taps ? end : taps;
     return (struct part){begin < end ? begin : end, end};
 }
@@ -96,23 +105,57 @@ static struct part taps_in_image(long first, long taps, long dilation, long line
 struct window {
     const real *weights; /* of the plane and the phases */
     struct part rows, columns;
-    long row, pixel;               /* elements between rows and columns of taps */
-    long weight_row, weight_pixel; /* the same of the weights */
-    long step;                     /* between neighbouring output pixels, in the input, */
-    long out_step;                 /* and in the output */
+    long row, pixel;                  /* elements between rows and columns of taps */
+    long weight_row, weight_pixel;    /* the same of the weights */
+    long step;                        /* between neighbouring output pixels, in the input, */
+    long out_step;                    /* and in the output */
+    bool left_missing, right_missing; /* the outermost columns of neighbours that go together */
 };
 
-/* `count` channels, a vector or less, of some neighbouring output pixels; `pixels` and `whole` are
- * constants where this is inlined. */
-ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const struct job *job,
-                              const struct window *window, long channel, const real *in, real *out)
+/* Each row of taps has THREE columns side by side; neighbouring output pixels are `stride` of them
+ * apart. So an input element is loaded once for all of them. The outermost column on each side may
+ * be missing. */
+enum { THREE = 3, STRIDES = 2, SPAN_MAX = (PIXELS - 1) * STRIDES + THREE };
+ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct window *window,
+                              const real *in, const real *weights, vec sum[PIXELS])
+{
+    const long pixel = window->pixel;
+    for (long r = window->rows.begin; r < window->rows.end; r++) {
+        const real *from = in + r * window->row, *taps = weights + r * window->weight_row;
+        vec weight[THREE];
+        UNROLL(THREE)
+        for (int s = 0; s < THREE; s++)
+            weight[s] = vec_load(taps + s * window->weight_pixel);
+        UNROLL(SPAN_MAX)
+        for (int x = 0; x < (pixels - 1) * stride + THREE; x++, from += pixel) {
+            if ((x == 0 && window->left_missing) ||
+                (x == (pixels - 1) * stride + THREE - 1 && window->right_missing))
+                continue;
+            vec element = vec_load(from);
+            PIN(element); /* else GCC loads it anew for every use */
+            UNROLL(THREE)
+            for (int s = 0; s < THREE; s++)
+                if (x >= s && (x - s) % stride == 0 && (x - s) / stride < pixels)
+                    sum[(x - s) / stride] += weight[s] * element;
+        }
+    }
+}
+
+/* `count` channels, a vector or less, of some neighbouring output pixels; `pixels`, `whole` and
+ * `stride` (0: not three taps side by side, or further apart) are constants where this is inlined.
+ */
+ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const int stride,
+                              const struct job *job, const struct window *window, long channel,
+                              const real *in, real *out)
 {
     const long count = job->lanes - channel;
     vec sum[PIXELS];
     UNROLL(PIXELS)
     for (int i = 0; i < pixels; i++)
         sum[i] = vec_all(0);
-    for (long r = window->rows.begin; r < window->rows.end; r++)
+    if (stride)
+        sum_threes(pixels, stride, window, in + channel, window->weights + channel, sum);
+    for (long r = window->rows.begin; r < window->rows.end && !stride; r++)
         for (long s = window->columns.begin; s < window->columns.end; s++) {
             const real *from = in + r * window->row + s * window->pixel + channel;
             const vec weight = vec_load(window->weights + r * window->weight_row +
@@ -134,49 +177,82 @@ ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const struct j
     }
 }
 
-/* All channels of a plane, of some pixels. */
-#define SUM_PIXELS(pixels)                                                                         \
-    static void sum_pixels_##pixels(const struct job *job, const struct window *window,            \
-                                    const real *in, real *out)                                     \
+/* All channels of a plane, of some pixels; a function for each number of them and stride. */
+#define SUM_PIXELS(stride, pixels)                                                                 \
+    static void sum_##stride##_##pixels(const struct job *job, const struct window *window,        \
+                                        const real *in, real *out)                                 \
     {                                                                                              \
         long channel = 0;                                                                          \
         for (; channel + VLEN <= job->lanes; channel += VLEN)                                      \
-            sum_vector(pixels, true, job, window, channel, in, out);                               \
+            sum_vector(pixels, true, stride, job, window, channel, in, out);                       \
         if (channel < job->lanes)                                                                  \
-            sum_vector(pixels, false, job, window, channel, in, out);                              \
+            sum_vector(pixels, false, 0, job, window, channel, in, out);                           \
     }
-SUM_PIXELS(1)
-SUM_PIXELS(8)
+#define SUM_PIXELS_NAME(stride, pixels) sum_##stride##_##pixels,
+#define EACH_COUNT(X, stride)                                                                      \
+    X(stride, 1)                                                                                   \
+    X(stride, 2) X(stride, 3) X(stride, 4) X(stride, 5) X(stride, 6) X(stride, 7) X(stride, 8)
+EACH_COUNT(SUM_PIXELS, 0)
+EACH_COUNT(SUM_PIXELS, 1)
+EACH_COUNT(SUM_PIXELS, 2)
+typedef void sum_function(const struct job *job, const struct window *window, const real *in,
+                          real *out);
+static sum_function *const sum_pixels[1 + STRIDES][PIXELS] = {{EACH_COUNT(SUM_PIXELS_NAME, 0)},
+                                                              {EACH_COUNT(SUM_PIXELS_NAME, 1)},
+                                                              {EACH_COUNT(SUM_PIXELS_NAME, 2)}};
+
+/* Columns [begin, end) of the output of which no tap is further than `beyond` columns outside of
+ * the image. */
+static inline struct part columns_within(const struct axis *columns, const struct phase *phase,
+                                         long beyond)
+{
+    const long first = phase->line + beyond;
+    const long last = columns->in - 1 + beyond - phase->line - (phase->taps - 1) * phase->line_step;
+    const long begin = first < 0 ? quotient(-first + columns->step - 1, columns->step) : 0;
+    const long end = last < 0 ? 0 : quotient(last, columns->step) + 1;
+    const long most = end < phase->lines ? end : phase->lines;
+    return begin < most ? (struct part){begin, most} : (struct part){0, 0};
+}
 
 /* The pixels of one phase of an output row, of whose rows of taps `window` knows; `in` and `out`
- * are of the whole rows. */
-static void sum_phase(const struct job *job, struct window window, const struct phase *phase,
-                      const real *in, real *out)
+ * are of the whole rows. Pixels go together, but for those at the edges of
+ * which more than an outermost column of three is missing. */
+static void sum_phase(const struct job *job, struct window *window, const struct phase *phase,
+                      const real *weights, const real *in, real *out)
 {
     const struct axis *columns = &job->conv.columns;
-    window.weights += phase->tap * job->filled;
-    window.weight_pixel = phase->tap_step * job->filled;
-    window.pixel = phase->line_step * job->lanes;
-    window.step = columns->step * job->lanes;
-    window.out_step = columns->phases * job->lanes;
+    window->weights = weights + phase->tap * job->filled;
+    window->weight_pixel = phase->tap_step * job->filled;
+    window->pixel = phase->line_step * job->lanes;
+    window->step = columns->step * job->lanes;
+    window->out_step = columns->phases * job->lanes;
+    const bool threes = phase->taps == THREE && phase->line_step == 1 && columns->step <= STRIDES;
+    const struct part inside = columns_within(columns, phase, threes && job->lanes % VLEN == 0);
+    in += phase->line * job->lanes;
     out += phase->index * job->lanes;
-    for (long column = 0; column < phase->lines;) {
+    for (long column = 0, count, stride; column < phase->lines; column += count) {
+        const real *from = in + column * window->step;
         const long x = column * columns->step + phase->line;
-        const real *from = in + x * job->lanes;
-        const long last = x + (PIXELS - 1) * columns->step;
-        const bool inside = column + PIXELS <= phase->lines && x >= 0 &&
-                            last + (phase->taps - 1) * phase->line_step < columns->in;
-        window.columns = taps_in_image(x, phase->taps, phase->line_step, columns->in);
-        if (inside) {
-            /* The lowest row of taps is the one that no earlier output row has read. */
-            const real *lowest = from + (window.rows.end - 1) * window.row;
-            for (long at = 0; at < PIXELS * window.step; at += SWEEP_LINE_BYTES / REAL_BYTES)
-                sweep_fetch(lowest + at, 0);
-            sum_pixels_8(job, &window, from, out + column * window.out_step);
+        if (column < inside.begin || column >= inside.end) {
+            count = 1;
+            stride = 0;
+            window->columns = taps_in_image(x, phase->taps, phase->line_step, columns->in);
         } else {
-            sum_pixels_1(job, &window, from, out + column * window.out_step);
+            count = inside.end - column;
+            if (count > PIXELS)
+                count = count < 2 * PIXELS ? (count + 1) / 2 : PIXELS;
+            stride = threes ? columns->step : 0;
+            window->columns = (struct part){0, phase->taps};
+            window->left_missing = x < 0;
+            window->right_missing =
+                x + (count - 1) * columns->step + phase->taps - 1 >= columns->in;
+            /* The lowest row of taps is the one that no earlier output row has read. */
+            const real *lowest = from + (window->rows.end - 1) * window->row;
+            for (long at = 0; job->far && at < count * window->step;
+                 at += SWEEP_LINE_BYTES / REAL_BYTES)
+                sweep_fetch(lowest + at, 0);
         }
-        column += inside ? PIXELS : 1;
+        sum_pixels[stride][count - 1](job, window, from, out + column * window->out_step);
     }
 }
 
@@ -185,16 +261,17 @@ static void sum_row(const struct job *job, const real *weights, const real *plan
                     real *out)
 {
     const struct convolution *conv = &job->conv;
-    const struct phase *phase = &job->row_phases[row % conv->rows.phases];
+    const long phases = conv->rows.phases, grid = quotient(row, phases);
+    const struct phase *phase = &job->row_phases[row - grid * phases];
     const long width = conv->columns.in * job->lanes, weight_row = conv->columns.taps * job->filled;
-    const long y = row / conv->rows.phases * conv->rows.step + phase->line;
-    const struct window window = {
-        .weights = weights + phase->tap * weight_row,
-        .rows = taps_in_image(y, phase->taps, phase->line_step, conv->rows.in),
-        .row = phase->line_step * width,
-        .weight_row = phase->tap_step * weight_row};
+    const long y = grid * conv->rows.step + phase->line;
+    weights += phase->tap * weight_row;
+    /* Written once: a copy would wait for the stores that made it. */
+    struct window window = {.rows = taps_in_image(y, phase->taps, phase->line_step, conv->rows.in),
+                            .row = phase->line_step * width,
+                            .weight_row = phase->tap_step * weight_row};
     for (long column = 0; column < conv->columns.phases; column++)
-        sum_phase(job, window, &job->column_phases[column], plane + y * width, out);
+        sum_phase(job, &window, &job->column_phases[column], weights, plane + y * width, out);
 }
 
 void NAME(convolution_depthwise)(const struct convolution *conv, const struct call *call)
@@ -202,19 +279,28 @@ void NAME(convolution_depthwise)(const struct convolution *conv, const struct ca
     const struct job job = job_of(conv, call);
     const struct axis *rows = &conv->rows, *columns = &conv->columns;
     const struct part part = member_part(call->member, conv->n * job.planes * rows->out, 1);
+    if (part.begin == part.end)
+        return;
+    long plane = part.begin / rows->out, row = part.begin % rows->out;
+    long block = plane % job.planes;
     for (long item = part.begin; item < part.end; item++) {
-        const long row = item % rows->out, plane = item / rows->out;
-        const long channel = plane % job.planes * LAYOUT_BLOCK, rest = conv->c - channel;
+        const long channel = block * LAYOUT_BLOCK, rest = conv->c - channel;
         real *out = job.output + (plane * rows->out + row) * columns->out * job.lanes;
         sum_row(&job, job.weights + channel, job.input + plane * rows->in * columns->in * job.lanes,
                 row, out);
         /* While the row is in L1 or L2; what fills the last block up stays 0. */
-        NAME(epilogue_apply)
+        if (conv->epilogue != EPILOGUE_none)
+            NAME(epilogue_apply)
         (job.step, (struct epilogue_block){out,
                                            job.lanes,
                                            columns->out,
                                            rest < job.lanes ? rest : job.lanes,
                                            {0, channel, out - job.output}});
+        if (++row == rows->out) {
+            row = 0;
+            plane++;
+            block = block + 1 < job.planes ? block + 1 : 0;
+        }
     }
     if (job.streams)
         vec_stream_fence();
