@@ -28,11 +28,10 @@ ALWAYS_INLINE void steps_load(const struct step *step, vec *y, const int count,
         y[j] = lanes == VLEN ? vec_load(operand + j * VLEN) : vec_load_first(operand, lanes);
 }
 
-ALWAYS_INLINE void steps_apply_binary(const struct step *step, vec *v, const int count,
-                                      struct step_place place, const long lanes)
+/* A binary step, whose operand's elements are in `operand`. */
+ALWAYS_INLINE void steps_combine(const struct step *step, vec *v, const vec *operand,
+                                 const int count)
 {
-    vec operand[16];
-    steps_load(step, operand, count, place, lanes);
     switch (step->kind) {
 #define X(name, ...)                                                                               \
     case STEP_##name:                                                                              \
@@ -47,6 +46,14 @@ ALWAYS_INLINE void steps_apply_binary(const struct step *step, vec *v, const int
     default:
         break;
     }
+}
+
+ALWAYS_INLINE void steps_apply_binary(const struct step *step, vec *v, const int count,
+                                      struct step_place place, const long lanes)
+{
+    vec operand[16];
+    steps_load(step, operand, count, place, lanes);
+    steps_combine(step, v, operand, count);
 }
 
 ALWAYS_INLINE void steps_apply_unary(const struct step *step, vec *v, const int count)

@@ -373,6 +373,16 @@ static inline void next_run(struct cursor *at, long runs, long rows)
     at->image++;
 }
 
+/* The steps, of all runs of a row behind its last one: L1 has them still. */
+static void follow_row(const struct job *job, const struct step *steps, struct piece last,
+                       const struct runs *runs)
+{
+    const long before = runs->pixels * (runs->count - 1);
+    last.pixel -= before * job->plan.conv.columns.phases;
+    last.pixels += before;
+    convolution_follow(&job->plan.conv, steps, job->output, last);
+}
+
 /* The tiles of one block of a panel over such runs of a band. */
 static void sum_runs(const struct job *job, const struct band *band, const struct phase_pair *both,
                      struct sums sums, long panel, struct runs runs)
@@ -402,6 +412,7 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
         .ahead = (const char *)(sums.weights + plan->depth * both->taps * vectors * VLEN)};
     for (long rest = band->images * rows * runs.count, together; rest > 0; rest -= together) {
         struct piece piece[TILE_RUNS];
+        bool ends_row[TILE_RUNS];
         together = rest < TILE_RUNS ? 1 : TILE_RUNS;
         for (long i = 0; i < together; i++) {
             const long column = runs.column + at.run * runs.pixels;
@@ -416,6 +427,7 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
             place.out[i] = planar  ? sheet_at(job, band, at.image, piece[i].pixel)
                            : whole ? piece[i].image + piece[i].pixel * out_pixel
                                    : edge[i];
+            ends_row[i] = at.run == runs.count - 1;
             next_run(&at, runs.count, rows);
         }
         tiles[runs.pixels - 1][together - 1][vectors - 1](&sums, &place);
@@ -423,7 +435,8 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
         for (long i = 0; i < together && !whole; i++)
             scatter(job, edge[i], &piece[i], accumulate);
         for (long i = 0; i < together && sums.steps; i++)
-            convolution_follow(conv, sums.steps, job->output, piece[i]);
+            if (ends_row[i])
+                follow_row(job, sums.steps, piece[i], &runs);
     }
 }
 

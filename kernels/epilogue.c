@@ -95,54 +95,74 @@ int epilogue_none(long epilogue, struct error *error)
 #include "vec.h"
 #include "vec_math.h"
 
-/* The operand's elements that meet those of the block at (row, column). */
-ALWAYS_INLINE vec operand_at(const struct step *step, const struct epilogue_block *block, long row,
-                             long column, long lanes)
+enum { TOGETHER = 4 };
+
+/* `rows` x `vectors`, constants where this is inlined and at most TOGETHER, from (row, column) of
+ * the block on: what a step is gets decided once for all of them. */
+ALWAYS_INLINE void apply_together(const int rows, const int vectors, const struct step *step,
+                                  const struct epilogue_block *block, long row, long column)
 {
-    const struct step_place place = {block->place.row + row, block->place.column + column,
-                                     block->place.element + row * block->pitch + column};
-    vec operand;
-    steps_load(step, &operand, 1, place, lanes);
-    return operand;
+    const long pitch = block->pitch, first = row * pitch + column;
+    real *at = (real *)block->out + first;
+    vec v[TOGETHER], y[TOGETHER];
+    UNROLL(TOGETHER)
+    for (int i = 0; i < rows; i++)
+        UNROLL(TOGETHER)
+    for (int j = 0; j < vectors; j++)
+        v[i * vectors + j] = vec_load(at + i * pitch + j * VLEN);
+    for (; step->kind != STEP_END; step++) {
+        if (!step_is_binary(step->kind)) {
+            steps_apply_unary(step, v, rows * vectors);
+            continue;
+        }
+        /* Rows of the operand are as far apart as those of the block, or the same one. */
+        const struct step_place place = block->place;
+        const bool element = step->span == SPAN_element, by_row = step->span == SPAN_row;
+        const real *operand = (const real *)step->operand + (element  ? place.element + first
+                                                             : by_row ? place.row + row
+                                                                      : place.column + column);
+        UNROLL(TOGETHER)
+        for (int i = 0; i < rows; i++)
+            UNROLL(TOGETHER)
+        for (int j = 0; j < vectors; j++)
+            y[i * vectors + j] = by_row ? vec_all(operand[i])
+                                        : vec_load(operand + (element ? i * pitch : 0) + j * VLEN);
+        steps_combine(step, v, y, rows * vectors);
+    }
+    UNROLL(TOGETHER)
+    for (int i = 0; i < rows; i++)
+        UNROLL(TOGETHER)
+    for (int j = 0; j < vectors; j++)
+        vec_store(at + i * pitch + j * VLEN, v[i * vectors + j]);
 }
 
-/* Step by step over the whole block, which L1 holds, so that what a step is gets decided once. */
-#define EACH_VECTOR(assignments, ...)                                                              \
-    for (long row = 0; row < block.rows; row++)                                                    \
-        for (long column = 0; column < block.columns; column += VLEN) {                            \
-            real *at = (real *)block.out + row * block.pitch + column;                             \
-            const long rest = block.columns - column, lanes = rest < VLEN ? rest : VLEN;           \
-            const vec x = lanes == VLEN ? vec_load(at) : vec_load_first(at, lanes);                \
-            assignments;                                                                           \
-            if (lanes == VLEN)                                                                     \
-                vec_store(at, __VA_ARGS__);                                                        \
-            else                                                                                   \
-                vec_store_first(at, __VA_ARGS__, lanes);                                           \
-        }
+/* The last columns of a row, fewer than a vector. */
+static void apply_last(const struct step *step, const struct epilogue_block *block, long row,
+                       long column)
+{
+    const long lanes = block->columns - column, first = row * block->pitch + column;
+    const struct step_place place = {block->place.row + row, block->place.column + column,
+                                     block->place.element + first};
+    real *at = (real *)block->out + first;
+    vec_store_first(at, steps_apply_first(step, vec_load_first(at, lanes), place, lanes), lanes);
+}
 
 void NAME(epilogue_apply)(const struct step *step, struct epilogue_block block)
 {
-    for (; step->kind != STEP_END; step++) {
-        const vec a = vec_all((real)step->a), b = vec_all((real)step->b);
-        (void)a;
-        (void)b;
-        switch (step->kind) {
-#define X(name, ...)                                                                               \
-    case STEP_##name:                                                                              \
-        EACH_VECTOR(const vec y = operand_at(step, &block, row, column, lanes), __VA_ARGS__)       \
-        break;
-            STEP_BINARY_LIST(X)
-#undef X
-#define X(name, ...)                                                                               \
-    case STEP_##name:                                                                              \
-        EACH_VECTOR(, __VA_ARGS__)                                                                 \
-        break;
-            STEP_UNARY_LIST(X)
-#undef X
-        default:
-            break;
-        }
+    const long whole = block.columns / VLEN * VLEN;
+    long row = 0;
+    for (; row + TOGETHER <= block.rows; row += TOGETHER)
+        for (long column = 0; column < whole; column += VLEN)
+            apply_together(TOGETHER, 1, step, &block, row, column);
+    for (; row < block.rows; row++) {
+        long column = 0;
+        for (; column + TOGETHER * VLEN <= whole; column += TOGETHER * VLEN)
+            apply_together(1, TOGETHER, step, &block, row, column);
+        for (; column < whole; column += VLEN)
+            apply_together(1, 1, step, &block, row, column);
     }
+    for (row = 0; row < block.rows && whole < block.columns; row++)
+        apply_last(step, &block, row, whole);
 }
 
 #endif
