@@ -83,6 +83,7 @@ double convolution_packed_workspace(const struct convolution *conv, enum isa isa
 #include <string.h>
 
 #include "interleave.h"
+#include "padded_row.h"
 #include "vec.h"
 
 /* One call as one member sees it. */
@@ -99,6 +100,8 @@ struct job {
     long *pixels; /* offset of each pixel of a block */
     real *patches, *sheet;
     struct member member;
+    struct part channels; /* of each group's output channels: what this member makes */
+    bool is_b, in_place;  /* the image is B, depth x pixels, and read where it is */
 };
 
 static struct job job_of(const struct convolution *conv, const struct call *call)
@@ -212,40 +215,19 @@ void NAME(convolution_packed_prepare)(const struct convolution *conv, const stru
         }
 }
 
-/* One row of a padded image. The columns x, x + step, x + 2 step ... that neighbouring output
- * pixels read lie side by side: phase x % step, place x / step. */
-static void pad_row(const struct job *job, const real *from, real *to)
-{
-    const struct axis *columns = &job->plan.conv.columns;
-    const long step = columns->step, lead = -columns->lowest, pitch = job->plan.pitch;
-    for (long phase = 0; phase * pitch < job->plan.row; phase++, to += pitch) {
-        /* Places [first, last) of this phase are inside the image. */
-        long last = smaller(ceil_divide(columns->in + lead - phase, step), pitch);
-        last = last < 0 ? 0 : last;
-        long first = smaller(ceil_divide(lead - phase, step), last);
-        first = first < 0 ? 0 : first;
-        for (long i = 0; i < first; i++)
-            to[i] = 0;
-        const real *inside = from + first * step + phase - lead;
-        if (step == 1)
-            memcpy(to + first, inside, (size_t)(last - first) * sizeof *to);
-        else
-            for (long i = first; i < last; i++)
-                to[i] = inside[(i - first) * step];
-        for (long i = last; i < pitch; i++)
-            to[i] = 0;
-    }
-}
-
-/* Row `item` of the padded image: of channel item / its height. */
+/* Row `item` of the padded image: of channel item / its height. One that no tap reads is left out.
+ */
 static void pad_item(const struct job *job, long item, const real *image, real *padded)
 {
     const struct axis *rows = &job->plan.conv.rows;
     const long height = lines_under(rows, rows->grid), channel = item / height;
     const long y = item % height + rows->lowest;
     real *to = padded + item * job->plan.row;
+    if (item % height % rows->step > rows->reach)
+        return;
     if (y >= 0 && y < rows->in)
-        pad_row(job, image + (channel * rows->in + y) * job->plan.conv.columns.in, to);
+        padded_row(&job->plan.conv.columns, job->plan.pitch, job->plan.row,
+                   image + (channel * rows->in + y) * job->plan.conv.columns.in, to);
     else
         memset(to, 0, (size_t)job->plan.row * sizeof *to);
 }
@@ -324,6 +306,23 @@ static struct target channels_from(const struct job *job, real *output, long cha
     return (struct target){c, pitch, rows, columns, {channel, pixel, c - job->output}};
 }
 
+/* The same of an image that is B, depth from `channel` on: packed in its order, or in place but for
+ * a last panel that does not end with a vector. */
+static struct right take_image(const struct job *job, const real *image, long channel, long depth,
+                               long columns)
+{
+    const long plane = job->plan.plane;
+    const struct operand_at from = {image + channel * plane + job->pixels[0], 1, plane};
+    long last = 0;
+    if (job->in_place && columns % VLEN == 0)
+        return right_in_place(from.at, plane, NULL);
+    while (job->in_place && columns - last > in_place_width(columns - last))
+        last += in_place_width(columns - last);
+    pack_columns(operand_from(from, last, 0), columns - last, depth, job->patches);
+    return job->in_place ? right_in_place(from.at, plane, job->patches)
+                         : right_packed(job->patches);
+}
+
 /* A block of pixels of the grid of a pair of phases by the matrix product; `image` is the group's.
  */
 static void multiply_phase(const struct job *job, const struct phase_pair *both, long group,
@@ -338,8 +337,12 @@ static void multiply_phase(const struct job *job, const struct phase_pair *both,
         finish_steps(target, (struct finish){.steps = steps});
     for (long l = 0; l < all; l += block) {
         const long depth = smaller(all - l, block);
-        pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);
-        multiply(depth, left_packed(weights + l * plan->rows, depth), right_packed(job->patches),
+        const real *block_weights = weights + l * plan->rows + job->channels.begin * depth;
+        if (!job->is_b)
+            pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);
+        multiply(depth, left_packed(block_weights, depth),
+                 job->is_b ? take_image(job, image, l, depth, target.columns)
+                           : right_packed(job->patches),
                  target, (struct finish){1, l > 0, l + depth < all ? NULL : steps}, NULL);
     }
 }
@@ -393,10 +396,11 @@ static void multiply_pixels(const struct job *job, const real *image, real *outp
         find_pixels(job, j, columns);
         if (plan->sheet == 0) {
             const struct phase_pair both = pair_of(conv, job->row_phases[0], job->column_phases[0]);
-            multiply_phase(
-                job, &both, group, image,
-                channels_from(job, output, group * conv->k_group, conv->k_group, j, columns),
-                steps_of(job));
+            const struct part channels = job->channels;
+            multiply_phase(job, &both, group, image,
+                           channels_from(job, output, group * conv->k_group + channels.begin,
+                                         channels.end - channels.begin, j, columns),
+                           steps_of(job));
             continue;
         }
         /* A phase may have a row less than the grid. */
@@ -409,13 +413,39 @@ static void multiply_pixels(const struct job *job, const real *image, real *outp
     }
 }
 
-/* The part of an image that `member` has: panels of pixels, group after group. */
-static void multiply_image(const struct job *job, struct member member, const real *image,
-                           real *output)
+/* Members in the direction of the pixels of an image; the others share its output channels. So that
+ * the largest part is smallest, and where that is equal no pixels are packed twice. */
+static int members_by_pixels(const struct plan *plan, int members)
+{
+    const long panels = plan->conv.groups * round_up(plan->pixels, TILE_COLUMNS) / TILE_COLUMNS;
+    const long columns = plan->conv.groups * round_up(plan->pixels, VLEN);
+    const long tiles = plan->rows / TILE_ROWS;
+    long smallest = columns * tiles + 1;
+    int best = members;
+    for (int by_pixels = members; by_pixels >= 1 && plan->sheet == 0; by_pixels--) {
+        const long part = smaller(ceil_divide(panels, by_pixels) * TILE_COLUMNS, columns) *
+                          ceil_divide(tiles, members / by_pixels);
+        if (members % by_pixels == 0 && part < smallest) {
+            smallest = part;
+            best = by_pixels;
+        }
+    }
+    return best;
+}
+
+/* The part of an image that `member` has: panels of pixels, group after group, and channels. */
+static void multiply_image(struct job *job, struct member member, const real *image, real *output)
 {
     const struct plan *plan = &job->plan;
     const long padded = round_up(plan->pixels, TILE_COLUMNS);
-    const struct part part = member_part(member, plan->conv.groups * padded, TILE_COLUMNS);
+    const int by_pixels = members_by_pixels(plan, member.count);
+    const int by_channels = member.count / by_pixels;
+    const struct part part = member_part((struct member){member.index / by_channels, by_pixels},
+                                         plan->conv.groups * padded, TILE_COLUMNS);
+    job->channels = member_part((struct member){member.index % by_channels, by_channels},
+                                plan->conv.k_group, TILE_ROWS);
+    if (job->channels.begin == job->channels.end)
+        return;
     for (long group = part.begin / padded; group * padded < part.end; group++) {
         const long begin = part.begin - group * padded, end = part.end - group * padded;
         multiply_pixels(job, image + group * plan->conv.c_group * plan->plane, output, group,
@@ -525,12 +555,17 @@ static void convolve_directly(const struct job *job)
 
 void NAME(convolution_packed)(const struct convolution *conv, const struct call *call)
 {
-    const struct job job = job_of(conv, call);
+    struct job job = job_of(conv, call);
     if (job.plan.direct) {
         convolve_directly(&job);
         return;
     }
     const bool plain = is_plain(&job);
+    /* As in gemm: few tiles read it, and it does not come from more pages than a TLB knows. */
+    const double image_bytes = (double)conv->c_group * (double)job.plan.plane * REAL_BYTES;
+    job.is_b = plain && conv->taps == 1 && job.plan.sheet == 0;
+    job.in_place =
+        job.is_b && job.plan.rows <= 16 * TILE_ROWS && image_bytes <= call->caches.l2_bytes;
     /* Enough images: each member has its own. Else all share each image. */
     const struct member alone = {0, 1};
     const bool by_images = conv->n >= call->member.count;
