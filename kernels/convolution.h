@@ -223,8 +223,9 @@ static inline bool convolution_is_depthwise(const struct convolution *conv)
     X(auto,                                                                                        \
       "nchw: packed for 1x1 and for groups with few output channels; nhwc, nchwc: depthwise "      \
       "where it can; else direct")                                                                 \
-    X(packed, "nchw: patches packed into panels, then gemm's register tile; groups with few "      \
-              "output channels directly; weights packed beforehand")                               \
+    X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
+              "do, then gemm's register tile; groups with few output channels directly; weights "  \
+              "packed beforehand")                                                                 \
     X(direct, "register tile of pixels x output channels over taps and input channels; weights "   \
               "packed beforehand, images only for padding and, of nchw, to have channels last")    \
     X(depthwise, "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "   \

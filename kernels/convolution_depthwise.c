@@ -214,9 +214,9 @@ static inline struct part columns_within(const struct axis *columns, const struc
     return begin < most ? (struct part){begin, most} : (struct part){0, 0};
 }
 
-/* The pixels of one phase of an output row, of whose rows of taps `window` knows; `in` and `out`
- * are of the whole rows. Pixels go together, but for those at the edges of
- * which more than an outermost column of three is missing. */
+/* The pixels of one phase of an output row, of whose rows of taps `window` knows; `weights` are
+ * those of the phase of rows, `in` and `out` of the whole rows. Pixels of which all taps are inside
+ * the image go together, of whole vectors and three taps also those that lack an outermost one. */
 static void sum_phase(const struct job *job, struct window *window, const struct phase *phase,
                       const real *weights, const real *in, real *out)
 {

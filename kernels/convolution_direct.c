@@ -17,7 +17,7 @@ struct direct {
     long pixel, row, image;   /* elements between columns, rows and images of what the tile reads */
     long rows, images;        /* grid rows of a band; its images, which are whole where several */
     long taps, weights, copy; /* entries and elements in the workspace; `copy` is a member's */
-    bool far;                 /* the output is more than stays in L2 until the next call */
+    bool far;   /* the output is more than half of L2, so beside the input mostly out of it */
     long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
 };
 
@@ -373,7 +373,7 @@ static inline void next_run(struct cursor *at, long runs, long rows)
     at->image++;
 }
 
-/* The steps, of all runs of a row behind its last one: L1 has them still. */
+/* The steps, of all runs of a row behind its last one: L1, or at least L2, has them still. */
 static void follow_row(const struct job *job, const struct step *steps, struct piece last,
                        const struct runs *runs)
 {

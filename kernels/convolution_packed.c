@@ -1,6 +1,7 @@
 // convolution_packed.c - convolution in nchw as a matrix product of packed weights and packed
-// patches. Of a transposed one each phase is a product; those of the columns of a row go into a
-// buffer, from which they are interleaved into the output.
+// patches, or of the image itself where a patch is one pixel. Of a transposed one each phase is a
+// product; those of the columns of a row go into a buffer, from which they are interleaved into the
+// output.
 #include "convolution.h"
 #include "product.h"
 
@@ -306,7 +307,7 @@ static struct target channels_from(const struct job *job, real *output, long cha
     return (struct target){c, pitch, rows, columns, {channel, pixel, c - job->output}};
 }
 
-/* The same of an image that is B, depth from `channel` on: packed in its order, or in place but for
+/* Pixels of an image that is B, depth from `channel` on: packed in its order, or in place but for
  * a last panel that does not end with a vector. */
 static struct right take_image(const struct job *job, const real *image, long channel, long depth,
                                long columns)
@@ -561,7 +562,7 @@ void NAME(convolution_packed)(const struct convolution *conv, const struct call 
         return;
     }
     const bool plain = is_plain(&job);
-    /* As in gemm: few tiles read it, and it does not come from more pages than a TLB knows. */
+    /* Where few tiles read it, and it does not come from memory a page per row. */
     const double image_bytes = (double)conv->c_group * (double)job.plan.plane * REAL_BYTES;
     job.is_b = plain && conv->taps == 1 && job.plan.sheet == 0;
     job.in_place =

@@ -95,10 +95,13 @@ static const char *const mode_words[] = {"nearest", "bilinear", NULL};
 
 #define DERIVED                                                                                    \
     const double channels = (double)layout_channels((enum layout)layout, (long)c),                 \
-                 h_most = mode == BILINEAR ? 2 * p : p, h_used = h < h_most ? h : h_most;          \
-    (void)channels, (void)h_used;
+                 h_most = mode == BILINEAR ? 2 * p : p, h_used = h < h_most ? h : h_most,          \
+                 w_used = w < 2 * q ? w : 2 * q, columns_first = q * (h_used + p),                 \
+                 rows_first = p * (w_used + q),                                                    \
+                 fewer = columns_first < rows_first ? columns_first : rows_first;                  \
+    (void)channels, (void)h_used, (void)fewer;
 
-MODEL(flops, (mode == BILINEAR ? 3 * q * (h_used + p) : 0) * n * channels)
+MODEL(flops, (mode == BILINEAR ? 3 * fewer : 0) * n * channels)
 MODEL(bytes, (h_used * w + p * q) * n * channels * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
@@ -205,8 +208,9 @@ const struct kernel resize_kernel = {
     .bytes = bytes_model,
     .bytes_formula = bytes_formula,
     .model_note =
-        "bilinear: a difference, a product and a sum per column of each input row that is "
-        "used, and per output pixel; h_used: these rows; channels: with their filling",
+        "bilinear: a difference, a product and a sum per column of each input row that is used, "
+        "and per output pixel, or the same by rows of each input column, whichever is fewer: "
+        "q (h_used + p) or p (w_used + q); channels: with their filling",
     .check = check,
     .operands = operands,
     .tolerance = tolerance,

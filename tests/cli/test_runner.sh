@@ -54,6 +54,7 @@ alone='mkdir "$0.d"; sleep 0.2; [ -e "$other.d" ] || echo "ok 1 - alone"; rmdir 
 program one "other='$scratch/two'" "$alone"
 program two "other='$scratch/one'" "$alone"
 JOBS=2 closes "those that measure run alone" 0 "2 passed, 0 failed, 0 skipped" --alone one two
+JOBS=2 closes "and not before the others are done" 0 "2 passed, 0 failed, 0 skipped" one --alone two
 program sleeps "echo \$\$ >'$scratch/sleeper'; exec sleep 100"
 "$root/tests/run" "$scratch/sleeps" >out 2>err &
 until [ -s sleeper ]; do sleep 0.1; done

@@ -243,16 +243,20 @@ static int compare_shapes(struct comparison *comparison, const char *group, cons
     char layers[32];
     text_format(layers, sizeof layers, "%.*s", (int)(argument - text), text);
     struct collection collection;
-    int result = collection_read(&collection, argument, error);
+    int result = collection_read(&collection, argument, error), found = 0;
     for (int i = 0; result == OK && i < collection.shape_count; i++) {
         const struct collected *collected = &collection.shape[i];
         char shape[COLLECTION_TEXT_MAX];
         if (strcmp(collected->kernel, kernel) != 0 || !strstr(collected->name, layers))
             continue;
+        found++;
         result = collection_shape(collected, argument, shape, error);
         if (result == OK)
             result = compare_shape(comparison, group, kernel, dtype, shape, error);
     }
+    if (result == OK && found == 0)
+        return error_set(error, FAULT_USAGE, "no shape of %s is named '%s' in '%s'", kernel, layers,
+                         argument);
     return result;
 }
 

@@ -165,8 +165,8 @@ static bool isa_wanted(enum isa isa)
     return !only || strcmp(only, isa_name(isa)) == 0;
 }
 
-/* Emulated, what does not depend on the ISA is left to the native run: other teams than the
- * largest, other caches than the smallest, and shapes of more than VARIANTS_BRIEF operations. */
+/* Emulated, what does not depend on the ISA is left to the native run: other teams than the largest
+ * and shapes of more than VARIANTS_BRIEF operations. */
 static bool is_brief(void)
 {
     return getenv("VARIANTS_BRIEF") != NULL;
