@@ -70,8 +70,8 @@ PEERS := $(BUILD)/tests/perf/peers
 REPEATABILITY := $(BUILD)/tests/perf/repeatability
 LINTS := $(sort $(wildcard tests/lint/*.sh))
 CLI_TESTS := $(sort $(wildcard tests/cli/test_*.sh))
-# What measures this machine has it to itself; of the rest the longest begins first. Lints look at
-# the sources and at the plain build.
+# What measures this machine has it to itself; of the rest tests/variants, which takes longest, is
+# first. Lints look at the sources and at the plain build.
 MEASURING_TESTS := $(BUILD)/tests/unit/test_probe $(CLI_TESTS)
 TESTS = $(sort $(filter $(BUILD)/tests/variants/%,$(TEST_PROGRAMS))) $(if $(SANITIZE),,$(LINTS)) \
         $(filter-out $(MEASURING_TESTS) $(BUILD)/tests/variants/%,$(TEST_PROGRAMS)) \

@@ -314,11 +314,9 @@ static struct right take_image(const struct job *job, const real *image, long ch
 {
     const long plane = job->plan.plane;
     const struct operand_at from = {image + channel * plane + job->pixels[0], 1, plane};
-    long last = 0;
     if (job->in_place && columns % VLEN == 0)
         return right_in_place(from.at, plane, NULL);
-    while (job->in_place && columns - last > in_place_width(columns - last))
-        last += in_place_width(columns - last);
+    const long last = job->in_place ? in_place_last(columns) : 0;
     pack_columns(operand_from(from, last, 0), columns - last, depth, job->patches);
     return job->in_place ? right_in_place(from.at, plane, job->patches)
                          : right_packed(job->patches);

@@ -328,14 +328,12 @@ static struct right take_b(const struct job *job, struct block_of_b block)
 {
     const long columns = block.columns.end - block.columns.begin;
     const struct operand_at from = operand_from(job->b, block.columns.begin, block.l);
-    long last = 0;
     if (job->plan->pack_b) {
         pack_columns(from, columns, block.depth, job->packed_b);
         return right_packed(job->packed_b);
     }
     if (columns % VLEN != 0) {
-        while (columns - last > in_place_width(columns - last))
-            last += in_place_width(columns - last);
+        const long last = in_place_last(columns);
         pack_columns(operand_from(from, last, 0), columns - last, block.depth, job->packed_b);
     }
     return right_in_place(from.at, job->b.step, columns % VLEN != 0 ? job->packed_b : NULL);

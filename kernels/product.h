@@ -442,6 +442,15 @@ static inline long in_place_width(long columns)
     return smaller(vectors, TILE_VECTORS) * VLEN;
 }
 
+/* Where the last panel of a B in place begins. */
+static inline long in_place_last(long columns)
+{
+    long last = 0;
+    while (columns - last > in_place_width(columns - last))
+        last += in_place_width(columns - last);
+    return last;
+}
+
 /* Tiles of a product of so many rows and columns. */
 static inline long tiles_of(long rows, long columns)
 {
