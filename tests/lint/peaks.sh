@@ -13,17 +13,20 @@ if [ "$(uname -m)" != x86_64 ] || [[ "$build" == *sanitize* ]]; then
     exit
 fi
 
-# Rows of probes/compute.c: WIDE|NARROW symbol FMAs MULs ADDs; wide are ISAs with 32 registers.
+# Rows of probes/compute.c: wide|narrow|vector symbol FMAs MULs ADDs; wide are ISAs with 32
+# registers, vector are narrow ones but scalar.
 rows() {
-    awk '/VEC_REGISTERS >= 32/ {where = "wide"} /^# *else/ {where = "narrow"}
-        /^ *X\([a-z]/ {
+    awk '/VEC_REGISTERS >= 32/ {where = "wide"} /VEC_BYTES > 0/ {where = "vector"}
+        /^# *else/ {where = "narrow"}
+        /X\([a-z_0-9]+, "/ {
+            sub(/^#define [A-Z_0-9]*\(X\)/, "")
             gsub(/[X(),"]/, " ")
-            print where, $1, $6, $8, $10
+            print where, $1, $7, $9, $11
         }' probes/compute.c
 }
 
 # loops OBJECT: of every function that calculates in a loop the innermost one:
-# name FMAs MULs ADDs operands-in-memory of-these-on-the-stack
+# name FMAs MULs ADDs operands-in-memory of-these-on-the-stack moves-between-registers
 loops() {
     objdump -d --no-show-raw-insn "$1" | awk '
         function hexadecimal(text,   i, value) {
@@ -33,7 +36,7 @@ loops() {
         }
         # Counts from the jump back to its target, where no loop is inside; keeps the one with most
         # FMAs (else with most arithmetic), of several the shortest.
-        function close_loop(target,   i, f, mu, a, memory, stack, score) {
+        function close_loop(target,   i, f, mu, a, memory, stack, moves, score) {
             if (innermost >= target) return
             innermost = target
             for (i = count; i >= 1 && where[i] >= target; i--) {
@@ -42,12 +45,13 @@ loops() {
                 a += mnemonic[i] ~ /^v?add[ps][sd]$/
                 memory += operands[i] ~ /\(%/
                 stack += operands[i] ~ /\(%rsp/
+                moves += mnemonic[i] ~ /^v?mov/
             }
             score = f ? 1000 * f : mu + a
             if (score > best || (score && score == best && count - i < shortest)) {
                 best = score
                 shortest = count - i
-                found = name " " f + 0 " " mu + 0 " " a + 0 " " memory + 0 " " stack + 0
+                found = name " " f + 0 " " mu + 0 " " a + 0 " " memory + 0 " " stack + 0 " " moves + 0
             }
         }
         function close_function() {
@@ -75,23 +79,24 @@ holds() {
         fail "$isa $2: no loop of that name"
         return
     fi
-    read -r _ f m a memory _ <<<"$seen"
+    read -r _ f m a memory _ moves <<<"$seen"
     # Rows may be met several times over in one turn of the loop, but all by the same factor.
     local times=$(((f + m + a) / ($3 + $4 + $5)))
-    local wanted="$((times * $3)) $((times * $4)) $((times * $5)) 0"
-    if [ "$times" -ge 1 ] && [ "$f $m $a $memory" = "$wanted" ]; then
-        pass "$isa $2: $3 FMA, $4 MUL, $5 ADD, nothing in memory"
+    local wanted="$((times * $3)) $((times * $4)) $((times * $5)) 0 0"
+    if [ "$times" -ge 1 ] && [ "$f $m $a $memory $moves" = "$wanted" ]; then
+        pass "$isa $2: $3 FMA, $4 MUL, $5 ADD, nothing in memory, no moves"
     else
-        fail "$isa $2: wanted $3 FMA, $4 MUL, $5 ADD and no memory operand, found: $seen"
+        fail "$isa $2: wanted $3 FMA, $4 MUL, $5 ADD, no memory operand, no move, found: $seen"
     fi
 }
 
 for object in "$build"/{scalar,sse2,avx,avx2,avx512}-f{32,64}/probes/compute.o; do
     loops "$object" >"$scratch/loops"
-    where=narrow
+    where="narrow vector"
     [[ "$object" != */avx512-* ]] || where=wide
+    [[ "$object" != */scalar-* ]] || where=narrow
     while read -r kind symbol fmas muls adds; do
-        [ "$kind" = $where ] || continue
+        [[ " $where " == *" $kind "* ]] || continue
         # 256-bit FMA is the avx2 object's.
         [[ "$symbol" != fma* || "$object" != */avx-* ]] || continue
         holds "$object" "$symbol" "$fmas" "$muls" "$adds"
@@ -102,7 +107,7 @@ done
 # column of A and a row of B are read once per step.
 tile_holds() {
     local isa=$1 kernel=$2 rows=$3 vectors=$4 f memory stack times
-    read -r _ f _ _ memory stack < <(grep -E "^multiply_panel_$vectors(\.[a-z.0-9]+)? " \
+    read -r _ f _ _ memory stack _ < <(grep -E "^multiply_panel_$vectors(\.[a-z.0-9]+)? " \
         "$scratch/loops")
     times=$((${f:-0} / (rows * vectors)))
     if [ "$times" -ge 1 ] && [ "$f" -eq $((times * rows * vectors)) ] && [ "$stack" -eq 0 ] &&
