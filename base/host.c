@@ -159,7 +159,7 @@ static void read_caches(struct host *host)
 {
     for (int level = 1; level <= HOST_LEVELS_MAX; level++) {
         hwloc_obj_type_t type = (hwloc_obj_type_t)(HWLOC_OBJ_L1CACHE + level - 1);
-        struct cache cache = {.level = level};
+        struct cache cache = {.level = level, .steady_bytes = NAN};
         hwloc_obj_t object = NULL;
         while ((object = hwloc_get_next_obj_by_type(host->topology, type, object))) {
             int cores = cores_below(host, object);

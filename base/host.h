@@ -15,6 +15,9 @@ struct cache {
     int line_bytes;
     int instances;     /* that the allowed cores reach */
     int cores_sharing; /* allowed cores of one instance */
+    /* The largest set of one worker that its random loads found again in time; NAN until the
+     * latency probe has looked. What shares a cache with other machines loses lines to them. */
+    double steady_bytes;
 };
 
 /* One processing unit (hardware thread) that this process may use. */

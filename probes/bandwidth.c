@@ -207,12 +207,12 @@ static void run_stream(void *context, struct member member)
     state->operation->run[state->form](&stream);
 }
 
-/* One pass brings the arrays into the cache. */
+/* Brings the arrays into the cache. */
 static void fill_cache(void *context, struct member member)
 {
     const struct bandwidth_state *state = context;
     struct stream stream = stream_of(state, member);
-    stream.sweep_bytes = state->array_bytes;
+    stream.sweep_bytes = state->array_bytes * PROBE_FILL_PASSES;
     state->operation->run[state->form](&stream);
 }
 
@@ -258,7 +258,8 @@ static size_t power_of_two_below(double bytes)
 
 /* Bytes of all arrays of one worker at a level; 0 when it cannot be told from the level inside it.
  * Three quarters of the worker's share of L1 and L2: all of them but where hardware threads of one
- * core work; of an outer cache eight times the inner one, at most half of the worker's share. */
+ * core work; of an outer cache eight times the inner one, at most half of the worker's share and
+ * what the latency probe found to stay there. */
 static double working_set_bytes(const struct host *host, const struct cache *cache, int workers)
 {
     int per_core = (workers + host->cores - 1) / host->cores;
@@ -268,7 +269,7 @@ static double working_set_bytes(const struct host *host, const struct cache *cac
     if (cache->level < 3)
         return 0.75 * share;
     double bytes = inner ? 8 * inner->size_bytes : 0.5 * share;
-    bytes = bytes < 0.5 * share ? bytes : 0.5 * share;
+    bytes = fmin(bytes, fmin(0.5 * share, cache->steady_bytes));
     return inner && bytes < 2 * inner->size_bytes ? 0 : bytes;
 }
 
@@ -409,6 +410,11 @@ static int add_operations(struct probe_run *run, const struct place *place, stru
     return OK;
 }
 
+static enum isa widest_isa(const struct probe_run *run)
+{
+    return run->request->isa >= 0 ? (enum isa)run->request->isa : isa_best();
+}
+
 static int skip_level(struct probe_run *run, const char *level, const char *why,
                       struct error *error)
 {
@@ -417,14 +423,31 @@ static int skip_level(struct probe_run *run, const char *level, const char *why,
     return probe_skip(run, &key, why, error);
 }
 
-static int collect_caches(struct probe_run *run, enum isa isa, const int *workers, int counts,
+/* The instruction sets that a level is swept with: the widest vectors, and where those have 64
+ * bytes, within the core those of 32 too. (Zen 4 loads 60 bytes per cycle in vectors of 64, 63.5 in
+ * vectors of 32.) Returns how many. */
+enum { CACHE_ISAS = 2 };
+static int isas_of_cache(const struct probe_run *run, const struct cache *cache,
+                         enum isa isas[CACHE_ISAS])
+{
+    int count = 0;
+    isas[count++] = widest_isa(run);
+    enum isa narrower = isas[0];
+    while (narrower > 0 && isa_vector_bytes(narrower, DTYPE_f64) > 32)
+        narrower--;
+    if (run->request->isa < 0 && cache->level < 3 && narrower != isas[0] && isa_supported(narrower))
+        isas[count++] = narrower;
+    return count;
+}
+
+static int collect_caches(struct probe_run *run, const int *workers, int counts,
                           struct error *error)
 {
     const struct host *host = run->host;
     double largest = 0;
     for (int i = 0; i < host->cache_count; i++)
         largest = fmax(largest, working_set_bytes(host, &host->cache[i], 1));
-    struct place place = {.isa = isa};
+    struct place place = {0};
     struct error reason;
     bool room =
         host->cache_count > 0 && reserve_slabs(run, largest, largest, SLACK_BYTES,
@@ -436,8 +459,11 @@ static int collect_caches(struct probe_run *run, enum isa isa, const int *worker
             return FAILED;
         place.level = level;
         place.cache = &host->cache[i];
-        for (int j = 0; room && j < counts; j++) {
-            place.workers = workers[j];
+        enum isa isas[CACHE_ISAS];
+        int isa_count = isas_of_cache(run, place.cache, isas);
+        for (int j = 0; room && j < counts * isa_count; j++) {
+            place.isa = isas[j / counts];
+            place.workers = workers[j % counts];
             if (add_operations(run, &place, error) != OK)
                 return FAILED;
         }
@@ -477,8 +503,7 @@ static int collect_nodes(struct probe_run *run, struct place place, int threads,
     return result;
 }
 
-static int collect_dram(struct probe_run *run, enum isa isa, const int *workers, int counts,
-                        struct error *error)
+static int collect_dram(struct probe_run *run, const int *workers, int counts, struct error *error)
 {
     const struct host *host = run->host;
     const struct cache *last = host->cache_count ? &host->cache[host->cache_count - 1] : NULL;
@@ -487,7 +512,7 @@ static int collect_dram(struct probe_run *run, enum isa isa, const int *workers,
     double least = (double)DRAM_WINDOWS_MIN * DRAM_WINDOW_BYTES;
     int sharing = last && last->cores_sharing > 1 ? last->cores_sharing : 1;
     sharing = sharing < most ? sharing : most;
-    struct place place = {.isa = isa, .level = "DRAM"};
+    struct place place = {.isa = widest_isa(run), .level = "DRAM"};
     if (reserve_slabs(run, fmax(overrun, least), fmax(overrun / sharing, least), DRAM_WINDOW_BYTES,
                       most, &place.slabs, error) != OK)
         return skip_level(run, "DRAM", error->text, error);
@@ -501,12 +526,11 @@ static int collect_dram(struct probe_run *run, enum isa isa, const int *workers,
 
 static int collect_bandwidth(struct probe_run *run, struct error *error)
 {
-    enum isa isa = run->request->isa >= 0 ? (enum isa)run->request->isa : isa_best();
     int workers[PROBE_WORKER_COUNTS];
     int counts = probe_worker_counts(run, workers);
-    if (collect_caches(run, isa, workers, counts, error) != OK)
+    if (collect_caches(run, workers, counts, error) != OK)
         return FAILED;
-    return collect_dram(run, isa, workers, counts, error);
+    return collect_dram(run, workers, counts, error);
 }
 
 extern const struct probe bandwidth_probe;

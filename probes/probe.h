@@ -40,6 +40,10 @@ struct request {
     int dtype;   /* enum dtype, or -1: all */
 };
 
+/* How often a set is read before it counts as being in a cache. Once is not enough for the L3 of
+ * Zen: lines that L2 gave up move in, and those that never came back are the first to go. */
+enum { PROBE_FILL_PASSES = 4 };
+
 /* Samples below which quartiles mean little. */
 enum { PROBE_ROUNDS_MIN = 10 };
 

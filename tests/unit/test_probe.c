@@ -83,7 +83,7 @@ static void hardware_threads_of_a_core_share_its_caches(void **state)
     struct trial trial;
     open_trial(&trial, 1, 2, 64 * MIB);
     trial.host.cache_count = 1;
-    trial.host.cache[0] = (struct cache){1, 48 * 1024, 64, 1, 1};
+    trial.host.cache[0] = (struct cache){1, 48 * 1024, 64, 1, 1, NAN};
     collect(&trial, "bandwidth");
     assert_source(&trial, "", "L1:read", 1, "1 x 32 KiB per worker");
     assert_source(&trial, "", "L1:read", 2, "1 x 16 KiB per worker");
@@ -99,7 +99,7 @@ static void the_lone_worker_of_a_node_stays_within_its_memory(void **state)
     trial.unit[2].numa_node = trial.unit[0].numa_node + 1;
     trial.host.numa_nodes = 2;
     trial.host.cache_count = 1;
-    trial.host.cache[0] = (struct cache){2, 64 * MIB, 64, 2, 2};
+    trial.host.cache[0] = (struct cache){2, 64 * MIB, 64, 2, 2, NAN};
     char node[32];
     snprintf(node, sizeof node, "cpu.node%d", trial.unit[2].numa_node);
     collect(&trial, "bandwidth");
@@ -136,7 +136,7 @@ static void latency_of_a_lone_outer_cache_has_a_set(void **state)
     struct trial trial;
     open_trial(&trial, 1, 1, 1024 * MIB);
     trial.host.cache_count = 1;
-    trial.host.cache[0] = (struct cache){3, 2 * MIB, 64, 1, 1};
+    trial.host.cache[0] = (struct cache){3, 2 * MIB, 64, 1, 1, NAN};
     collect(&trial, "latency");
     if (trial.host.cache_count) /* dropped where it is no faster than DRAM */
         assert_source(&trial, "", "L3", 1, "over 16384 lines");
