@@ -1,20 +1,20 @@
 // measure.c - samples that start together and know their clock.
 #include "measure.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "stats.h"
 
-/* Cycles of each chain of a clock reading, a multiple of 3 x 16: 4 to 8 us, long against two time
- * stamps (50 ns) and short against the steps of a clock governor (1 ms). */
+/* Cycles of each chain of a clock reading, a multiple of 3, 4, 5 and 6 times 16: 3 to 8 us. Long
+ * against the steps of the time stamp, 10 ns on Zen (with a quarter of this the faster of several
+ * readings was 2 % above the clock), short against the steps of a clock governor (1 ms). */
 enum { CHAIN_CYCLES = 16320, CHAIN_UNROLL = 16 };
 
-/* Beside a slice: 1 to 2 us a chain, a fifth of the slice with both. On a core whose clock moved
- * between 2.0 and 2.6 GHz the median of AVX-512 FMA was 63.7 of 64 FLOP per cycle with this
- * length, 62.8 with a quarter of it. */
-enum { SLICE_CYCLES = 4080, SLICES_MAX = 256 };
+enum { SLICES_MAX = 256 };
 
 /* A member that was off its core for most of the time goes on until its medians mean something. */
 enum { SLICES_MIN = 15 };
@@ -51,9 +51,30 @@ void clock_chain(long cycles)
     }
 }
 
+/* Runs a chain of that many dependent multiplies of f32, a multiple of 16. */
+static void multiply_chain(long links)
+{
+    float product = 1, factor = 1;
+    for (long i = 0; i < links / CHAIN_UNROLL; i++) {
 #if defined(__x86_64__)
-/* The same with multiplies of 32 bits: three cycles a link on every core since K8 and Core, four on
- * Bulldozer (Agner Fog, instruction tables, www.agner.org/optimize/instruction_tables.pdf). */
+#define LINK "mulss %1, %0\n\t"
+#define REGISTER "x"
+#elif defined(__aarch64__)
+#define LINK "fmul %s0, %s0, %s1\n\t"
+#define REGISTER "w"
+#endif
+        __asm__ volatile(
+            LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK
+            : "+" REGISTER(product)
+            : REGISTER(factor));
+#undef LINK
+    }
+}
+
+#if defined(__x86_64__)
+/* The same as clock_chain() with multiplies of 32 bits: three cycles a link on every core since K8
+ * and Core, four on Bulldozer (Agner Fog, instruction tables,
+ * www.agner.org/optimize/instruction_tables.pdf). */
 static void clock_chain_slow(long cycles)
 {
     uint32_t product = 1, factor = 3;
@@ -89,29 +110,63 @@ static double stopwatch_seconds(struct stopwatch watch)
     return end - watch.start - (stamp_before < stamp_after ? stamp_before : stamp_after);
 }
 
-static double read_chain(void (*chain)(long cycles), long cycles)
+static double read_chain(void (*chain)(long amount), long amount)
 {
     struct stopwatch watch = stopwatch_start();
-    chain(cycles);
-    return (double)cycles / stopwatch_seconds(watch);
+    chain(amount);
+    return (double)amount / stopwatch_seconds(watch);
 }
 
-/* A neighbour on the other hardware thread of the core delays single links: each delay costs a
- * chain of one-cycle links a whole cycle per link, one of three-cycle links a third of that.
- * Neither chain can look faster than the clock, so the faster one is nearer to it. */
-static double read_clock(long cycles)
+static double read_integer_chains(void)
 {
-    double clock_hertz = read_chain(clock_chain, cycles);
+    double clock_hertz = read_chain(clock_chain, CHAIN_CYCLES);
 #if defined(__x86_64__)
-    double slow = read_chain(clock_chain_slow, cycles);
+    double slow = read_chain(clock_chain_slow, CHAIN_CYCLES);
     clock_hertz = slow > clock_hertz ? slow : clock_hertz;
 #endif
     return clock_hertz;
 }
 
+/* Cycles of a multiply of f32, 3 to 6 on the cores there are; 0 where the chains, disturbed, do not
+ * say. Of both the best reading of several counts. */
+static int find_multiply_cycles(void)
+{
+    enum { READINGS = 15, LEAST = 3, MOST = 6 };
+    double clock_hertz = 0, links_per_second = 0;
+    for (int i = 0; i < READINGS; i++) {
+        double clock = read_integer_chains();
+        double links = read_chain(multiply_chain, CHAIN_CYCLES / LEAST);
+        clock_hertz = clock > clock_hertz ? clock : clock_hertz;
+        links_per_second = links > links_per_second ? links : links_per_second;
+    }
+    double cycles = clock_hertz / links_per_second;
+    int whole = (int)(cycles + 0.5);
+    bool clear = cycles > whole - 0.1 && cycles < whole + 0.1;
+    return clear && whole >= LEAST && whole <= MOST ? whole : 0;
+}
+
+static int multiply_cycles;
+
+static void set_multiply_cycles(void)
+{
+    multiply_cycles = find_multiply_cycles();
+}
+
+/* A neighbour on the other hardware thread of the core delays single links, by a cycle each: a
+ * whole cycle per link of a chain of adds, a third per link of one of multiplies. What it takes are
+ * integer units mostly, or mostly floating-point ones, so there is a chain of each. None can look
+ * faster than the clock, so the fastest one is nearest to it. */
 double clock_hertz_now(void)
 {
-    return read_clock(CHAIN_CYCLES);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_multiply_cycles);
+    double clock_hertz = read_integer_chains();
+    if (multiply_cycles) {
+        double links = read_chain(multiply_chain, CHAIN_CYCLES / multiply_cycles);
+        double floating = links * multiply_cycles;
+        clock_hertz = floating > clock_hertz ? floating : clock_hertz;
+    }
+    return clock_hertz;
 }
 
 /* What the members share during one sample. */
@@ -204,12 +259,12 @@ static void take_slices(void *context, struct member member)
         work->prepare(work->context, member);
     wait_for_start(&race->waiting, &race->start_time);
     double end_time = race->start_time + race->seconds;
-    double clock_before = read_clock(SLICE_CYCLES);
+    double clock_before = clock_hertz_now();
     do {
         struct stopwatch watch = stopwatch_start();
         work->run(work->context, member);
         double seconds = stopwatch_seconds(watch);
-        double clock_after = read_clock(SLICE_CYCLES);
+        double clock_after = clock_hertz_now();
         /* The larger one is the clock, as in a sample: an interrupted chain must not make the slice
          * look short of cycles. */
         clock_hertz[count] = clock_before > clock_after ? clock_before : clock_after;

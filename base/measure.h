@@ -45,8 +45,8 @@ double seconds_now(void);
  * time: a chain of `add $1` reads four times the clock there (docs/estimators.md). */
 void clock_chain(long cycles);
 
-/* Core clock of the calling thread: the faster of a chain of adds and, on x86, one of multiplies.
- */
+/* Core clock of the calling thread: the fastest of a chain of integer adds, one of floating-point
+ * multiplies and, on x86, one of integer multiplies. */
 double clock_hertz_now(void);
 
 /* The number of repeats, at least 1, for which `work` with *repeats = that number lasts `seconds`.

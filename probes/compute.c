@@ -35,7 +35,7 @@ enum { MIX_COUNT = sizeof mixes / sizeof *mixes };
 static const double slice_seconds = 2e-5;
 static const double sample_seconds = 1e-3;
 static const double trial_seconds = 3e-4;
-enum { TRIALS = 12, CANDIDATES_MAX = 32, FINALISTS = 2 };
+enum { TRIALS = 16, CANDIDATES_MAX = 32, FINALISTS = 2 };
 
 struct compute_state {
     const struct compute_loop *loop;
@@ -76,19 +76,21 @@ static long passes_of_slice(const struct compute_loop *loop)
 struct candidate {
     const struct compute_loop *loop;
     long passes;
-    double rates[TRIALS];
+    double best; /* FLOP per cycle in its best turn */
 };
 
-/* Third best turn, so that one whose clock was misread decides nothing; best candidate first. */
+/* By the best turn, for interference only slows; best candidate first. */
 static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
-    double difference = b->rates[TRIALS - 3] - a->rates[TRIALS - 3];
+    double difference = b->best - a->best;
     return (difference > 0) - (difference < 0);
 }
 
 /* The FINALISTS best loops of a mix, the best first. The candidates take turns, so that a slow
- * moment is nobody's in particular. Returns how many there are. */
+ * moment is nobody's in particular. Finalists differ in their shares of instructions: where a
+ * neighbour takes pipes all the time, the share that would be best without it may come in second,
+ * behind several of the same other share. Returns how many there are. */
 static int best_loops(const struct compute_loop *loop, const char *mix,
                       const struct compute_loop *best[FINALISTS])
 {
@@ -96,19 +98,18 @@ static int best_loops(const struct compute_loop *loop, const char *mix,
     int count = 0;
     for (; loop->mix && count < CANDIDATES_MAX; loop++)
         if (strcmp(loop->mix, mix) == 0) {
-            candidates[count].loop = loop;
-            candidates[count++].passes = passes_of_slice(loop);
+            candidates[count++] = (struct candidate){loop, passes_of_slice(loop), 0};
         }
     for (int trial = 0; trial < TRIALS; trial++)
         for (int i = 0; i < count; i++)
-            candidates[i].rates[trial] = try_loop(candidates[i].loop, candidates[i].passes);
-    for (int i = 0; i < count; i++)
-        quartiles_of(candidates[i].rates, TRIALS); /* sorts them */
+            candidates[i].best =
+                fmax(candidates[i].best, try_loop(candidates[i].loop, candidates[i].passes));
     qsort(candidates, (size_t)count, sizeof *candidates, compare_candidates);
     /* Loops of one kind of instruction are all as good as each other. */
-    int finalists = !strchr(mix, '+') ? 1 : count < FINALISTS ? count : FINALISTS;
-    for (int i = 0; i < finalists; i++)
-        best[i] = candidates[i].loop;
+    int finalists = 0, wanted = strchr(mix, '+') ? FINALISTS : 1;
+    for (int i = 0; i < count && finalists < wanted; i++)
+        if (finalists == 0 || candidates[i].loop->multiplying_rel != best[0]->multiplying_rel)
+            best[finalists++] = candidates[i].loop;
     return finalists;
 }
 
@@ -309,7 +310,10 @@ FMA_LOOPS(FUNCTION)
 #define ROW(symbol, mix, attribute, needs_fma, slots, fc, f, mc, m, ac, a)                         \
     {mix,                                                                                          \
      #f " FMA in " #fc " chains; " #m " MUL in " #mc "; " #a " ADD in " #ac "; " #slots " slots",  \
-     VLEN * (2 * (f) + (m) + (a)), needs_fma, symbol},
+     VLEN * (2 * (f) + (m) + (a)),                                                                 \
+     ((f) + (m)) / ((double)(f) + (m) + (a)),                                                      \
+     needs_fma,                                                                                    \
+     symbol},
 extern const struct compute_loop NAME(compute_loops)[];
 const struct compute_loop NAME(compute_loops)[] = {FMA_LOOPS(ROW) PLAIN_LOOPS(ROW){0}};
 

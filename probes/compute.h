@@ -9,6 +9,7 @@ struct compute_loop {
     const char *mix;  /* fma, mul+add, add, fma+add */
     const char *form; /* chains and operations of one pass, for the row's source */
     int flops;
+    double multiplying_rel; /* FMA and MUL among all instructions */
     bool needs_fma;
     void (*run)(long iterations);
 };
