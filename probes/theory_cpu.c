@@ -183,11 +183,13 @@ static int l1_row(const struct theory_cpu *cpu, const struct isa_words *isa,
 }
 
 /* Every line that L1 gives to the core, and every line that is stored to (write-allocate), has come
- * in from L2 once, so no pattern names more bytes than this path carries. */
-static int l2_row(const struct theory_cpu *cpu, const struct theory_clock *clock, int workers,
-                  struct table *table, struct error *error)
+ * in from L2 once, so no pattern names more bytes than this path carries: but for the update of an
+ * array in place, which reads and writes each line that comes in. */
+static int l2_row(const struct theory_cpu *cpu, const char *level, int names_per_byte,
+                  const struct theory_clock *clock, int workers, struct table *table,
+                  struct error *error)
 {
-    struct ceiling *row = append(cpu, table, "L2", "bandwidth", "byte/s", error);
+    struct ceiling *row = append(cpu, table, level, "bandwidth", "byte/s", error);
     if (!row)
         return FAILED;
     row->workers = workers;
@@ -195,7 +197,21 @@ static int l2_row(const struct theory_cpu *cpu, const struct theory_clock *clock
     times_cores(&formula, cpu, workers);
     times_clock(&formula, clock, row);
     formula_times(&formula, cpu->core->l2_bytes_per_cycle, 1, "B per cycle into L1");
+    if (names_per_byte > 1)
+        formula_times(&formula, names_per_byte, 1, "(read and written)");
     set(cpu, row, &formula, "GB/s");
+    return OK;
+}
+
+static int l2_rows(const struct theory_cpu *cpu, const struct theory_clock *clock,
+                   struct table *table, struct error *error)
+{
+    if (isnan(cpu->core->l2_bytes_per_cycle))
+        return OK;
+    for (int w = 0; w < THEORY_WORKERS_MAX && cpu->workers[w]; w++)
+        if (l2_row(cpu, "L2", 1, clock, cpu->workers[w], table, error) != OK ||
+            l2_row(cpu, "L2:update", 2, clock, cpu->workers[w], table, error) != OK)
+            return FAILED;
     return OK;
 }
 
@@ -293,10 +309,8 @@ static int core_rows(const struct theory_cpu *cpu, const struct theory_filter *f
             if (isa_rows(cpu, &isas[i], clock, filter->dtype, table, error) != OK)
                 return FAILED;
         }
-        for (int w = 0; w < THEORY_WORKERS_MAX && cpu->workers[w]; w++)
-            if (!clock->isa[0] && !isnan(cpu->core->l2_bytes_per_cycle) &&
-                l2_row(cpu, clock, cpu->workers[w], table, error) != OK)
-                return FAILED;
+        if (!clock->isa[0] && l2_rows(cpu, clock, table, error) != OK)
+            return FAILED;
     }
     return OK;
 }

@@ -163,7 +163,8 @@ static const struct ceiling *ceiling_of_operation(const struct table *machine, c
     return best;
 }
 
-/* Theory may be stated per level ("DRAM") for every operation, or per operation ("L1:read"). */
+/* Theory may be stated per level ("DRAM") for every operation, or per operation ("L1:read"), which
+ * then is what holds for it. */
 static bool theory_covers(const struct ceiling *theory, const struct ceiling *ceiling)
 {
     bool level = strcmp(theory->level, ceiling->level) == 0 ||
@@ -180,11 +181,16 @@ const struct ceiling *ceiling_of_theory(const struct table *machine, const struc
 {
     const struct ceiling *best = NULL;
     double lowest = NAN;
+    bool best_is_exact = false;
     for (size_t i = 0; i < machine->count; i++) {
         const struct ceiling *theory = table_ceiling(machine, i);
         double value = ceiling_at_clock(theory, measured->clock_hertz);
-        if (!theory_covers(theory, measured))
+        bool exact = strcmp(theory->level, measured->level) == 0;
+        if (!theory_covers(theory, measured) || (best_is_exact && !exact))
             continue;
+        if (exact && !best_is_exact)
+            best = NULL;
+        best_is_exact = exact;
         /* Rows at base and boost clock are the same per cycle, up to rounding. */
         bool same = best && fabs(value / lowest - 1) < 1e-3;
         if (!best || (same ? theory->value > best->value : value < lowest)) {
