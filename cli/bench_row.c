@@ -148,8 +148,9 @@ static const struct gauge *compute_gauge(struct bench *bench, const struct run *
                             dtype_name(run->dtype), isa_name(isa), run->threads);
 }
 
-/* The fastest operation at a level that is a memory roof. */
-static const struct gauge *memory_gauge(struct bench *bench, const char *level, int threads)
+/* The fastest operation at a level that is a memory roof of kernels that update, or do not. */
+static const struct gauge *memory_gauge(struct bench *bench, const char *level, int threads,
+                                        bool updates)
 {
     const struct gauge *gauges[OPERATIONS_MAX], *fastest = NULL;
     int count = 0;
@@ -163,7 +164,7 @@ static const struct gauge *memory_gauge(struct bench *bench, const char *level, 
     double fastest_rate = 0;
     for (int i = 0; i < count && sample_ceilings(bench, gauges, count); i++) {
         const struct ceiling *row = ceiling_of(bench, gauges[i]);
-        if (row && row->value > fastest_rate) {
+        if (row && row->value > fastest_rate && bounds_memory(row->level, updates)) {
             fastest = gauges[i];
             fastest_rate = row->value;
         }
@@ -177,7 +178,8 @@ static const struct gauge *bounding_gauge(struct bench *bench, const struct run 
                                           const char *level)
 {
     const struct gauge *compute = compute_gauge(bench, run);
-    const struct gauge *memory = memory_gauge(bench, level, run->threads);
+    const struct gauge *memory =
+        memory_gauge(bench, level, run->threads, run->operand[0].role == ROLE_UPDATE);
     if (!compute || !memory || !sample_ceilings(bench, &compute, 1))
         return NULL;
     const struct ceiling *arithmetic = ceiling_of(bench, compute);

@@ -197,6 +197,33 @@ static void theory_is_found_by_key_and_taken_per_cycle(void **state)
     assert_null(ceiling_of_theory(&fixture->machine, other));
 }
 
+static void theory_of_the_operation_counts_before_that_of_the_level(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const levels[] = {"L2", "L2:update", "L2"};
+    for (int i = 0; i < 3; i++) {
+        struct ceiling *derived = add_ceiling(&fixture->machine, "bandwidth", "", levels[i],
+                                              i == 1 ? 200e9 : (100 + i) * 1e9);
+        text_copy(derived->basis, sizeof derived->basis, "derived");
+    }
+    struct ceiling measured = {.device = "cpu", .kind = "bandwidth", .workers = 1};
+    text_copy(measured.level, sizeof measured.level, "L2:update");
+    assert_near(ceiling_of_theory(&fixture->machine, &measured)->value, 200e9);
+    text_copy(measured.level, sizeof measured.level, "L2:read");
+    assert_near(ceiling_of_theory(&fixture->machine, &measured)->value, 100e9);
+}
+
+static void an_update_of_an_outer_cache_bounds_updates_alone(void **state)
+{
+    (void)state;
+    assert_false(bounds_memory("L2:update", false));
+    assert_true(bounds_memory("L2:update", true));
+    assert_true(bounds_memory("L3:triad", false));
+    assert_true(bounds_memory("L1:update", false));
+    assert_true(bounds_memory("DRAM:update", false));
+    assert_false(bounds_memory("DRAM:copy", true));
+}
+
 int main(void)
 {
 #define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -213,6 +240,8 @@ int main(void)
         WITH_MACHINE(missing_ceilings_are_named),
         WITH_MACHINE(short_calls_are_bound_by_their_launch),
         WITH_MACHINE(theory_is_found_by_key_and_taken_per_cycle),
+        WITH_MACHINE(theory_of_the_operation_counts_before_that_of_the_level),
+        cmocka_unit_test(an_update_of_an_outer_cache_bounds_updates_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
