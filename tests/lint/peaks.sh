@@ -51,7 +51,8 @@ loops() {
             if (score > best || (score && score == best && count - i < shortest)) {
                 best = score
                 shortest = count - i
-                found = name " " f + 0 " " mu + 0 " " a + 0 " " memory + 0 " " stack + 0 " " moves + 0
+                found = name " " f + 0 " " mu + 0 " " a + 0 " " memory + 0 " " stack + 0
+                found = found " " moves + 0
             }
         }
         function close_function() {
