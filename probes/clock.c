@@ -36,8 +36,8 @@ static int add_gauge(struct probe_run *run, int workers, struct error *error)
     gauge->work = (struct work){NULL, do_nothing, NULL, workers};
     gauge->paced = true;
     text_copy(gauge->row.source, sizeof gauge->row.source,
-              "chains of dependent adds (1 cycle) and multiplies (3), the faster one; mean of the "
-              "workers");
+              "chains of dependent integer adds, integer and floating-point multiplies, the fastest "
+              "one; mean of the workers");
     return OK;
 }
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "probe.h"
-#include "stats.h"
 
 #define X(isa, vector_bytes, registers)                                                            \
     COMPUTE_LOOPS_DECLARE(f32, isa)                                                                \
