@@ -35,9 +35,10 @@ static int add_gauge(struct probe_run *run, int workers, struct error *error)
     gauge->row.workers = workers;
     gauge->work = (struct work){NULL, do_nothing, NULL, workers};
     gauge->paced = true;
-    text_copy(gauge->row.source, sizeof gauge->row.source,
-              "chains of dependent integer adds, integer and floating-point multiplies, the fastest "
-              "one; mean of the workers");
+    text_copy(
+        gauge->row.source, sizeof gauge->row.source,
+        "chains of dependent integer adds, integer and floating-point multiplies, the fastest "
+        "one; mean of the workers");
     return OK;
 }
 
