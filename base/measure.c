@@ -145,6 +145,7 @@ static int find_multiply_cycles(void)
     return clear && whole >= LEAST && whole <= MOST ? whole : 0;
 }
 
+static pthread_once_t multiply_cycles_once = PTHREAD_ONCE_INIT;
 static int multiply_cycles;
 
 static void set_multiply_cycles(void)
@@ -158,8 +159,7 @@ static void set_multiply_cycles(void)
  * faster than the clock, so the fastest one is nearest to it. */
 double clock_hertz_now(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, set_multiply_cycles);
+    pthread_once(&multiply_cycles_once, set_multiply_cycles);
     double clock_hertz = read_integer_chains();
     if (multiply_cycles) {
         double links = read_chain(multiply_chain, CHAIN_CYCLES / multiply_cycles);

@@ -10,7 +10,7 @@ build=${BUILD:-build/gcc}
 # object symbol reason
 allowed='interrupt.o received a signal handler has nothing else to write to
 measure.o multiply_cycles a property of the core, found out once before the first clock reading
-measure.o once says that it was
+measure.o multiply_cycles_once says that it was
 team.o pinning the pool of OpenMP threads is one per process, and so is where they sit'
 
 if [[ "$build" == *sanitize* ]]; then
