@@ -16,7 +16,7 @@ static const char usage[] =
     "Draws what machine.csv and bench.csv of DIR hold: one roofline for each device, number\n"
     "format and thread count. Writes DIR/roofline-cpu-f32-1t.svg and .png and so on with\n"
     "gnuplot, prints their names, and writes DIR/summary.csv: rates, intensity, bound and\n"
-    "fraction of roof of every kernel. More than 30 kernels go on in roofline-cpu-f32-1t-2.svg\n"
+    "fraction of roof of every kernel. More than 32 kernels go on in roofline-cpu-f32-1t-2.svg\n"
     "and so on, under the same ceilings and axes; the numbers are those of the report.\n"
     "\n"
     "  --terminal     draw with characters on stdout instead; COLUMNS and LINES set the size,\n"

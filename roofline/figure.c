@@ -194,10 +194,10 @@ static void add_line(struct figure *figure, enum line_style style, bool slanted,
         if (line->slanted != slanted || slanted || line->style == LINE_THEORY ||
             fabs(value / line->value - 1) > same_line_rel)
             continue;
-        bool same_isa = isa[0] && strncmp(line->label, isa, strlen(isa)) == 0 &&
-                        line->label[strlen(isa)] == ' ';
         size_t used = strlen(line->label);
-        text_format(line->label + used, sizeof line->label - used, ", %s", same_isa ? name : label);
+        text_format(line->label + used, sizeof line->label - used, ", %s",
+                    strcmp(line->last_isa, isa) == 0 ? name : label);
+        text_copy(line->last_isa, sizeof line->last_isa, isa);
         return;
     }
     if (figure->line_count == FIGURE_LINES_MAX)
@@ -205,6 +205,7 @@ static void add_line(struct figure *figure, enum line_style style, bool slanted,
     struct figure_line *line = &figure->line[figure->line_count++];
     *line = (struct figure_line){.style = style, .slanted = slanted, .value = value};
     text_copy(line->label, sizeof line->label, label);
+    text_copy(line->last_isa, sizeof line->last_isa, isa);
 }
 
 static void add_compute(struct figure *figure, const struct ceiling *ceiling, double clock_hertz,

@@ -10,8 +10,9 @@
 #include "model.h"
 #include "summary.h"
 
-/* With more dots than this their numbers, names and leaders fill a plot. */
-enum { FIGURE_LINES_MAX = 32, FIGURE_DOTS_MOST = 30 };
+/* A default run with three caches has 32 dots; with more their numbers, names and leaders fill a
+ * plot. */
+enum { FIGURE_LINES_MAX = 32, FIGURE_DOTS_MOST = 32 };
 
 enum line_style {
     LINE_ROOF,    /* the roof: the outermost memory level and the compute ceiling that dots are
@@ -24,9 +25,10 @@ enum line_style {
 
 struct figure_line {
     enum line_style style;
-    bool slanted;   /* a bandwidth: flop/s = value x intensity */
-    double value;   /* flop/s, or byte/s when slanted */
-    char label[64]; /* "AVX2 FMA", "DRAM" */
+    bool slanted;      /* a bandwidth: flop/s = value x intensity */
+    double value;      /* flop/s, or byte/s when slanted */
+    char label[64];    /* "AVX2 FMA", "DRAM" */
+    char last_isa[16]; /* the one named last in the label; "" where none is */
 };
 
 struct figure_dot {

@@ -71,9 +71,9 @@ static inline void add_machine(struct table *machine)
         const char *kind, *isa, *level;
         double value;
     } rows[] = {
-        {"compute", "avx2", "fma", 100e9},       {"compute", "avx2", "mul+add", 99e9},
-        {"compute", "avx2", "add", 50e9},        {"compute", "avx2", "fma+add", 137e9},
-        {"compute", "avx", "mul+add", 98e9},     {"compute", "sse2", "mul+add", 50e9},
+        {"compute", "avx2", "fma", 100e9},       {"compute", "avx", "mul+add", 98e9},
+        {"compute", "avx2", "mul+add", 99e9},    {"compute", "avx2", "add", 50e9},
+        {"compute", "avx2", "fma+add", 137e9},   {"compute", "sse2", "mul+add", 50e9},
         {"compute", "scalar", "fma", 12e9},      {"bandwidth", "", "L1:read", 200e9},
         {"bandwidth", "", "L2:read", 100e9},     {"bandwidth", "", "L3:read", 50e9},
         {"bandwidth", "", "DRAM:read", 10e9},    {"bandwidth", "", "DRAM:copy", 30e9},

@@ -143,6 +143,29 @@ static void latency_of_a_lone_outer_cache_has_a_set(void **state)
     close_trial(&trial);
 }
 
+/* Which set is kept depends on the machine, what its row says of it does not. */
+static void latency_keeps_a_set_that_the_cache_really_holds(void **state)
+{
+    (void)state;
+    struct trial trial;
+    open_trial(&trial, 1, 1, 1024 * MIB);
+    const double largest = 8 * MIB;
+    trial.host.cache_count = 2;
+    trial.host.cache[0] = (struct cache){2, 1 * MIB, 64, 1, 1, NAN};
+    trial.host.cache[1] = (struct cache){3, 1024 * MIB, 64, 1, 1, NAN};
+    collect(&trial, "latency");
+    if (trial.host.cache_count == 2) {
+        const double kept = trial.host.cache[1].steady_bytes;
+        assert_true(kept == largest || kept == largest / 2 || kept == largest / 4);
+        char lines[32];
+        snprintf(lines, sizeof lines, "over %.0f lines", kept / 64);
+        assert_source(&trial, "", "L3", 1, lines);
+        if (kept < largest)
+            assert_source(&trial, "", "L3", 1, "of the 1024 MiB listed");
+    }
+    close_trial(&trial);
+}
+
 static void a_team_costs_time_where_there_is_one(void **state)
 {
     (void)state;
@@ -183,6 +206,7 @@ int main(void)
         cmocka_unit_test(the_lone_worker_of_a_node_stays_within_its_memory),
         cmocka_unit_test(want_of_memory_skips_rows_with_a_reason),
         cmocka_unit_test(latency_of_a_lone_outer_cache_has_a_set),
+        cmocka_unit_test(latency_keeps_a_set_that_the_cache_really_holds),
         cmocka_unit_test(a_team_costs_time_where_there_is_one),
         cmocka_unit_test(a_deadline_leaves_enough_samples),
     };
