@@ -105,9 +105,8 @@ bool moves_what_it_counts(const char *ceiling_level)
 bool bounds_memory(const char *ceiling_level, bool updates)
 {
     const char *operation = ceiling_level + level_length(ceiling_level);
-    bool everywhere = level_is(ceiling_level, "DRAM") || level_is(ceiling_level, "L1");
     return moves_what_it_counts(ceiling_level) &&
-           (updates || everywhere || strcmp(operation, ":update") != 0);
+           (updates || level_is(ceiling_level, "L1") || strcmp(operation, ":update") != 0);
 }
 
 static bool measured(const struct ceiling *ceiling, const char *kind, const char *device,

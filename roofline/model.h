@@ -95,8 +95,8 @@ bool level_is(const char *ceiling_level, const char *level);
 bool moves_what_it_counts(const char *ceiling_level);
 
 /* Whether a ceiling bounds kernels that read and write (`updates`) or do not read what they write.
- * An update of a cache beyond L1 names every line that comes in twice, as read and as written:
- * where what comes in is the limit, others get half of its rate. */
+ * Beyond L1 an update names every line that comes in twice, as read and as written: where what
+ * comes in is the limit, others get half of its rate. */
 bool bounds_memory(const char *ceiling_level, bool updates);
 
 #endif

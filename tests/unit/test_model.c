@@ -213,14 +213,16 @@ static void theory_of_the_operation_counts_before_that_of_the_level(void **state
     assert_near(ceiling_of_theory(&fixture->machine, &measured)->value, 100e9);
 }
 
-static void an_update_of_an_outer_cache_bounds_updates_alone(void **state)
+static void an_update_beyond_l1_bounds_updates_alone(void **state)
 {
     (void)state;
     assert_false(bounds_memory("L2:update", false));
     assert_true(bounds_memory("L2:update", true));
     assert_true(bounds_memory("L3:triad", false));
     assert_true(bounds_memory("L1:update", false));
-    assert_true(bounds_memory("DRAM:update", false));
+    assert_false(bounds_memory("DRAM:update", false));
+    assert_true(bounds_memory("DRAM:update", true));
+    assert_true(bounds_memory("DRAM:copy_nt", false));
     assert_false(bounds_memory("DRAM:copy", true));
 }
 
@@ -241,7 +243,7 @@ int main(void)
         WITH_MACHINE(short_calls_are_bound_by_their_launch),
         WITH_MACHINE(theory_is_found_by_key_and_taken_per_cycle),
         WITH_MACHINE(theory_of_the_operation_counts_before_that_of_the_level),
-        cmocka_unit_test(an_update_of_an_outer_cache_bounds_updates_alone),
+        cmocka_unit_test(an_update_beyond_l1_bounds_updates_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
