@@ -1,23 +1,22 @@
 // convolution.c - which implementation a convolution takes, and what is common to its kernels.
 #include "convolution.h"
 
-/* Where planes serve as the rows of a matrix, or have too few partners for a vector of channels. */
-static inline bool prefers_planes(const struct convolution *conv)
-{
-    return conv->layout == LAYOUT_NCHW && (conv->taps == 1 || conv->k_group < 4);
-}
+/* Fewer output channels than this share what is loaded of their inputs too rarely for a tile. */
+enum { CHANNELS_OF_TILE = 4 };
 
-#define CHOOSE(conv, packed, depthwise, direct)                                                    \
-    (prefers_planes(conv)                                              ? (packed)                  \
-     : (conv)->layout != LAYOUT_NCHW && convolution_is_depthwise(conv) ? (depthwise)               \
-                                                                       : (direct))
+#define CHOOSE(conv, packed, planes, depthwise, direct)                                            \
+    ((conv)->layout == LAYOUT_NCHW ? ((conv)->k_group < CHANNELS_OF_TILE ? (planes)                \
+                                      : (conv)->taps == 1                ? (packed)                \
+                                                                         : (direct))                              \
+                                   : (convolution_is_depthwise(conv) ? (depthwise) : (direct)))
 
 #ifndef ISA
 
 double convolution_auto_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                   int threads, const struct cache_sizes *caches)
 {
-    return CHOOSE(conv, convolution_packed_workspace, convolution_depthwise_workspace,
+    return CHOOSE(conv, convolution_packed_workspace, convolution_planes_workspace,
+                  convolution_depthwise_workspace,
                   convolution_direct_workspace)(conv, isa, dtype, threads, caches);
 }
 
@@ -53,14 +52,15 @@ double convolution_tolerance(const struct convolution *conv, double unit)
 
 void NAME(convolution_auto_prepare)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, NAME(convolution_packed_prepare), NAME(convolution_depthwise_prepare),
-           NAME(convolution_direct_prepare))
+    CHOOSE(conv, NAME(convolution_packed_prepare), NAME(convolution_planes_prepare),
+           NAME(convolution_depthwise_prepare), NAME(convolution_direct_prepare))
     (conv, call);
 }
 
 void NAME(convolution_auto)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_depthwise), NAME(convolution_direct))
+    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_planes), NAME(convolution_depthwise),
+           NAME(convolution_direct))
     (conv, call);
 }
 

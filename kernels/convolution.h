@@ -13,12 +13,8 @@
 #include "epilogue.h"
 #include "image_layout.h"
 #include "kernel.h"
+#include "lengths.h"
 #include "window.h"
-
-static inline long ceil_divide(long total, long part)
-{
-    return total > 0 ? (total + part - 1) / part : total / part;
-}
 
 /* Elements filled up to an odd number of lines: neighbours so far apart begin in different sets of
  * a cache. */
@@ -221,11 +217,12 @@ static inline bool convolution_is_depthwise(const struct convolution *conv)
 /* X(name, summary) */
 #define CONVOLUTION_WAYS(X)                                                                        \
     X(auto,                                                                                        \
-      "nchw: packed for 1x1 and for groups with few output channels; nhwc, nchwc: depthwise "      \
+      "nchw: planes for groups with few output channels, packed for 1x1; nhwc, nchwc: depthwise "  \
       "where it can; else direct")                                                                 \
     X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
-              "do, then gemm's register tile; groups with few output channels directly; weights "  \
-              "packed beforehand")                                                                 \
+              "do, then gemm's register tile; weights packed beforehand")                          \
+    X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \
+              "rows copied for their padding")                                                     \
     X(direct, "register tile of pixels x output channels over taps and input channels; weights "   \
               "packed beforehand, images only for padding and, of nchw, to have channels last")    \
     X(depthwise, "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "   \

@@ -5,9 +5,6 @@
 #include "convolution.h"
 #include "product.h"
 
-/* Output rows of one channel that are summed together: as many sums as hide the latency of one. */
-enum { DIRECT_ROWS = 8 };
-
 /* The convolution of one image, group and pair of phases is a matrix product: k / groups rows of
  * weights, depth c / groups * taps, a column per pixel of the grid. What stands where in the
  * workspace, in elements: */
@@ -18,10 +15,8 @@ struct plan {
     double deepest;      /* steps of a block of depth, at most */
     long depth, columns; /* of a block of patches */
     long pitch, row,
-        plane;   /* of a padded image: a column phase, a row (`step` phases), a channel */
-    bool direct; /* too few output channels per group to pack: depthwise */
-    long weights, image, patches; /* packed weights; a padded image, of one group where direct; a
-                                     member's block of columns */
+        plane; /* of a padded image: a column phase, a row (`step` phases), a channel */
+    long weights, image, patches; /* packed weights; a padded image; a member's block of columns */
     long sheet_pitch, sheet; /* a row of results before they are interleaved; all of a member */
     long taps, pixel_table;  /* table entries: offsets of taps and, per member, of pixels */
 };
@@ -33,8 +28,7 @@ static inline struct plan plan_of(const struct convolution *conv, struct tile ti
     struct plan plan = {.conv = *conv, .pixels = rows->grid * columns->grid};
     const long line = 64 / element_bytes, table_line = 64 / (long)sizeof(long);
     const bool interleaved = columns->phases > 1 || rows->phases > 1;
-    plan.direct = conv->k_group < tile_size.rows / 2;
-    plan.rows = plan.direct ? conv->k_group : round_up(conv->k_group, tile_size.rows);
+    plan.rows = round_up(conv->k_group, tile_size.rows);
     /* A block of patches, and what is made of it, that half of L2 holds while the weights pass. */
     plan.deepest = deepest_block(tile_size, element_bytes, caches);
     plan.depth = equal_block(convolution_depth(conv), plan.deepest, 8);
@@ -47,13 +41,11 @@ static inline struct plan plan_of(const struct convolution *conv, struct tile ti
     plan.plane = plan.row * lines_under(rows, rows->grid);
     /* Multiples of a cache line. A vector that begins at the last pixel may read past the image. */
     plan.weights = round_up(conv->groups * plan.rows * conv->c_group * conv->taps, line);
-    plan.image =
-        round_up((plan.direct ? conv->c_group : conv->c) * plan.plane + tile_size.columns, line);
+    plan.image = round_up(conv->c * plan.plane + tile_size.columns, line);
     plan.patches = round_up(plan.columns * plan.depth, line);
     if (interleaved) {
-        plan.sheet_pitch = odd_lines(plan.direct ? columns->grid : plan.columns, line);
-        plan.sheet =
-            columns->phases * (plan.direct ? DIRECT_ROWS : conv->k_group) * plan.sheet_pitch;
+        plan.sheet_pitch = odd_lines(plan.columns, line);
+        plan.sheet = columns->phases * conv->k_group * plan.sheet_pitch;
     }
     plan.taps = round_up(conv->c_group * conv->taps, table_line);
     plan.pixel_table = round_up(plan.columns, table_line);
@@ -147,8 +139,7 @@ static long block_depth(const struct job *job, const struct phase_pair *both)
 {
     const long depth = job->plan.conv.c_group * both->taps;
     /* No more than the buffer of patches, which is for the pair with most taps, has room for. */
-    return job->plan.direct ? depth
-                            : smaller(equal_block(depth, job->plan.deepest, 8), job->plan.depth);
+    return smaller(equal_block(depth, job->plan.deepest, 8), job->plan.depth);
 }
 
 /* Where the weights of a pair of phases are, and the offsets of its taps. */
@@ -180,20 +171,19 @@ static void find_taps(const struct job *job, const struct phase_pair *both)
     }
 }
 
-/* Weights of a pair of phases into panels of `lines` output channels: by block of depth and panel.
- */
+/* Weights of a pair of phases into panels of output channels: by block of depth and panel. */
 static void pack_weights(const struct job *job, long group, const struct phase_pair *both,
-                         long lines, real *packed)
+                         real *packed)
 {
     const struct convolution *conv = &job->plan.conv;
     const real *weights = job->weights + group * conv->k_group * conv->c_group * conv->taps;
     const long all = conv->c_group * both->taps, block = block_depth(job, both);
     for (long begin = 0; begin < all; begin += block)
-        for (long row = 0; row < job->plan.rows; row += lines)
+        for (long row = 0; row < job->plan.rows; row += TILE_ROWS)
             for (long i = begin; i < smaller(begin + block, all); i++) {
                 const real *from = weights + i / both->taps * conv->weight_c +
                                    pair_tap(conv, both, i % both->taps);
-                for (long channel = row; channel < row + lines; channel++)
+                for (long channel = row; channel < row + TILE_ROWS; channel++)
                     *packed++ = channel < conv->k_group ? from[channel * conv->weight_k] : 0;
             }
 }
@@ -211,8 +201,7 @@ void NAME(convolution_packed_prepare)(const struct convolution *conv, const stru
             if (first)
                 find_taps(&job, &both);
             for (long group = part.begin; group < part.end; group++)
-                pack_weights(&job, group, &both, job.plan.direct ? 1 : TILE_ROWS,
-                             weights_at(&job, group, &both));
+                pack_weights(&job, group, &both, weights_at(&job, group, &both));
         }
 }
 
@@ -241,17 +230,6 @@ static void pad_image(const struct job *job, struct member member, const real *i
         member_part(member, job->plan.conv.c * lines_under(rows, rows->grid), 1);
     for (long item = part.begin; item < part.end; item++)
         pad_item(job, item, image, padded);
-}
-
-/* What the grid rows `lines` of a group read of its channels, which begin at `image`. */
-static void pad_group(const struct job *job, struct part lines, const real *image, real *padded)
-{
-    const struct axis *rows = &job->plan.conv.rows;
-    const long height = lines_under(rows, rows->grid), first = lines.begin * rows->step;
-    const long count = lines_under(rows, lines.end - lines.begin);
-    for (long channel = 0; channel < job->plan.conv.c_group; channel++)
-        for (long y = first; y < first + count; y++)
-            pad_item(job, channel * height + y, image, padded);
 }
 
 /* Offsets in a padded channel of `count` pixels of the grid from the `begin`th on, and up to a
@@ -452,113 +430,9 @@ static void multiply_image(struct job *job, struct member member, const real *im
     }
 }
 
-/* `rows` rows, a constant where this is inlined, a vector of pixels of each at a time; `pitch`
- * apart in the output. */
-ALWAYS_INLINE void convolve_rows(const int rows, const struct job *job,
-                                 const struct phase_pair *both, const real *image,
-                                 const real *weights, real *output, long pitch)
-{
-    const struct plan *plan = &job->plan;
-    const long step = plan->conv.rows.step * plan->row, width = plan->conv.columns.grid;
-    const long depth = plan->conv.c_group * both->taps, *taps = taps_at(job, both);
-    for (long column = 0; column < width; column += VLEN) {
-        vec sum[DIRECT_ROWS];
-        UNROLL(DIRECT_ROWS)
-        for (int i = 0; i < rows; i++)
-            sum[i] = vec_all(0);
-        for (long tap = 0; tap < depth; tap++) {
-            const real *from = image + taps[tap] + column;
-            const vec weight = vec_all(weights[tap]);
-            UNROLL(DIRECT_ROWS)
-            for (int i = 0; i < rows; i++)
-                sum[i] += weight * vec_load(from + i * step);
-        }
-        UNROLL(DIRECT_ROWS)
-        for (int i = 0; i < rows; i++) {
-            real *to = output + i * pitch + column;
-            if (width - column >= VLEN)
-                vec_store(to, sum[i]);
-            else
-                vec_store_first(to, sum[i], width - column);
-        }
-    }
-}
-
-/* `count` grid rows from `row` on of a channel and a phase of rows, 1 or DIRECT_ROWS; `image` and
- * `output` are of all rows. */
-static void convolve_phase(const struct job *job, const struct phase *rows, long channel, long row,
-                           long count, const real *image, real *output)
-{
-    const struct plan *plan = &job->plan;
-    const struct convolution *conv = &plan->conv;
-    const long phases = conv->columns.phases, width = conv->columns.out;
-    const real *from = image + row * conv->rows.step * plan->row;
-    real *out = output + channel * conv->pixels + (row * conv->rows.phases + rows->index) * width;
-    const long pitch = plan->sheet ? plan->sheet_pitch : width;
-    for (long column = 0; column < phases; column++) {
-        const struct phase_pair both = pair_of(conv, *rows, job->column_phases[column]);
-        const real *weights = weights_at(job, channel / conv->k_group, &both) +
-                              channel % conv->k_group * conv->c_group * both.taps;
-        real *to = plan->sheet ? job->sheet + column * DIRECT_ROWS * pitch : out;
-        if (count == DIRECT_ROWS)
-            convolve_rows(DIRECT_ROWS, job, &both, from, weights, to, pitch);
-        else
-            convolve_rows(1, job, &both, from, weights, to, pitch);
-    }
-    for (long i = 0; i < count && plan->sheet; i++)
-        interleave(job->sheet + i * pitch, DIRECT_ROWS * pitch, phases, width,
-                   out + i * conv->rows.phases * width);
-}
-
-/* Grid rows `lines` of all channels of a group; `image` and `output` are of all rows. */
-static void convolve_group(const struct job *job, long group, struct part lines, const real *image,
-                           real *output)
-{
-    const struct convolution *conv = &job->plan.conv;
-    const long begin = lines.begin * conv->rows.phases;
-    const long end = smaller(lines.end * conv->rows.phases, conv->rows.out);
-    const long first = group * conv->k_group;
-    for (long channel = first; channel < first + conv->k_group; channel++) {
-        for (long phase = 0; phase < conv->rows.phases; phase++) {
-            const struct phase *rows = &job->row_phases[phase];
-            const long last = smaller(lines.end, rows->lines);
-            for (long row = lines.begin, count; row < last; row += count) {
-                count = last - row >= DIRECT_ROWS ? DIRECT_ROWS : 1;
-                convolve_phase(job, rows, channel, row, count, image, output);
-            }
-        }
-        finish_steps(channels_from(job, output, channel, 1, begin * conv->columns.out,
-                                   (end - begin) * conv->columns.out),
-                     (struct finish){.steps = steps_of(job)});
-    }
-}
-
-/* Groups with few output channels: each member pads what its rows of a group read into a buffer of
- * its own, which L1 or L2 holds, and sums them from there. */
-static void convolve_directly(const struct job *job)
-{
-    const struct plan *plan = &job->plan;
-    const struct convolution *conv = &plan->conv;
-    const long grid = conv->rows.grid, in_pixels = conv->rows.in * conv->columns.in;
-    real *padded = job->images + job->member.index * plan->image;
-    struct part part = member_part(job->member, conv->n * conv->groups * grid, 1);
-    while (part.begin < part.end) {
-        const long item = part.begin / grid, first = item * grid;
-        const struct part lines = {part.begin - first, smaller(part.end - first, grid)};
-        pad_group(job, lines, job->input + item * conv->c_group * in_pixels, padded);
-        convolve_group(job, item % conv->groups, lines, padded,
-                       job->output + item / conv->groups * conv->k * conv->pixels);
-        part.begin = first + lines.end;
-    }
-}
-
 void NAME(convolution_packed)(const struct convolution *conv, const struct call *call)
 {
     struct job job = job_of(conv, call);
-    if (job.plan.direct) {
-        convolve_directly(&job);
-        return;
-    }
     const bool plain = is_plain(&job);
     /* Where few tiles read it, and it does not come from memory a page per row. */
     const double image_bytes = (double)conv->c_group * (double)job.plan.plane * REAL_BYTES;

@@ -158,7 +158,7 @@ void NAME(global_average_pool)(const struct call *call)
             out[i] = plane_sum(input + i * pixels, pixels) * (1 / (real)pixels);
     else
         for (long i = part.begin; i < part.end;) {
-            const long count = lesser(inner - i % inner, part.end - i);
+            const long count = smaller(inner - i % inner, part.end - i);
             mean_of_pixels(input + i / inner * pixels * inner + i % inner, inner, pixels, count,
                            out + i);
             i += count;

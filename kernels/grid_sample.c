@@ -218,7 +218,7 @@ void NAME(grid_sample)(const struct call *call)
     const struct part part = member_part(call->member, n * pixels, IMAGE_LINE);
     for (long at = part.begin, count; at < part.end; at += count) {
         const long image = at / pixels, pixel = at % pixels, image_planes = planes.count / n;
-        count = lesser(lesser(pixels - pixel, part.end - at), block);
+        count = smaller(smaller(pixels - pixel, part.end - at), block);
         for (long i = 0; i < count; i++)
             samples[i] = find_sample(grid + (at + i) * 2, h, w, inner);
         for (long plane = image * image_planes; plane < (image + 1) * image_planes; plane++) {

@@ -5,6 +5,7 @@
 
 #include "image_layout.h"
 #include "kernel.h"
+#include "lengths.h"
 
 /* What does not mix channels sees an image in any layout as planes of rows x columns x inner
  * elements: an inner of 1 in nchw, of all channels in nhwc, of a block in nchwc. Nothing here asks
@@ -100,16 +101,6 @@ ALWAYS_INLINE void store_until(real *p, vec v, const real *end)
         vec_store_first(p, v, end - p);
 }
 
-static inline long lesser(long a, long b)
-{
-    return a < b ? a : b;
-}
-
-static inline long greater(long a, long b)
-{
-    return a > b ? a : b;
-}
-
 /* What reads an image asks for the lines that lie so far behind: it pauses while it calculates, and
  * processors fetch ahead no further than a page. */
 enum { IMAGE_AHEAD = 8192 / REAL_BYTES };
@@ -175,9 +166,9 @@ ALWAYS_INLINE void rows_write(const struct call *call, const struct rows *rows,
     for (long row = part.begin; row < part.end; row += extent.rows)
         for (long column = 0; column < rows->columns; column += extent.columns) {
             struct segment segment = {.row = row,
-                                      .rows = lesser(extent.rows, part.end - row),
+                                      .rows = smaller(extent.rows, part.end - row),
                                       .begin = column,
-                                      .end = lesser(column + extent.columns, rows->columns),
+                                      .end = smaller(column + extent.columns, rows->columns),
                                       .to = out,
                                       .limit = end};
             const long count = segment.rows * (segment.end - segment.begin) * rows->inner;

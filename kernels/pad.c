@@ -158,7 +158,7 @@ ALWAYS_INLINE void copy_elements(const struct job *job, const real *from, long c
             store_until(to + i, vec_all(0), limit);
         return;
     }
-    for (const long whole = lesser(job->input_end - from, limit - to) - VLEN;
+    for (const long whole = smaller(job->input_end - from, limit - to) - VLEN;
          i < count && i <= whole; i += VLEN) {
         __builtin_prefetch(from + i + job->ahead);
         vec_store(to + i, vec_load(from + i));
@@ -181,7 +181,7 @@ static void pad_row(const struct job *job, const real *from, long begin, long en
     for (long x = begin; x < end;) {
         const long shown = shown_line(x - left, w, mode);
         const bool inside = x >= left && x < left + w;
-        const long columns = inside ? lesser(end, left + w) - x : 1;
+        const long columns = inside ? smaller(end, left + w) - x : 1;
         copy_elements(job, shown < 0 ? NULL : from + shown * inner, columns * inner, to, limit);
         x += columns;
         to += columns * inner;

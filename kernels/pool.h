@@ -344,7 +344,7 @@ static struct part rows_inside(const struct shape *shape, long y0)
         return (struct part){0, r};
     long first = y0 < 0 ? (-y0 + dilation - 1) / dilation : 0;
     long last = y0 < h ? (h - y0 + dilation - 1) / dilation : 0;
-    return (struct part){first, greater(first, lesser(last, r))};
+    return (struct part){first, greater(first, smaller(last, r))};
 }
 
 /* The rows `taps` of windows joined: line[i] from column `left` of the padded image on. */
@@ -354,8 +354,8 @@ static void join_line(const struct job *job, long plane, long y0, struct part ta
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
     const long inner = job->plan.planes.inner;
-    const long begin = lesser(greater(left, 0), left + columns);
-    const long end = greater(lesser(left + columns, w), begin);
+    const long begin = smaller(greater(left, 0), left + columns);
+    const long end = greater(smaller(left + columns, w), begin);
     if (taps.begin == taps.end || begin >= w) {
         fill_neutral(line, columns * inner);
         return;
@@ -379,7 +379,7 @@ static void correct_border(const struct job *job, const struct segment *segment,
         if (x0 >= 0 && x0 + (s - 1) * dilation < w) {
             /* All columns are inside, and so they are up to the last window that is. */
             long last = (w - 1 - (s - 1) * dilation + pad) / stride;
-            x = greater(x, lesser(last, segment->end - 1));
+            x = greater(x, smaller(last, segment->end - 1));
             continue;
         }
         for (long j = 0; j < s; j++)

@@ -10,6 +10,7 @@
 
 #include "epilogue.h"
 #include "kernel.h"
+#include "lengths.h"
 
 /* Accumulators of the register tile: rows x vectors of them. They must be more than latency x pipes
  * (4 x 2 on current cores, so 8), leave registers for the vectors of B and one broadcast of A, and
@@ -21,11 +22,6 @@
 struct tile {
     long rows, columns;
 };
-
-static inline long round_up(long value, long multiple)
-{
-    return (value + multiple - 1) / multiple * multiple;
-}
 
 /* `total` in equal blocks of at most `largest`: a thin last block would waste the packing. */
 static inline long equal_block(long total, double largest, long multiple)
@@ -77,11 +73,6 @@ enum {
     TILE_COLUMNS = TILE_VECTORS * VLEN
 };
 static const struct tile tile = {TILE_ROWS, TILE_COLUMNS};
-
-static inline long smaller(long a, long b)
-{
-    return a < b ? a : b;
-}
 
 /* Columns of the panel that starts at `column`, filled up to whole vectors. */
 static inline long panel_width(long columns, long column)

@@ -472,7 +472,7 @@ void NAME(resize)(const struct call *call)
     for (long x = 0; x < q; x++) {
         taps[x] = find_tap(x, w, q, mode);
         if (plan.pairs) {
-            place[x] = (int32_t)lesser(taps[x].low, w - 2);
+            place[x] = (int32_t)smaller(taps[x].low, w - 2);
             pair[plan.pair + x] = (real)taps[x].weight;
         }
     }
