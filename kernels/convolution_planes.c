@@ -47,7 +47,7 @@ static inline struct plan plan_of(const struct convolution *conv, int element_by
     plan.weights = round_up(conv->k * conv->c_group * conv->taps, line);
     if (columns->phases > 1) {
         plan.sheet_pitch = odd_lines(columns->grid, line);
-        plan.sheet = columns->phases * ROWS_MOST * plan.sheet_pitch;
+        plan.sheet = columns->phases * plan.lines * plan.sheet_pitch;
     }
     plan.taps = round_up(conv->c_group * conv->taps, 64 / (long)sizeof(long));
     return plan;
@@ -388,18 +388,22 @@ typedef void sum_function(const struct sums *sums, long step, const real *from, 
 static sum_function *const sum_functions[1 + STRIDES][ROWS] = {
     {EACH_COUNT(SUM_ROWS_NAME, 0)}, {EACH_COUNT(SUM_ROWS_NAME, 1)}, {EACH_COUNT(SUM_ROWS_NAME, 2)}};
 
-/* `count` grid rows of an output channel and a phase of rows; `from` and `out` are of the first. */
-static void sum_phase(const struct job *job, const struct phase *rows, long channel, long count,
-                      const real *from, real *out)
+/* Grid rows of a band, of an output channel and a phase of rows; `plane` is the channel's output.
+ */
+static void sum_phase(const struct job *job, const struct band *band, const struct phase *rows,
+                      long channel, const real *buffer, real *plane)
 {
     const struct convolution *conv = &job->conv;
     const struct plan *plan = &job->plan;
-    const long phases = conv->columns.phases, width = conv->columns.out;
-    const long step = conv->rows.step, pitch = conv->rows.phases * width;
+    const long phases = conv->columns.phases, width = conv->columns.out, step = conv->rows.step;
+    const long pitch = conv->rows.phases * width, sheet = plan->lines * plan->sheet_pitch;
+    const long lines = smaller(band->lines.end, rows->lines) - band->lines.begin;
+    real *out = plane + band->lines.begin * pitch + rows->index * width;
     for (long column = 0; column < phases; column++) {
         const struct phase_pair both = pair_of(conv, *rows, job->column_phases[column]);
         const bool threes = both.rows.taps == THREE && both.columns.taps == THREE &&
                             both.rows.line_step == 1 && step <= STRIDES;
+        sum_function *const *functions = sum_functions[threes ? step : 0];
         const struct sums sums = {.weights = weights_at(job, &both, channel),
                                   .taps = taps_at(job, &both),
                                   .channels = conv->c_group,
@@ -408,12 +412,17 @@ static void sum_phase(const struct job *job, const struct phase *rows, long chan
                                   .row = plan->row,
                                   .width = plan->sheet ? conv->columns.grid : width,
                                   .pitch = plan->sheet ? plan->sheet_pitch : pitch};
-        sum_functions[threes ? step : 0][count - 1](
-            &sums, step, from, plan->sheet ? job->sheet + column * ROWS * sums.pitch : out);
+        const real *from = buffer;
+        real *to = plan->sheet ? job->sheet + column * sheet : out;
+        for (long left = lines, count; left > 0; left -= count) {
+            count = left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS;
+            functions[count - 1](&sums, step, from, to);
+            from += count * step * plan->row;
+            to += count * sums.pitch;
+        }
     }
-    for (long i = 0; i < count && plan->sheet; i++)
-        interleave(job->sheet + i * plan->sheet_pitch, ROWS * plan->sheet_pitch, phases, width,
-                   out + i * pitch);
+    for (long i = 0; i < lines && plan->sheet; i++)
+        interleave(job->sheet + i * plan->sheet_pitch, sheet, phases, width, out + i * pitch);
 }
 
 /* All output channels of a band. */
@@ -426,19 +435,9 @@ static void sum_band(const struct job *job, const struct band *band, const real 
     const long end = smaller(band->lines.end * rows->phases, rows->out);
     real *image = job->output + band->image * conv->k * conv->pixels;
     for (long channel = first; channel < first + conv->k_group; channel++) {
-        real *plane = image + channel * conv->pixels;
-        for (long phase = 0; phase < rows->phases; phase++) {
-            const struct phase *of = &job->row_phases[phase];
-            const long last = smaller(band->lines.end, of->lines);
-            for (long row = band->lines.begin, count; row < last; row += count) {
-                count = last - row;
-                if (count > ROWS)
-                    count = count < 2 * ROWS ? (count + 1) / 2 : ROWS;
-                sum_phase(job, of, channel, count,
-                          buffer + (row - band->lines.begin) * rows->step * job->plan.row,
-                          plane + (row * rows->phases + of->index) * width);
-            }
-        }
+        for (long phase = 0; phase < rows->phases; phase++)
+            sum_phase(job, band, &job->row_phases[phase], channel, buffer,
+                      image + channel * conv->pixels);
         if (conv->epilogue != EPILOGUE_none)
             convolution_follow(
                 conv, job->step, job->output,
