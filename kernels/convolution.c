@@ -5,10 +5,10 @@
 enum { CHANNELS_OF_TILE = 4 };
 
 #define CHOOSE(conv, packed, planes, depthwise, direct)                                            \
-    ((conv)->layout == LAYOUT_NCHW ? ((conv)->k_group < CHANNELS_OF_TILE ? (planes)                \
-                                      : (conv)->taps == 1                ? (packed)                \
-                                                                         : (direct))                              \
-                                   : (convolution_is_depthwise(conv) ? (depthwise) : (direct)))
+    ((conv)->layout != LAYOUT_NCHW ? (convolution_is_depthwise(conv) ? (depthwise) : (direct))     \
+     : (conv)->k_group < CHANNELS_OF_TILE ? (planes)                                               \
+     : (conv)->taps == 1                  ? (packed)                                               \
+                                          : (direct))
 
 #ifndef ISA
 
