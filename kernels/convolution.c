@@ -4,8 +4,18 @@
 /* Fewer output channels than this share what is loaded of their inputs too rarely for a tile. */
 enum { CHANNELS_OF_TILE = 4 };
 
+/* Of a plane with rows shorter than a block of channels more vectors are whole across channels,
+ * even with both ways of the transposition. */
+static inline bool prefers_depthwise(const struct convolution *conv)
+{
+    return convolution_is_depthwise(conv) &&
+           (conv->layout != LAYOUT_NCHW ||
+            (conv->columns.out < LAYOUT_BLOCK && conv->c >= LAYOUT_BLOCK));
+}
+
 #define CHOOSE(conv, packed, planes, depthwise, direct)                                            \
-    ((conv)->layout != LAYOUT_NCHW ? (convolution_is_depthwise(conv) ? (depthwise) : (direct))     \
+    (prefers_depthwise(conv)              ? (depthwise)                                            \
+     : (conv)->layout != LAYOUT_NCHW      ? (direct)                                               \
      : (conv)->k_group < CHANNELS_OF_TILE ? (planes)                                               \
      : (conv)->taps == 1                  ? (packed)                                               \
                                           : (direct))

@@ -217,16 +217,16 @@ static inline bool convolution_is_depthwise(const struct convolution *conv)
 /* X(name, summary) */
 #define CONVOLUTION_WAYS(X)                                                                        \
     X(auto,                                                                                        \
-      "nchw: planes for groups with few output channels, packed for 1x1; nhwc, nchwc: depthwise "  \
-      "where it can; else direct")                                                                 \
+      "groups = c = k: depthwise, but of nchw with long rows planes; nchw: planes for groups "     \
+      "with few output channels, packed for 1x1; else direct")                                     \
     X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
               "do, then gemm's register tile; weights packed beforehand")                          \
     X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \
               "rows copied for their padding")                                                     \
     X(direct, "register tile of pixels x output channels over taps and input channels; weights "   \
               "packed beforehand, images only for padding and, of nchw, to have channels last")    \
-    X(depthwise, "nhwc, nchwc with groups = c = k: vectors of channels, nothing copied but the "   \
-                 "weights, beforehand")
+    X(depthwise, "groups = c = k: vectors of channels, nothing copied but the weights, "           \
+                 "beforehand, and of nchw blocks of channels, transposed")
 
 /* The same of those that do fewer products than a kernel's model counts, and round more. */
 #define CONVOLUTION_FILTERS(X)                                                                     \

@@ -1,7 +1,15 @@
-// convolution_depthwise.c - convolution of each channel by itself, where the channels of a pixel
-// lie side by side: nhwc and nchwc. Vectors run along the channels. No padded copy: what meets the
-// padding leaves out the taps that do.
+// convolution_depthwise.c - convolution of each channel by itself. Vectors run along the channels
+// of a pixel: of nhwc and nchwc as they lie, of nchw by way of a block of channels of an image in
+// nchwc. No padded copy: what meets the padding leaves out the taps that do.
 #include "convolution.h"
+
+/* Of a block of channels in nchw. */
+static inline long block_elements(const struct convolution *conv)
+{
+    return conv->layout == LAYOUT_NCHW
+               ? (conv->rows.in * conv->columns.in + conv->pixels) * LAYOUT_BLOCK
+               : 0;
+}
 
 #ifndef ISA
 
@@ -10,25 +18,26 @@ int convolution_depthwise_supports(const struct convolution *conv, struct error 
     if (!convolution_is_depthwise(conv))
         return error_skip(error, "depthwise convolution has one input and one output channel per "
                                  "group; choose groups = c = k");
-    if (conv->layout == LAYOUT_NCHW)
-        return error_skip(error, "depthwise convolution needs the channels of a pixel side by "
-                                 "side; choose layout=nhwc or nchwc");
     return OK;
 }
 
 /* The phases, then the weights of a tap side by side, their channels filled up to whole vectors of
- * any ISA. */
+ * any ISA; for nchw, by member, a block of channels of an input and an output. */
 double convolution_depthwise_workspace(const struct convolution *conv, enum isa isa,
                                        enum dtype dtype, int threads,
                                        const struct cache_sizes *caches)
 {
-    (void)isa, (void)threads, (void)caches;
+    (void)isa, (void)caches;
+    const double weights = (double)conv->taps * (double)layout_channels(LAYOUT_NCHWC, conv->c);
     return (double)phases_bytes(conv) +
-           (double)conv->taps * (double)layout_channels(LAYOUT_NCHWC, conv->c) * dtype_bytes(dtype);
+           (weights + threads * (double)block_elements(conv)) * dtype_bytes(dtype);
 }
 
 #else
+#include <string.h>
+
 #include "sweep.h"
+#include "transposed.h"
 #include "vec.h"
 
 /* Pixels, at most, that share the load of a weight: as many sums as latency x pipes (4 x 2). */
@@ -37,7 +46,7 @@ enum { PIXELS = 8 };
 struct job {
     struct convolution conv;
     struct step step[EPILOGUE_STEPS];
-    long planes, lanes; /* nhwc is one plane of all channels, nchwc one per block */
+    long planes, lanes; /* nhwc is one plane of all channels, the others one per block */
     long filled;        /* channels of a tap of the weights */
     bool far;           /* more than L2 holds */
     bool streams;       /* stores go past the caches: no epilogue reads them again */
@@ -45,6 +54,7 @@ struct job {
     real *output;
     const struct phase *row_phases, *column_phases; /* in the workspace, and weights by tap */
     real *weights;
+    real *block; /* of nchw: the input of this member's block of channels, then the output */
 };
 
 static struct job job_of(const struct convolution *convolution, const struct call *call)
@@ -54,13 +64,16 @@ static struct job job_of(const struct convolution *convolution, const struct cal
                       .input = call->operand[1],
                       .row_phases = call->workspace};
     const struct convolution *conv = &job.conv;
-    const bool blocked = conv->layout == LAYOUT_NCHWC;
+    const bool blocked = conv->layout != LAYOUT_NHWC;
     convolution_steps(conv, call, job.step);
     job.column_phases = job.row_phases + conv->rows.phases;
     job.weights = (real *)(job.column_phases + conv->columns.phases);
     job.filled = layout_channels(LAYOUT_NCHWC, conv->c);
     job.lanes = blocked ? LAYOUT_BLOCK : conv->c;
     job.planes = blocked ? job.filled / LAYOUT_BLOCK : 1;
+    job.block = job.weights + conv->taps * job.filled + call->member.index * block_elements(conv);
+    if (conv->layout == LAYOUT_NCHW)
+        return job;
     double bytes = (double)conv->n * (double)conv->c_stored * REAL_BYTES *
                    (double)(conv->rows.in * conv->columns.in + conv->pixels);
     job.far = bytes > call->caches.l2_bytes;
@@ -274,10 +287,41 @@ static void sum_row(const struct job *job, const real *weights, const real *plan
         sum_phase(job, &window, &job->column_phases[column], weights, plane + y * width, out);
 }
 
+/* Blocks of channels of nchw, transposed on their way in and out. */
+static void sum_blocks(const struct job *job, struct member member)
+{
+    const struct convolution *conv = &job->conv;
+    const struct axis *rows = &conv->rows;
+    const long in_pixels = rows->in * conv->columns.in, width = conv->columns.out * job->lanes;
+    const struct part part = member_part(member, conv->n * job->planes, 1);
+    real *sums = job->block + in_pixels * job->lanes;
+    for (long item = part.begin; item < part.end; item++) {
+        const long image = item / job->planes, channel = item % job->planes * LAYOUT_BLOCK;
+        const long count = smaller(conv->c - channel, LAYOUT_BLOCK);
+        real *output = job->output + image * conv->k * conv->pixels;
+        if (count < LAYOUT_BLOCK)
+            memset(job->block, 0, (size_t)(in_pixels * job->lanes) * sizeof *job->block);
+        transpose_block(job->block, LAYOUT_BLOCK,
+                        job->input + (image * conv->c + channel) * in_pixels, in_pixels, count,
+                        in_pixels, NULL);
+        for (long row = 0; row < rows->out; row++)
+            sum_row(job, job->weights + channel, job->block, row, sums + row * width);
+        transpose_block(output + channel * conv->pixels, conv->pixels, sums, LAYOUT_BLOCK,
+                        conv->pixels, count, NULL);
+        if (conv->epilogue != EPILOGUE_none)
+            convolution_follow(conv, job->step, job->output,
+                               (struct piece){output, channel, count, 0, conv->pixels});
+    }
+}
+
 void NAME(convolution_depthwise)(const struct convolution *conv, const struct call *call)
 {
     const struct job job = job_of(conv, call);
     const struct axis *rows = &conv->rows, *columns = &conv->columns;
+    if (conv->layout == LAYOUT_NCHW) {
+        sum_blocks(&job, call->member);
+        return;
+    }
     const struct part part = member_part(call->member, conv->n * job.planes * rows->out, 1);
     if (part.begin == part.end)
         return;
