@@ -19,11 +19,7 @@ struct plan {
 };
 
 /* Output rows of one channel that are summed together, at most: as many sums as hide the latency of
- * one, or as there are registers for beside nine weights. */
-#if defined(ISA)
-#include "vec.h"
-enum { ROWS = VEC_REGISTERS >= 32 ? 8 : 4 };
-#endif
+ * one. Half of them where registers would be short beside nine weights. */
 enum { ROWS_MOST = 8 };
 
 static inline struct plan plan_of(const struct convolution *conv, int element_bytes,
@@ -76,6 +72,9 @@ double convolution_planes_workspace(const struct convolution *conv, enum isa isa
 #include <string.h>
 
 #include "interleave.h"
+#include "vec.h"
+
+enum { ROWS = VEC_REGISTERS >= 32 ? ROWS_MOST : ROWS_MOST / 2 };
 
 /* Neighbouring output rows and columns are so many input rows and columns apart, at most, where
  * there is a path of their own for them. */
