@@ -25,7 +25,7 @@ enum { TEAM_SIZES = sizeof team_sizes / sizeof *team_sizes };
 
 /* Bytes that end where an unreadable page begins, so that reading or writing past them ends the
  * test. Their start is as aligned as `alignment` and their size allow. VARIANTS_SLACK is how many
- * bytes an emulator reads too far by itself. */
+ * bytes an emulator reads too far by itself, on either side. */
 struct fenced {
     char *mapping;
     size_t mapping_bytes;
@@ -36,9 +36,10 @@ static struct fenced fence(double size_bytes, size_t alignment)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (size_t)size_bytes;
     size = (size + alignment - 1) / alignment * alignment;
-    if (getenv("VARIANTS_SLACK"))
-        size += strtoul(getenv("VARIANTS_SLACK"), NULL, 10);
-    struct fenced fenced = {.mapping_bytes = (size + page - 1) / page * page + page};
+    const char *slack_word = getenv("VARIANTS_SLACK");
+    const size_t slack = slack_word ? strtoul(slack_word, NULL, 10) : 0;
+    size += slack;
+    struct fenced fenced = {.mapping_bytes = (slack + size + page - 1) / page * page + page};
     fenced.mapping = mmap(NULL, fenced.mapping_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(fenced.mapping != MAP_FAILED);
