@@ -198,9 +198,15 @@ static struct band band_behind(const struct job *job, struct band band)
     return band;
 }
 
-static inline long within(long lane)
+/* Lanes [begin, end) of those that begin at p are inside the image. An address of which no lane is
+ * inside may be far outside: nothing is loaded there, not even by an empty mask. */
+ALWAYS_INLINE vec load_inside(const real *p, long begin, long end)
 {
-    return greater(0, smaller(lane, VLEN));
+    if (begin <= 0 && end >= VLEN)
+        return vec_load(p);
+    if (begin >= VLEN || end <= 0)
+        return vec_all(0);
+    return vec_load_part(p, greater(0, begin), smaller(end, VLEN));
 }
 
 /* Rows of a channel with their padding: `lead` columns before those of the image. The columns x,
@@ -220,17 +226,14 @@ ALWAYS_INLINE void copy_vectors(const int step, const struct strip *strip)
         const long begin = strip->lead - i * step, end = begin + strip->width;
         const real *from = strip->from + i * step;
         real *to = strip->to + i;
-        const bool whole = begin <= 0 && end >= step * VLEN;
         for (long y = 0; y < strip->count; y++, from += strip->from_row, to += strip->to_row) {
-            const vec a = whole ? vec_load(from) : vec_load_part(from, within(begin), within(end));
+            const vec a = load_inside(from, begin, end);
             if (step == 1) {
                 vec_store(to, a);
                 continue;
             }
 #if VLEN > 1
-            const vec b =
-                whole ? vec_load(from + VLEN)
-                      : vec_load_part(from + VLEN, within(begin - VLEN), within(end - VLEN));
+            const vec b = load_inside(from + VLEN, begin - VLEN, end - VLEN);
             vec_store(to, first_of_pairs(a, b));
             vec_store(to + strip->pitch, second_of_pairs(a, b));
 #endif
