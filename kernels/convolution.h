@@ -197,6 +197,26 @@ static inline long pair_tap(const struct convolution *conv, const struct phase_p
            column * both->columns.tap_step;
 }
 
+/* A padded image in nchw whose columns are sorted by their place modulo the step: lengths of a
+ * column phase, a row of them and a channel. */
+struct sorted_image {
+    long pitch, row, plane;
+};
+
+/* Where in it the first output pixel of a pair of phases has its tap `i`, counted over the taps of
+ * one input channel after the other. */
+static inline long tap_place(const struct convolution *conv, const struct phase_pair *both, long i,
+                             struct sorted_image image)
+{
+    const struct axis *rows = &conv->rows, *columns = &conv->columns;
+    const long tap = i % both->taps;
+    const long y = both->rows.line - rows->lowest + tap / both->columns.taps * both->rows.line_step;
+    const long x =
+        both->columns.line - columns->lowest + tap % both->columns.taps * both->columns.line_step;
+    return i / both->taps * image.plane + y * image.row + x % columns->step * image.pitch +
+           x / columns->step;
+}
+
 /* The steps of the epilogue, whose channels are rows of the output's matrix in nchw, else columns.
  */
 static inline void convolution_steps(const struct convolution *conv, const struct call *call,

@@ -155,20 +155,12 @@ static long *taps_at(const struct job *job, const struct phase_pair *both)
     return job->taps + job->plan.conv.c_group * both->before;
 }
 
-/* Offsets of the taps: channel, row, then the column's phase and place in it. */
 static void find_taps(const struct job *job, const struct phase_pair *both)
 {
     const struct plan *plan = &job->plan;
-    const struct axis *rows = &plan->conv.rows, *columns = &plan->conv.columns;
-    for (long i = 0; i < plan->conv.c_group * both->taps; i++) {
-        const long channel = i / both->taps, tap = i % both->taps;
-        const long y =
-            both->rows.line - rows->lowest + tap / both->columns.taps * both->rows.line_step;
-        const long x = both->columns.line - columns->lowest +
-                       tap % both->columns.taps * both->columns.line_step;
-        taps_at(job, both)[i] = channel * plan->plane + y * plan->row +
-                                x % columns->step * plan->pitch + x / columns->step;
-    }
+    for (long i = 0; i < job->plan.conv.c_group * both->taps; i++)
+        taps_at(job, both)[i] = tap_place(
+            &job->plan.conv, both, i, (struct sorted_image){plan->pitch, plan->row, plan->plane});
 }
 
 /* Weights of a pair of phases into panels of output channels: by block of depth and panel. */

@@ -123,19 +123,12 @@ static real *weights_at(const struct job *job, const struct phase_pair *both, lo
     return job->weights + job->conv.c_group * (job->conv.k * both->before + channel * both->taps);
 }
 
-/* Offsets of the taps: channel, row, then the column's phase and place in it. */
 static void find_taps(const struct job *job, const struct phase_pair *both)
 {
-    const struct axis *rows = &job->conv.rows, *columns = &job->conv.columns;
-    for (long i = 0; i < job->conv.c_group * both->taps; i++) {
-        const long channel = i / both->taps, tap = i % both->taps;
-        const long y =
-            both->rows.line - rows->lowest + tap / both->columns.taps * both->rows.line_step;
-        const long x = both->columns.line - columns->lowest +
-                       tap % both->columns.taps * both->columns.line_step;
-        taps_at(job, both)[i] = channel * job->plan.plane + y * job->plan.row +
-                                x % columns->step * job->plan.pitch + x / columns->step;
-    }
+    const struct plan *plan = &job->plan;
+    for (long i = 0; i < job->conv.c_group * both->taps; i++)
+        taps_at(job, both)[i] = tap_place(
+            &job->conv, both, i, (struct sorted_image){plan->pitch, plan->row, plan->plane});
 }
 
 static void order_weights(const struct job *job, const struct call *call,
