@@ -12,7 +12,6 @@ struct plan {
     struct convolution conv;
     long pixels;         /* of the grid */
     long rows;           /* of the product, filled up to panels */
-    double deepest;      /* steps of a block of depth, at most */
     long depth, columns; /* of a block of patches */
     long pitch, row,
         plane; /* of a padded image: a column phase, a row (`step` phases), a channel */
@@ -30,8 +29,7 @@ static inline struct plan plan_of(const struct convolution *conv, struct tile ti
     const bool interleaved = columns->phases > 1 || rows->phases > 1;
     plan.rows = round_up(conv->k_group, tile_size.rows);
     /* A block of patches, and what is made of it, that half of L2 holds while the weights pass. */
-    plan.deepest = deepest_block(tile_size, element_bytes, caches);
-    plan.depth = equal_block(convolution_depth(conv), plan.deepest, 8);
+    plan.depth = equal_block(convolution_depth(conv), DEPTH_MOST, 8);
     const long held = plan.depth + (interleaved ? columns->phases * conv->k_group : 0);
     plan.columns = equal_block(plan.pixels, caches->l2_bytes / 2 / (double)(held * element_bytes),
                                tile_size.columns);
@@ -139,7 +137,7 @@ static long block_depth(const struct job *job, const struct phase_pair *both)
 {
     const long depth = job->plan.conv.c_group * both->taps;
     /* No more than the buffer of patches, which is for the pair with most taps, has room for. */
-    return smaller(equal_block(depth, job->plan.deepest, 8), job->plan.depth);
+    return smaller(equal_block(depth, DEPTH_MOST, 8), job->plan.depth);
 }
 
 /* Where the weights of a pair of phases are, and the offsets of its taps. */

@@ -44,13 +44,9 @@ struct plan {
     long packed_b, packed_a; /* the block of B, or the last panel of one in place; that of A */
 };
 
-/* Below 2^19 products per member, some 10 us, a second member costs more than it saves: lines of C
+/* Below 2^17 products per member, some 2 us, a second member costs more than it saves: lines of C
  * that change their owner, and what both pack. */
-enum { PRODUCTS_MIN = 1 << 19 };
-
-/* What x86 processors fetch ahead within: rows that are longer begin where nothing was fetched
- * (Intel 64 and IA-32 Architectures Optimization Reference Manual, data prefetching). */
-enum { PAGE_BYTES = 4096 };
+enum { PRODUCTS_MIN = 1 << 17 };
 
 /* Rows or columns of the largest part. */
 static inline long largest_part(long total, int parts, long multiple)
@@ -67,7 +63,8 @@ static inline void share_out(struct plan *plan, struct tile tile_size, long m, l
         if (members % by_rows != 0)
             continue;
         const double rows = (double)largest_part(m, by_rows, tile_size.rows);
-        const double columns = (double)largest_part(n, members / by_rows, tile_size.columns);
+        const double columns =
+            (double)smaller(n, largest_part(n, members / by_rows, tile_size.columns));
         const double cost = rows * columns + (double)tile_size.columns * (rows + columns);
         if (by_rows == 1 || cost < least) {
             least = cost;
@@ -96,30 +93,30 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     share_out(&plan, tile_size, m, n, plan.alone ? 1 : members);
     const long rows = largest_part(m, plan.by_rows, tile_size.rows);
     const long columns = largest_part(n, plan.by_columns, tile_size.columns);
-    /* A is worth packing where many panels of B read it, B where many tiles of A do: packing moves
-     * an element once more, a product in place reads it from scattered lines. */
-    const double b_bytes = (double)k * (double)columns * element_bytes;
-    plan.pack_a = transa || columns > 4 * tile_size.columns;
-    plan.pack_b = transb || rows > 16 * tile_size.rows ||
-                  (b_bytes > caches->l2_bytes && n * element_bytes > PAGE_BYTES);
-    /* A narrow B is as deep as a quarter of L2 allows, and L1 decides only where L2 has C: C is
-     * read and written once per block. */
+    /* A is worth packing where many panels of B read it, B where many tiles of A do and its rows do
+     * not stay in L2: packing moves an element once more, a product in place reads it from
+     * scattered lines. */
     const double fit = caches->l2_bytes / 4;
-    const double c_bytes = (double)rows * (double)columns * element_bytes;
-    const double deepest =
-        c_bytes > caches->l2_bytes ? DEPTH_ENOUGH : deepest_block(tile_size, element_bytes, caches);
+    const double b_bytes = (double)k * (double)columns * element_bytes;
+    plan.pack_a = transa || columns > 16 * tile_size.columns;
+    plan.pack_b = transb || (rows > 16 * tile_size.rows && b_bytes > 2 * fit);
+    /* A narrow B is as deep as a quarter of L2 allows. */
     const double narrow = fit / (double)(columns * element_bytes);
-    plan.block.depth = equal_block(k, narrow > deepest ? narrow : deepest, 8);
+    plan.block.depth = equal_block(k, narrow > DEPTH_MOST ? narrow : DEPTH_MOST, 8);
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
-     * ones of its host. Half of the member's share of L3 is for the block of B that is reused while
-     * those of A pass; a quarter of L2 where there is one of A only or B is read in place, as the
-     * next block is fetched into L2 meanwhile. */
+     * ones of its host; a quarter beside a B in place, of which L2 has two panels. Half of the
+     * member's share of L3 is for the block of B that is reused while those of A pass; a quarter of
+     * L2 where it is packed for one of A only, or read in place by several, as the next block is
+     * fetched into L2 meanwhile. */
     const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
-    plan.block.rows = equal_block(rows, caches->l2_bytes / 8 / line_bytes, tile_size.rows);
-    plan.block.columns = equal_block(
-        columns, (plan.pack_b && plan.block.rows < rows ? caches->l3_bytes / 2 : fit) / line_bytes,
-        tile_size.columns);
+    plan.block.rows = equal_block(rows, (plan.pack_b ? fit / 2 : fit) / line_bytes, tile_size.rows);
+    const bool once = plan.block.rows >= rows; /* is B read */
+    plan.block.columns =
+        once && !plan.pack_b
+            ? round_up(columns, tile_size.columns)
+            : equal_block(columns, (once || !plan.pack_b ? fit : caches->l3_bytes / 2) / line_bytes,
+                          tile_size.columns);
     /* Larger blocks, but for the last panel, would drive out of L2 what is multiplied; during two
      * tiles, whose time is less than it takes, asking is in the way of the loads. */
     plan.fetch_b = rows > 2 * tile_size.rows &&
@@ -251,6 +248,7 @@ struct job {
     long element; /* of the output, where C begins */
     real *packed_b, *packed_a;
     struct finish finish;
+    bool is_far;          /* the larger operand is beyond the caches */
     struct member member; /* among those who share this product */
 };
 
@@ -290,7 +288,7 @@ static void multiply_streaming(const struct job *job)
     const struct operand_at few = swap ? job->b : job->a, many = swap ? job->a : job->b;
     const struct part part =
         member_part(job->member, swap ? job->m : job->n, SWEEP_LINE_BYTES / REAL_BYTES);
-    multiply_few_rows(few, many.at + part.begin, many.step, job->k,
+    multiply_few_rows(few, many.at + part.begin, many.step, job->is_far, job->k,
                       (struct target){.c = job->c + part.begin,
                                       .pitch = job->n,
                                       .rows = swap ? 1 : job->m,
@@ -473,6 +471,8 @@ void NAME(gemm_blocked)(const struct call *call)
                       .n = n,
                       .k = k,
                       .finish = {(real)alpha, (real)beta, epilogue ? step : NULL},
+                      .is_far = (double)batch * (double)(k * greater(m, n)) * REAL_BYTES >
+                                call->caches.last_level_bytes,
                       .member = plan.alone ? first : member};
     if (work) {
         job.packed_b = work + member.index * (plan.packed_b + plan.packed_a);

@@ -33,18 +33,10 @@ static inline long equal_block(long total, double largest, long multiple)
     return round_up((total + count - 1) / count, multiple);
 }
 
-/* With so many steps of depth, reading and writing C once per block is little beside the products,
- * even where C lies in memory. */
-enum { DEPTH_ENOUGH = 384 };
-
-/* Steps of depth per block, at most: a panel of B and a tile of A stay in L1 beside what passes. */
-static inline double deepest_block(struct tile tile, int element_bytes,
-                                   const struct cache_sizes *caches)
-{
-    const double step_bytes = (double)((tile.rows + tile.columns) * element_bytes);
-    const double fit = caches->l1_bytes * 7 / 8 / step_bytes;
-    return fit < DEPTH_ENOUGH ? fit : DEPTH_ENOUGH;
-}
+/* Steps of depth per block, at most: reading and writing C once per block, and what a tile costs
+ * beside its products, is little then. L1 need not hold a panel of B: its lines come from L2 three
+ * per step. */
+enum { DEPTH_MOST = 384 };
 
 #ifndef ISA
 
@@ -334,7 +326,7 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct t
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
         real *p = out + i * pitch + j * VLEN;
-        if (whole)
+        if (whole && finish.alpha != 1)
             sum[i][j] *= alpha;
         if (whole && finish.beta != 0)
             sum[i][j] += beta * vec_load(p);
@@ -357,12 +349,19 @@ struct ahead {
 };
 enum { AHEADS = 2 };
 
+/* Lines of each row of the panel of a B in place that comes next: asked for into L2, a row with
+ * each step. */
+struct next_lines {
+    const char *at;
+    long bytes; /* 0: none */
+};
+
 /* One tile of `rows` x `vectors`, constants where this is inlined; `packed` tells that A and B both
  * are, so that their steps and lines are constants too. */
 ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool packed, long depth,
                                  struct left a, const real *b, long b_step,
                                  const struct target *target, struct finish finish,
-                                 struct ahead *ahead)
+                                 struct ahead *ahead, struct next_lines next)
 {
     const long a_step = packed ? TILE_ROWS : a.step, width = packed ? vectors * VLEN : b_step;
     vec sum[TILE_ROWS][TILE_VECTORS];
@@ -387,26 +386,58 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
             fetch_more(&ahead[j].fetch, ahead[j].lines, false);
         if (i < rows - 1 && is_short)
             continue;
-        for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++)
+        for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++) {
+            if (!packed) {
+                for (long line = 0; line < next.bytes; line += SWEEP_LINE_BYTES)
+                    __builtin_prefetch(next.at + line, 0, 2);
+                next.at += width * REAL_BYTES;
+            }
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
+        }
     }
     finish_tile(rows, vectors, target, finish, sum);
 }
 
+/* Tiles of a product of so many rows and columns. */
+static inline long tiles_of(long rows, long columns)
+{
+    return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
+}
+
+/* The lines of the next panel's rows that the first tile of a panel asks for: as many with each
+ * tile as suffice until the last one. */
+static inline struct next_lines first_lines(const real *next, long width, long tiles)
+{
+    const long lines = ceil_divide(width, LINE);
+    return (struct next_lines){(const char *)next,
+                               next ? ceil_divide(lines, tiles) * SWEEP_LINE_BYTES : 0};
+}
+
+/* What the tile after it asks for. */
+static inline struct next_lines more_lines(struct next_lines lines, const real *next, long width)
+{
+    lines.at += lines.bytes;
+    lines.bytes = greater(smaller(lines.bytes, (const char *)(next + width) - lines.at), 0);
+    return lines;
+}
+
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
- * rows takes half a tile. */
+ * rows takes half a tile. `next`: the panel that follows in a B in place, or NULL. */
 #define MULTIPLY_PANEL(name, vectors, packed)                                                      \
     __attribute__((noinline)) static void name##_##vectors(                                        \
         long depth, struct left a, const real *b, long step, struct target target,                 \
-        struct finish finish, struct ahead *ahead)                                                 \
+        struct finish finish, struct ahead *ahead, const real *next)                               \
     {                                                                                              \
+        struct next_lines lines = first_lines(next, vectors * VLEN, tiles_of(target.rows, 1));     \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
-            multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish, ahead);  \
+            multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish, ahead,   \
+                          lines);                                                                  \
             a.at += a.tile;                                                                        \
+            lines = more_lines(lines, next, vectors * VLEN);                                       \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, packed, depth, a, b, step, &target, finish,      \
-                          ahead);                                                                  \
+                          ahead, lines);                                                           \
     }
 MULTIPLY_PANEL(multiply_panel, 1, 1)
 MULTIPLY_PANEL(multiply_panel, 2, 1)
@@ -421,7 +452,8 @@ MULTIPLY_PANEL(multiply_in_place, 3, 0)
 #endif
 
 typedef void panel_function(long depth, struct left a, const real *b, long step,
-                            struct target target, struct finish finish, struct ahead *ahead);
+                            struct target target, struct finish finish, struct ahead *ahead,
+                            const real *next);
 
 /* Columns of the panel of a B in place that begins before `columns` more. Four vectors make two
  * panels of two rather than one of three and one of one, which would wait for the loads of A. */
@@ -442,14 +474,8 @@ static inline long in_place_last(long columns)
     return last;
 }
 
-/* Tiles of a product of so many rows and columns. */
-static inline long tiles_of(long rows, long columns)
-{
-    return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
-}
-
 /* C = alpha * A * B + beta * C, and the steps; meanwhile what is `ahead`, AHEADS blocks, is fetched
- * into L2; NULL: nothing. */
+ * into L2; NULL: nothing. Of a B in place the next panel always is. */
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish, struct ahead *ahead)
 {
@@ -462,9 +488,10 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         const bool last = b.last && columns - j < width;
         const long step = b.step && !last ? b.step : width;
         const bool packed = a.step == TILE_ROWS && step == width;
-        functions[packed][width / VLEN - 1](depth, a,
-                                            last ? b.last : b.at + j * (b.step ? 1 : depth), step,
-                                            target_from(target, 0, j), finish, ahead);
+        functions[packed][width / VLEN - 1](
+            depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth), step,
+            target_from(target, 0, j), finish, ahead,
+            b.step && columns - j > width ? b.at + j + width : NULL);
     }
 }
 
