@@ -16,11 +16,14 @@
 /* X(name, value): x is the value so far, y the operand's element, a and b are the step's constants;
  * MATH(function) is the vectors' or the C library's. */
 #define STEP_BINARY_LIST(X) X(add, x + y) X(sub, x - y) X(mul, x *y) X(div, x / y)
-#define STEP_UNARY_LIST(X)                                                                         \
+/* A few instructions each, which a whole register tile has room for. */
+#define STEP_SIMPLE_LIST(X)                                                                        \
     X(scale_shift, a *x + b)                                                                       \
     X(clip, MATH(clip)(x, a, b))                                                                   \
     X(relu, MATH(relu)(x))                                                                         \
-    X(leaky_relu, MATH(leaky_relu)(x, a))                                                          \
+    X(leaky_relu, MATH(leaky_relu)(x, a))
+#define STEP_UNARY_LIST(X)                                                                         \
+    STEP_SIMPLE_LIST(X)                                                                            \
     X(sigmoid, MATH(sigmoid)(x))                                                                   \
     X(tanh, MATH(tanh)(x))                                                                         \
     X(gelu, MATH(gelu)(x))                                                                         \

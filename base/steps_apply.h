@@ -1,9 +1,10 @@
 // steps_apply.h - lists of steps applied to vectors in registers. For ISA bodies.
 //
-// An epilogue: load or keep `count` vectors of one output row in an array, steps_apply(), store
-// them; the last lanes of a row, fewer than a vector, by steps_apply_first(). What a step is gets
-// decided once per call, for all its vectors, so count is best as large as the registers allow: 4
-// with 16, 8 with 32.
+// A register tile takes the simple steps that its list begins with before it is stored:
+// steps_apply_tile(). An epilogue: load or keep `count` vectors of one output row in an array,
+// steps_apply(), store them; the last lanes of a row, fewer than a vector, by steps_apply_first().
+// What a step is gets decided once per call, for all its vectors, so count is best as large as the
+// registers allow: 4 with 16, 8 with 32.
 #ifndef ROOFLINE_STEPS_APPLY_H
 #define ROOFLINE_STEPS_APPLY_H
 
@@ -96,6 +97,62 @@ ALWAYS_INLINE vec steps_apply_first(const struct step *step, vec v, struct step_
         else
             steps_apply_unary(step, &v, 1);
     return v;
+}
+
+/* A simple step of a register tile, rows x vectors of them, constants; vector j of row i is
+ * v[i * pitch + j]. The first stands at `place`, each row `distance` elements of the output behind
+ * the one before. False, and nothing is done, where the step is not simple. */
+ALWAYS_INLINE bool steps_apply_simple(const struct step *step, vec *v, const int rows,
+                                      const int vectors, const int pitch, struct step_place place,
+                                      long distance)
+{
+    const bool by_row = step->span == SPAN_row, by_column = step->span == SPAN_column;
+    const vec a = vec_all((real)step->a), b = vec_all((real)step->b);
+    const real *operand = step->operand;
+    if (step_is_binary(step->kind))
+        operand += by_row ? place.row : by_column ? place.column : place.element;
+    if (by_column)
+        distance = 0;
+    switch (step->kind) {
+#define EACH_VECTOR(other, ...)                                                                    \
+    UNROLL(16)                                                                                     \
+    for (int i = 0; i < rows; i++)                                                                 \
+        UNROLL(16)                                                                                 \
+    for (int j = 0; j < vectors; j++) {                                                            \
+        const vec x = v[i * pitch + j], y = other;                                                 \
+        (void)y;                                                                                   \
+        v[i * pitch + j] = __VA_ARGS__;                                                            \
+    }
+#define X(name, ...)                                                                               \
+    case STEP_##name:                                                                              \
+        if (by_row) {                                                                              \
+            EACH_VECTOR(vec_all(operand[i]), __VA_ARGS__)                                          \
+        } else {                                                                                   \
+            EACH_VECTOR(vec_load(operand + i * distance + j * VLEN), __VA_ARGS__)                  \
+        }                                                                                          \
+        return true;
+        STEP_BINARY_LIST(X)
+#undef X
+#define X(name, ...)                                                                               \
+    case STEP_##name:                                                                              \
+        EACH_VECTOR(a, __VA_ARGS__)                                                                \
+        return true;
+        STEP_SIMPLE_LIST(X)
+#undef X
+#undef EACH_VECTOR
+    default:
+        return false;
+    }
+}
+
+/* The simple steps that a list begins with; the rest of the list. */
+ALWAYS_INLINE const struct step *steps_apply_tile(const struct step *step, vec *v, const int rows,
+                                                  const int vectors, const int pitch,
+                                                  struct step_place place, long distance)
+{
+    while (steps_apply_simple(step, v, rows, vectors, pitch, place, distance))
+        step++;
+    return step;
 }
 
 #endif

@@ -424,11 +424,8 @@ void NAME(convolution_packed)(const struct convolution *conv, const struct call 
 {
     struct job job = job_of(conv, call);
     const bool plain = is_plain(&job);
-    /* Where few tiles read it, and it does not come from memory a page per row. */
-    const double image_bytes = (double)conv->c_group * (double)job.plan.plane * REAL_BYTES;
     job.is_b = plain && conv->taps == 1 && job.plan.sheet == 0;
-    job.in_place =
-        job.is_b && job.plan.rows <= 16 * TILE_ROWS && image_bytes <= call->caches.l2_bytes;
+    job.in_place = job.is_b && job.plan.rows <= 16 * TILE_ROWS; /* few tiles read it */
     /* Enough images: each member has its own. Else all share each image. */
     const struct member alone = {0, 1};
     const bool by_images = conv->n >= call->member.count;

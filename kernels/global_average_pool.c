@@ -65,7 +65,7 @@ REFERENCE_BODIES(plain)
 BODIES_DECLARE(global_average_pool)
 static const struct variant variants[] = {
     {.name = "simd",
-     .summary = "sums of vectors along a plane, or of channels side by side",
+     .summary = "sums in registers, of vectors along a plane or of channels side by side",
      .bodies = BODIES(global_average_pool)},
     REFERENCE_VARIANT(plain),
     {.name = "onednn",
@@ -93,6 +93,7 @@ const struct kernel global_average_pool_kernel = {
 };
 
 #else
+#include "sweep.h"
 
 /* The sum of a plane in several chains, so that it does not wait for an addition's latency. */
 static real plane_sum(const real *p, long count)
@@ -118,29 +119,103 @@ static real plane_sum(const real *p, long count)
     return total;
 }
 
-/* out[i] = the mean of from[i], from[i + pitch] ... over `pixels`: four at a time, each read in the
- * order of memory, while the sums stay in L1. */
-static void mean_of_pixels(const real *from, long pitch, long pixels, long count, real *out)
+/* Sums that stay in registers, of as many vectors of channels times pixels. */
+enum { SUMS = VEC_REGISTERS >= 32 ? 16 : 8 };
+
+/* What is beyond the caches is asked for into L2, so far ahead: more lines may be on their way to
+ * L2 than to L1. */
+enum { STREAM_AHEAD = 4096 / REAL_BYTES, LANE_AHEAD = 1024 / REAL_BYTES };
+
+/* out = the means over `pixels`, which are `pitch` apart, of so many vectors of channels. */
+ALWAYS_INLINE void mean_of_vectors(const int vectors, const bool is_far, const real *from,
+                                   long pitch, long pixels, real *out)
 {
-    const real *end = out + count, *stop = from + count;
+    const int chains = SUMS / vectors;
+    const long ahead = STREAM_AHEAD / (vectors * VLEN) * pitch;
+    vec sum[SUMS];
+    UNROLL(SUMS)
+    for (int i = 0; i < SUMS; i++)
+        sum[i] = vec_all(0);
     long pixel = 0;
-    for (; pixel + 4 <= pixels; pixel += 4, from += 4 * pitch, stop += 4 * pitch)
-        for (long i = 0; i < count; i += VLEN) {
-            vec sum = pixel ? load_until(out + i, end) : vec_all(0);
-            UNROLL(4)
-            for (int j = 0; j < 4; j++) {
-                __builtin_prefetch(from + j * pitch + i + IMAGE_AHEAD);
-                sum += load_until(from + j * pitch + i, stop + j * pitch);
-            }
-            store_until(out + i, sum, end);
-        }
-    for (; pixel < pixels; pixel++, from += pitch, stop += pitch)
-        for (long i = 0; i < count; i += VLEN) {
-            vec sum = pixel ? load_until(out + i, end) : vec_all(0);
-            store_until(out + i, sum + load_until(from + i, stop), end);
-        }
+    for (; pixel + chains <= pixels; pixel += chains)
+        UNROLL(SUMS)
+    for (int i = 0; i < SUMS; i++) {
+        const real *at = from + (pixel + i / vectors) * pitch + i % vectors * VLEN;
+        if (is_far)
+            __builtin_prefetch(at + ahead, 0, 2);
+        sum[i] += vec_load(at);
+    }
+    for (; pixel < pixels; pixel++)
+        UNROLL(SUMS)
+    for (int i = 0; i < vectors; i++)
+        sum[i] += vec_load(from + pixel * pitch + i * VLEN);
     const vec scale = vec_all(1 / (real)pixels);
-    for (long i = 0; i < count; i += VLEN)
+    UNROLL(SUMS)
+    for (int i = 0; i < vectors; i++) {
+        UNROLL(SUMS)
+        for (int j = i + vectors; j < SUMS; j += vectors)
+            sum[i] += sum[j];
+        vec_store(out + i * VLEN, sum[i] * scale);
+    }
+}
+
+/* Fewer channels than a vector has. */
+static void mean_of_few(const real *from, long pitch, long pixels, long channels, real *out)
+{
+    vec sum = vec_all(0);
+    for (long pixel = 0; pixel < pixels; pixel++)
+        sum += vec_load_first(from + pixel * pitch, channels);
+    vec_store_first(out, sum * vec_all(1 / (real)pixels), channels);
+}
+
+/* As many channels together as there are, in powers of two. */
+ALWAYS_INLINE void mean_of_channels(const bool is_far, const real *from, long pitch, long pixels,
+                                    long channels, real *out)
+{
+    long done = 0;
+#define TOGETHER(vectors)                                                                          \
+    for (; channels - done >= (vectors)*VLEN; done += (vectors)*VLEN)                              \
+    mean_of_vectors(vectors, is_far, from + done, pitch, pixels, out + done)
+    TOGETHER(SUMS);
+    TOGETHER(SUMS / 2);
+    TOGETHER(SUMS / 4);
+    TOGETHER(SUMS / 8);
+    TOGETHER(1);
+#undef TOGETHER
+    if (done < channels)
+        mean_of_few(from + done, pitch, pixels, channels - done, out + done);
+}
+
+/* out[i] += from[i], from[i + apart] ... of `lanes` pixels. */
+ALWAYS_INLINE void add_pixels(const int lanes, const real *from, long apart, long channels,
+                              real *out)
+{
+    const real *end = out + channels, *stop = from + channels;
+    for (long i = 0; i < channels; i += VLEN) {
+        vec sum = load_until(out + i, end);
+        UNROLL(SWEEP_LANES)
+        for (int j = 0; j < lanes; j++) {
+            __builtin_prefetch(from + j * apart + i + LANE_AHEAD, 0, 2);
+            sum += load_until(from + j * apart + i, stop + j * apart);
+        }
+        store_until(out + i, sum, end);
+    }
+}
+
+/* The means of pixels beyond the caches that have more channels than registers have sums: lanes as
+ * those of base/sweep.h, each in the order of memory, and the sums in L1. */
+static void mean_of_lanes(const real *from, long pitch, long pixels, long channels, real *out)
+{
+    const real *end = out + channels;
+    const long apart = pixels / SWEEP_LANES;
+    for (long i = 0; i < channels; i += VLEN)
+        store_until(out + i, vec_all(0), end);
+    for (long pixel = 0; pixel < apart; pixel++)
+        add_pixels(SWEEP_LANES, from + pixel * pitch, apart * pitch, channels, out);
+    for (long pixel = apart * SWEEP_LANES; pixel < pixels; pixel++)
+        add_pixels(1, from + pixel * pitch, 0, channels, out);
+    const vec scale = vec_all(1 / (real)pixels);
+    for (long i = 0; i < channels; i += VLEN)
         store_until(out + i, load_until(out + i, end) * scale, end);
 }
 
@@ -151,6 +226,8 @@ void NAME(global_average_pool)(const struct call *call)
     LETTERS(KERNEL_LETTER_LONG)
     const long inner = planes_of((enum layout)layout, n, c).inner, pixels = h * w;
     const struct part part = member_part(call->member, call->outputs, IMAGE_LINE);
+    const bool is_far =
+        (double)(call->outputs * pixels) * REAL_BYTES > call->caches.last_level_bytes;
     real *out = call->operand[0];
     const real *input = call->operand[1];
     if (inner == 1)
@@ -159,8 +236,13 @@ void NAME(global_average_pool)(const struct call *call)
     else
         for (long i = part.begin; i < part.end;) {
             const long count = smaller(inner - i % inner, part.end - i);
-            mean_of_pixels(input + i / inner * pixels * inner + i % inner, inner, pixels, count,
-                           out + i);
+            const real *from = input + i / inner * pixels * inner + i % inner;
+            if (is_far && inner > SUMS * VLEN)
+                mean_of_lanes(from, inner, pixels, count, out + i);
+            else if (is_far)
+                mean_of_channels(true, from, inner, pixels, count, out + i);
+            else
+                mean_of_channels(false, from, inner, pixels, count, out + i);
             i += count;
         }
 }

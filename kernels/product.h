@@ -55,6 +55,7 @@ static inline struct tile tile_of(enum isa isa, enum dtype dtype)
 #else
 
 #include "fetch.h"
+#include "steps_apply.h"
 #include "sweep.h"
 #include "transposed.h"
 #include "vec.h"
@@ -322,17 +323,23 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct t
     const long pitch = whole ? target->pitch : TILE_COLUMNS;
     const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
     UNROLL(TILE_ROWS)
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows && whole; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
-        real *p = out + i * pitch + j * VLEN;
-        if (whole && finish.alpha != 1)
+        if (finish.alpha != 1)
             sum[i][j] *= alpha;
-        if (whole && finish.beta != 0)
-            sum[i][j] += beta * vec_load(p);
-        vec_store(p, sum[i][j]);
+        if (finish.beta != 0)
+            sum[i][j] += beta * vec_load(out + i * pitch + j * VLEN);
     }
-    if (whole && !finish.steps)
+    if (whole && finish.steps)
+        finish.steps = steps_apply_tile(finish.steps, sum[0], rows, vectors, TILE_VECTORS,
+                                        target->place, pitch);
+    UNROLL(TILE_ROWS)
+    for (int i = 0; i < rows; i++)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        vec_store(out + i * pitch + j * VLEN, sum[i][j]);
+    if (whole && (!finish.steps || finish.steps->kind == STEP_END))
         return;
     struct target part = *target;
     part.rows = smaller(target->rows, rows);
