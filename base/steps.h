@@ -48,6 +48,14 @@ static inline bool step_is_binary(enum step_kind kind)
     return kind > STEP_END && kind < STEP_BINARY_END;
 }
 
+/* Whether a register tile takes steps of that kind. */
+static inline bool step_is_simple(enum step_kind kind)
+{
+#define X(name, ...) || kind == STEP_##name
+    return step_is_binary(kind) STEP_SIMPLE_LIST(X);
+#undef X
+}
+
 /* Which element of its operand meets an element of the output. */
 enum step_span {
     SPAN_element, /* an array of the output's shape: residual, gate */

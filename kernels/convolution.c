@@ -13,11 +13,20 @@ static inline bool prefers_depthwise(const struct convolution *conv)
             (conv->columns.out < LAYOUT_BLOCK && conv->c >= LAYOUT_BLOCK));
 }
 
+/* Images of a 1x1 kernel as they lie are B of a product, with whole vectors of pixels: of less than
+ * a few vectors of 16 the last one is too much of the work. A stride would have them copied. */
+static inline bool prefers_packed(const struct convolution *conv)
+{
+    enum { PIXELS_MIN = 96 };
+    return conv->taps == 1 && conv->rows.stride == 1 && conv->columns.stride == 1 &&
+           conv->pixels >= PIXELS_MIN;
+}
+
 #define CHOOSE(conv, packed, planes, depthwise, direct)                                            \
     (prefers_depthwise(conv)              ? (depthwise)                                            \
      : (conv)->layout != LAYOUT_NCHW      ? (direct)                                               \
      : (conv)->k_group < CHANNELS_OF_TILE ? (planes)                                               \
-     : (conv)->taps == 1                  ? (packed)                                               \
+     : prefers_packed(conv)               ? (packed)                                               \
                                           : (direct))
 
 #ifndef ISA

@@ -238,7 +238,8 @@ static inline bool convolution_is_depthwise(const struct convolution *conv)
 #define CONVOLUTION_WAYS(X)                                                                        \
     X(auto,                                                                                        \
       "groups = c = k: depthwise, but of nchw with long rows planes; nchw: planes for groups "     \
-      "with few output channels, packed for 1x1; else direct")                                     \
+      "with few output channels, packed for 1x1 with stride 1 of images with 96 pixels and more; " \
+      "else direct")                                                                               \
     X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
               "do, then gemm's register tile; weights packed beforehand")                          \
     X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \

@@ -383,6 +383,17 @@ static void follow_row(const struct job *job, const struct step *steps, struct p
     convolution_follow(&job->plan.conv, steps, job->output, last);
 }
 
+/* Whether tiles take the simple steps that a list begins with: whole ones do, where the elements
+ * that meet their vectors are neighbours, too. */
+static bool takes_steps(const struct convolution *conv, const struct step *steps, bool is_whole)
+{
+    bool together = steps && is_whole;
+    for (; together && step_is_simple(steps->kind); steps++)
+        together = conv->layout == LAYOUT_NHWC || steps->span != SPAN_element ||
+                   !step_is_binary(steps->kind);
+    return together;
+}
+
 /* The tiles of one block of a panel over such runs of a band. */
 static void sum_runs(const struct job *job, const struct band *band, const struct phase_pair *both,
                      struct sums sums, long panel, struct runs runs)
@@ -402,11 +413,19 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
         sums.out_at[j] = whole && !planar ? layout_index(conv->layout, conv->k, conv->pixels,
                                                          channel + j * VLEN, 0)
                                           : j * VLEN;
+    const struct step *steps = sums.steps; /* that are left to rows, or NULL */
+    if (!takes_steps(conv, steps, whole))
+        sums.steps = NULL;
+    else
+        while (step_is_simple(steps->kind))
+            steps++;
     if (!whole)
         sums.accumulate = false;
     /* A phase may have a row less than the band. */
     const long rows =
         both->rows.lines - band->row < band->rows ? both->rows.lines - band->row : band->rows;
+    sums.channel = channel;
+    sums.output = job->output;
     struct cursor at = {0, 0, 0};
     struct place place = {
         .ahead = (const char *)(sums.weights + plan->depth * both->taps * vectors * VLEN)};
@@ -434,9 +453,9 @@ static void sum_runs(const struct job *job, const struct band *band, const struc
         place.ahead += sums.ahead_bytes * (plan->depth * both->taps / 4);
         for (long i = 0; i < together && !whole; i++)
             scatter(job, edge[i], &piece[i], accumulate);
-        for (long i = 0; i < together && sums.steps; i++)
+        for (long i = 0; i < together && steps && steps->kind != STEP_END; i++)
             if (ends_row[i])
-                follow_row(job, sums.steps, piece[i], &runs);
+                follow_row(job, steps, piece[i], &runs);
     }
 }
 

@@ -12,6 +12,7 @@ enum { RUN_PIXELS = 3, TILE_RUNS = 2 };
 
 #ifdef ISA
 
+#include "steps_apply.h"
 #include "vec.h"
 
 enum { TILE_VECTORS = TILE_VECTORS_OF(VEC_REGISTERS), PANEL = TILE_VECTORS * VLEN };
@@ -25,9 +26,13 @@ struct sums {
     long in_pitch, out_pitch;        /* between the pixels of a run */
     long out_at[TILE_VECTORS];       /* where the vectors of a pixel are */
     bool accumulate;
-    const struct step *steps; /* that follow the last block of input channels; else NULL */
-    long ahead_bytes;         /* fetched of the next block per four steps */
-    bool far; /* the output is, so that its lines are asked for before they are due */
+    /* Simple steps that are applied to the tile before it is stored, or NULL; the channel of the
+     * first vector, and the output. */
+    const struct step *steps;
+    long channel;
+    const real *output;
+    long ahead_bytes; /* fetched of the next block per four steps */
+    bool far;         /* the output is, so that its lines are asked for before they are due */
 };
 
 /* Where the runs of one tile are, and what is to be fetched meanwhile. */
@@ -101,17 +106,28 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
                 in[0]++, in[1]++, weights += vectors * VLEN;
             }
         }
+    if (sums->accumulate)
+        UNROLL(TILE_RUNS)
+    for (int run = 0; run < runs; run++)
+        UNROLL(RUN_PIXELS)
+    for (int i = 0; i < pixels; i++)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        sum[run][i][j] += vec_load(place->out[run] + i * sums->out_pitch + sums->out_at[j]);
+    if (sums->steps)
+        UNROLL(TILE_RUNS)
+    for (int run = 0; run < runs; run++)
+        steps_apply_tile(
+            sums->steps, sum[run][0], pixels, vectors, TILE_VECTORS,
+            (struct step_place){0, sums->channel, place->out[run] - sums->output + sums->out_at[0]},
+            sums->out_pitch);
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++) {
-        real *out = place->out[run] + i * sums->out_pitch + sums->out_at[j];
-        if (sums->accumulate)
-            sum[run][i][j] += vec_load(out);
-        vec_store(out, sum[run][i][j]);
-    }
+    for (int j = 0; j < vectors; j++)
+        vec_store(place->out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
 }
 
 /* A function for each number of pixels, runs and vectors. */
