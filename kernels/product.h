@@ -201,20 +201,21 @@ static inline void pack_columns(struct operand_at b, long columns, long depth, r
 
 /* ---- multiplying ---- */
 
-/* A as the tiles read it: row i of tile t at step k is at[t * tile + i * line + k * step]. */
+/* A as the tiles read it: packed panels, or in place. */
 struct left {
     const real *at;
-    long line, step, tile;
+    long pitch; /* elements from row to row; 0: packed */
+    long tile;  /* from tile to tile */
 };
 
 static inline struct left left_packed(const real *packed, long depth)
 {
-    return (struct left){packed, 1, TILE_ROWS, TILE_ROWS * depth};
+    return (struct left){packed, 0, TILE_ROWS * depth};
 }
 
 static inline struct left left_in_place(const real *a, long pitch)
 {
-    return (struct left){a, pitch, 1, TILE_ROWS * pitch};
+    return (struct left){a, pitch, TILE_ROWS * pitch};
 }
 
 /* B as the tiles read it: packed panels, or in place. Where a row does not end with a vector the
@@ -314,38 +315,58 @@ static void finish_edge(const real *edge, const struct target *target, struct fi
     }
 }
 
+/* A tile that is not whole. */
+static void finish_part(const real *edge, struct target target, struct finish finish)
+{
+    finish_edge(edge, &target, finish);
+    finish_steps(target, finish);
+}
+
 ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct target *target,
                                struct finish finish, vec sum[TILE_ROWS][TILE_VECTORS])
 {
-    const bool whole = target->rows >= rows && target->columns >= vectors * VLEN;
-    real edge[TILE_ROWS * TILE_COLUMNS];
-    real *out = whole ? target->c : edge;
-    const long pitch = whole ? target->pitch : TILE_COLUMNS;
-    const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
-    UNROLL(TILE_ROWS)
-    for (int i = 0; i < rows && whole; i++)
-        UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++) {
-        if (finish.alpha != 1)
-            sum[i][j] *= alpha;
-        if (finish.beta != 0)
-            sum[i][j] += beta * vec_load(out + i * pitch + j * VLEN);
+    if (target->rows < rows || target->columns < vectors * VLEN) {
+        real edge[TILE_ROWS * TILE_COLUMNS];
+        UNROLL(TILE_ROWS)
+        for (int i = 0; i < rows; i++)
+            UNROLL(TILE_VECTORS)
+        for (int j = 0; j < vectors; j++)
+            vec_store(edge + i * TILE_COLUMNS + j * VLEN, sum[i][j]);
+        struct target part = *target;
+        part.rows = smaller(part.rows, rows);
+        part.columns = smaller(part.columns, vectors * VLEN);
+        finish_part(edge, part, finish);
+        return;
     }
-    if (whole && finish.steps)
-        finish.steps = steps_apply_tile(finish.steps, sum[0], rows, vectors, TILE_VECTORS,
-                                        target->place, pitch);
-    UNROLL(TILE_ROWS)
+    const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
+    const long pitch = target->pitch;
+    if (finish.alpha != 1)
+        UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
-        vec_store(out + i * pitch + j * VLEN, sum[i][j]);
-    if (whole && (!finish.steps || finish.steps->kind == STEP_END))
+        sum[i][j] *= alpha;
+    real *c = target->c;
+    if (finish.beta != 0)
+        UNROLL(TILE_ROWS)
+    for (int i = 0; i < rows; i++, c += pitch)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        sum[i][j] += beta * vec_load(c + j * VLEN);
+    if (finish.steps)
+        finish.steps = steps_apply_tile(finish.steps, sum[0], rows, vectors, TILE_VECTORS,
+                                        target->place, pitch);
+    c = target->c;
+    UNROLL(TILE_ROWS)
+    for (int i = 0; i < rows; i++, c += pitch)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        vec_store(c + j * VLEN, sum[i][j]);
+    if (!finish.steps || finish.steps->kind == STEP_END)
         return;
     struct target part = *target;
-    part.rows = smaller(target->rows, rows);
-    part.columns = smaller(target->columns, vectors * VLEN);
-    if (!whole)
-        finish_edge(edge, &part, finish);
+    part.rows = rows;
+    part.columns = vectors * VLEN;
     finish_steps(part, finish);
 }
 
@@ -356,27 +377,27 @@ struct ahead {
 };
 enum { AHEADS = 2 };
 
-/* Lines of each row of the panel of a B in place that comes next: asked for into L2, a row with
- * each step. */
-struct next_lines {
+/* What is asked for into L2 with each step of a tile that reads B in place: none, one or all three
+ * lines of a row, of which the next step takes the next. */
+struct each_step {
     const char *at;
-    long bytes; /* 0: none */
+    long lines;
 };
 
-/* One tile of `rows` x `vectors`, constants where this is inlined; `packed` tells that A and B both
- * are, so that their steps and lines are constants too. */
-ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool packed, long depth,
-                                 struct left a, const real *b, long b_step,
-                                 const struct target *target, struct finish finish,
-                                 struct ahead *ahead, struct next_lines next)
+/* One tile of `rows` x `vectors`, constants where this is inlined, as are whether A and B are
+ * packed, so that steps and lines are constants where they may be: general registers are few. */
+ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a_packed,
+                                 const bool b_packed, long depth, struct left a, const real *b,
+                                 long b_step, const struct target *target, struct finish finish,
+                                 struct ahead *ahead, struct each_step each)
 {
-    const long a_step = packed ? TILE_ROWS : a.step, width = packed ? vectors * VLEN : b_step;
+    const long a_step = a_packed ? TILE_ROWS : 1, width = b_packed ? vectors * VLEN : b_step;
     vec sum[TILE_ROWS][TILE_VECTORS];
     const real *row[TILE_ROWS];
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++) {
         /* A row that is missing is read as the last one. */
-        row[i] = packed ? a.at + i : a.at + smaller(i, target->rows - 1) * a.line;
+        row[i] = a_packed ? a.at + i : a.at + smaller(i, target->rows - 1) * a.pitch;
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < vectors; j++)
             sum[i][j] = vec_all(0);
@@ -394,10 +415,13 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool p
         if (i < rows - 1 && is_short)
             continue;
         for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++) {
-            if (!packed) {
-                for (long line = 0; line < next.bytes; line += SWEEP_LINE_BYTES)
-                    __builtin_prefetch(next.at + line, 0, 2);
-                next.at += width * REAL_BYTES;
+            if (!b_packed && each.lines > 0) {
+                __builtin_prefetch(each.at, 0, 2);
+                if (each.lines > 1) {
+                    __builtin_prefetch(each.at + SWEEP_LINE_BYTES, 0, 2);
+                    __builtin_prefetch(each.at + 2 * SWEEP_LINE_BYTES, 0, 2);
+                }
+                each.at += width * REAL_BYTES;
             }
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
         }
@@ -411,50 +435,46 @@ static inline long tiles_of(long rows, long columns)
     return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
 }
 
-/* The lines of the next panel's rows that the first tile of a panel asks for: as many with each
- * tile as suffice until the last one. */
-static inline struct next_lines first_lines(const real *next, long width, long tiles)
+/* What the tile with that index asks for of the panel that follows, or NULL: where there are enough
+ * tiles, a line of each row, as asking takes about a cycle; else the first one asks for all. */
+static inline struct each_step next_lines(const real *next, long width, long tiles, long index)
 {
     const long lines = ceil_divide(width, LINE);
-    return (struct next_lines){(const char *)next,
-                               next ? ceil_divide(lines, tiles) * SWEEP_LINE_BYTES : 0};
-}
-
-/* What the tile after it asks for. */
-static inline struct next_lines more_lines(struct next_lines lines, const real *next, long width)
-{
-    lines.at += lines.bytes;
-    lines.bytes = greater(smaller(lines.bytes, (const char *)(next + width) - lines.at), 0);
-    return lines;
+    if (tiles < lines)
+        return (struct each_step){(const char *)next, next && index == 0 ? lines : 0};
+    return (struct each_step){(const char *)next + index * SWEEP_LINE_BYTES,
+                              next && index < lines ? 1 : 0};
 }
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
  * rows takes half a tile. `next`: the panel that follows in a B in place, or NULL. */
-#define MULTIPLY_PANEL(name, vectors, packed)                                                      \
+#define MULTIPLY_PANEL(name, vectors, a_packed, b_packed)                                          \
     __attribute__((noinline)) static void name##_##vectors(                                        \
         long depth, struct left a, const real *b, long step, struct target target,                 \
         struct finish finish, struct ahead *ahead, const real *next)                               \
     {                                                                                              \
-        struct next_lines lines = first_lines(next, vectors * VLEN, tiles_of(target.rows, 1));     \
+        const long tiles = tiles_of(target.rows, 1);                                               \
+        long i = 0;                                                                                \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
-            multiply_tile(TILE_ROWS, vectors, packed, depth, a, b, step, &target, finish, ahead,   \
-                          lines);                                                                  \
+            multiply_tile(TILE_ROWS, vectors, a_packed, b_packed, depth, a, b, step, &target,      \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, tiles, i++));            \
             a.at += a.tile;                                                                        \
-            lines = more_lines(lines, next, vectors * VLEN);                                       \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
-            multiply_tile(TILE_ROWS / 2, vectors, packed, depth, a, b, step, &target, finish,      \
-                          ahead, lines);                                                           \
+            multiply_tile(TILE_ROWS / 2, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, tiles, i));              \
     }
-MULTIPLY_PANEL(multiply_panel, 1, 1)
-MULTIPLY_PANEL(multiply_panel, 2, 1)
-MULTIPLY_PANEL(multiply_in_place, 1, 0)
-MULTIPLY_PANEL(multiply_in_place, 2, 0)
+#define MULTIPLY_PANELS(vectors)                                                                   \
+    MULTIPLY_PANEL(multiply_packed, vectors, true, true)                                           \
+    MULTIPLY_PANEL(multiply_b_in_place, vectors, true, false)                                      \
+    MULTIPLY_PANEL(multiply_in_place, vectors, false, false)
+MULTIPLY_PANELS(1)
+MULTIPLY_PANELS(2)
 #if TILE_VECTORS_OF(VEC_REGISTERS) == 3
-MULTIPLY_PANEL(multiply_panel, 3, 1)
-MULTIPLY_PANEL(multiply_in_place, 3, 0)
+MULTIPLY_PANELS(3)
 #else
-#define multiply_panel_3 multiply_panel_2
+#define multiply_packed_3 multiply_packed_2
+#define multiply_b_in_place_3 multiply_b_in_place_2
 #define multiply_in_place_3 multiply_in_place_2
 #endif
 
@@ -486,16 +506,18 @@ static inline long in_place_last(long columns)
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish, struct ahead *ahead)
 {
-    static panel_function *const functions[2][3] = {
+    static panel_function *const functions[3][3] = {
         {multiply_in_place_1, multiply_in_place_2, multiply_in_place_3},
-        {multiply_panel_1, multiply_panel_2, multiply_panel_3}};
+        {multiply_b_in_place_1, multiply_b_in_place_2, multiply_b_in_place_3},
+        {multiply_packed_1, multiply_packed_2, multiply_packed_3}};
     const long columns = target.columns;
     for (long j = 0, width; j < columns; j += width) {
         width = b.step ? in_place_width(columns - j) : panel_width(columns, j);
         const bool last = b.last && columns - j < width;
         const long step = b.step && !last ? b.step : width;
-        const bool packed = a.step == TILE_ROWS && step == width;
-        functions[packed][width / VLEN - 1](
+        functions[a.pitch         ? 0
+                  : step == width ? 2
+                                  : 1][width / VLEN - 1](
             depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth), step,
             target_from(target, 0, j), finish, ahead,
             b.step && columns - j > width ? b.at + j + width : NULL);
