@@ -105,28 +105,33 @@ for object in "$build"/{scalar,sse2,avx,avx2,avx512}-f{32,64}/probes/compute.o; 
 done
 
 # The register tile of kernels/product.h: rows x vectors accumulators stay in registers while a
-# column of A and a row of B are read once per step.
+# column of A and a row of B are read once per step, from panels or in place; up to three lines of B
+# in place are asked for.
 tile_holds() {
-    local isa=$1 kernel=$2 rows=$3 vectors=$4 f memory stack times
-    read -r _ f _ _ memory stack _ < <(grep -E "^multiply_panel_$vectors(\.[a-z.0-9]+)? " \
+    local isa=$1 kernel=$2 function=$3 rows=$4 vectors=$5 f memory stack times asked=3
+    [ "$function" != multiply_packed ] || asked=0
+    read -r _ f _ _ memory stack _ < <(grep -E "^${function}_$vectors(\.[a-z.0-9]+)? " \
         "$scratch/loops")
     times=$((${f:-0} / (rows * vectors)))
     if [ "$times" -ge 1 ] && [ "$f" -eq $((times * rows * vectors)) ] && [ "$stack" -eq 0 ] &&
-        [ "$memory" -le $((times * (rows + vectors))) ]; then
-        pass "$isa $kernel: a tile of $rows x $vectors vectors stays in registers"
+        [ "$memory" -le $((times * (rows + vectors + asked))) ]; then
+        pass "$isa $kernel: a tile of $rows x $vectors vectors stays in registers ($function)"
     else
-        fail "$isa $kernel: tile of $rows x $vectors: ${f:-no} FMAs, ${memory:-?} in memory, \
-${stack:-?} on the stack"
+        fail "$isa $kernel $function: tile of $rows x $vectors: ${f:-no} FMAs, ${memory:-?} in \
+memory, ${stack:-?} on the stack"
     fi
 }
 
 for kernel in gemm convolution_packed; do
     for isa in avx2-f32 avx2-f64 avx512-f32 avx512-f64; do
         loops "$build/$isa/kernels/$kernel.o" >"$scratch/loops"
-        case $isa in
-        avx2-*) tile_holds "$isa" $kernel 6 2 ;;
-        avx512-*) tile_holds "$isa" $kernel 8 3 ;;
-        esac
+        for function in multiply_packed multiply_b_in_place multiply_in_place; do
+            [[ "$kernel" == gemm || "$function" != multiply_in_place ]] || continue
+            case $isa in
+            avx2-*) tile_holds "$isa" $kernel $function 6 2 ;;
+            avx512-*) tile_holds "$isa" $kernel $function 8 3 ;;
+            esac
+        done
     done
 done
 
