@@ -1,6 +1,6 @@
 // layernorm.c - each row normalised to mean 0 and variance 1, then scaled and shifted (Ba, Kiros
 // and Hinton 2016, arXiv:1607.06450).
-#include "rows.h"
+#include "short_rows.h"
 
 #define LETTERS(X)                                                                                 \
     X(rows, -1, 0, "rows, each normalised")                                                        \
@@ -62,8 +62,9 @@ REFERENCE_BODIES(plain)
 BODIES_DECLARE(layernorm)
 static const struct variant variants[] = {
     {.name = "simd",
-     .summary = "moments in two passes over chunks in L1, then one pass that writes; members share "
-                "rows, or each of few long ones",
+     .summary =
+         "short rows in registers; else moments in two passes over chunks in L1, then one pass "
+         "that writes; members share rows, or each of few long ones",
      .bodies = BODIES(layernorm),
      .workspace = rows_workspace},
     REFERENCE_VARIANT(plain),
@@ -95,6 +96,7 @@ const struct kernel layernorm_kernel = {
 
 #else
 #include "vec.h"
+#include "vec_math.h"
 
 ALWAYS_INLINE struct map map_of(const struct call *call, double mean, double scale, long row,
                                 long segment)
@@ -111,6 +113,27 @@ ALWAYS_INLINE vec element(const struct map *map, vec x, long i)
     return (x - map->center) * map->scale * vec_load(map->row[0] + i) + vec_load(map->row[1] + i);
 }
 
+/* A row in registers. */
+ALWAYS_INLINE void normalize(const struct call *call, vec *x, const int vectors, long last)
+{
+    const vec share = vec_all(1 / (real)((vectors - 1) * VLEN + last));
+    const vec mean = short_fold(row_add, x, vectors) * share;
+    vec square[SHORT_VECTORS];
+    x[vectors - 1] = short_filled(x[vectors - 1], last, mean);
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++) {
+        x[j] -= mean;
+        square[j] = x[j] * x[j];
+    }
+    const vec variance = short_fold(row_add, square, vectors) * share;
+    const vec scale = 1 / vec_sqrt(variance + vec_all(*(const real *)call->operand[EPSILON]));
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        x[j] = x[j] * scale * short_operand(call->operand[GAMMA], j, vectors, last) +
+               short_operand(call->operand[BETA], j, vectors, last);
+}
+SHORT_ROWS(normalize)
+
 body NAME(layernorm);
 void NAME(layernorm)(const struct call *call)
 {
@@ -121,7 +144,8 @@ void NAME(layernorm)(const struct call *call)
                               .count = call->shape->value[LETTER_rows],
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
-    rows_run(row_moments, moments_together, deviation_scale, map_of, element, &rows);
+    if (!short_rows_run(&rows))
+        rows_run(row_moments, moments_together, deviation_scale, map_of, element, &rows);
 }
 
 #endif

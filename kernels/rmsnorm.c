@@ -1,6 +1,6 @@
 // rmsnorm.c - each row divided by the root of its mean square, then scaled (Zhang and Sennrich
 // 2019, arXiv:1910.07467).
-#include "rows.h"
+#include "short_rows.h"
 
 #define LETTERS(X)                                                                                 \
     X(rows, -1, 0, "rows, each normalised")                                                        \
@@ -93,6 +93,7 @@ const struct kernel rmsnorm_kernel = {
 
 #else
 #include "vec.h"
+#include "vec_math.h"
 
 ALWAYS_INLINE struct map map_of(const struct call *call, double mean, double scale, long row,
                                 long segment)
@@ -106,6 +107,22 @@ ALWAYS_INLINE vec element(const struct map *map, vec x, long i)
     return x * map->scale * vec_load(map->row[0] + i);
 }
 
+/* A row in registers. */
+ALWAYS_INLINE void normalize(const struct call *call, vec *x, const int vectors, long last)
+{
+    const vec share = vec_all(1 / (real)((vectors - 1) * VLEN + last));
+    vec square[SHORT_VECTORS];
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        square[j] = x[j] * x[j];
+    const vec mean = short_fold(row_add, square, vectors) * share;
+    const vec scale = 1 / vec_sqrt(mean + vec_all(*(const real *)call->operand[EPSILON]));
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        x[j] = x[j] * scale * short_operand(call->operand[GAMMA], j, vectors, last);
+}
+SHORT_ROWS(normalize)
+
 body NAME(rmsnorm);
 void NAME(rmsnorm)(const struct call *call)
 {
@@ -116,7 +133,8 @@ void NAME(rmsnorm)(const struct call *call)
                               .count = call->shape->value[LETTER_rows],
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
-    rows_run(row_squares, moments_together, deviation_scale, map_of, element, &rows);
+    if (!short_rows_run(&rows))
+        rows_run(row_squares, moments_together, deviation_scale, map_of, element, &rows);
 }
 
 #endif

@@ -1,5 +1,5 @@
 // softmax.c - the exponentials of each row, divided by their sum.
-#include "rows.h"
+#include "short_rows.h"
 
 #define LETTERS(X)                                                                                 \
     X(rows, -1, 0, "rows, each of which sums to 1")                                                \
@@ -226,6 +226,27 @@ static void softmax_in_cache(const struct rows *rows)
     }
 }
 
+/* A row in registers. */
+ALWAYS_INLINE void exps_in_registers(const struct call *call, vec *x, const int vectors, long last)
+{
+    (void)call;
+    vec larger[SHORT_VECTORS];
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        larger[j] = take_larger(vec_all(lowest), x[j], x[j]);
+    larger[vectors - 1] = short_filled(larger[vectors - 1], last, vec_all(lowest));
+    const vec largest = short_fold(vec_max, larger, vectors);
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        x[j] = vec_exp(x[j] - largest);
+    x[vectors - 1] = short_filled(x[vectors - 1], last, vec_all(0));
+    const vec scale = 1 / short_fold(row_add, x, vectors);
+    UNROLL(SHORT_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        x[j] *= scale;
+}
+SHORT_ROWS(exps_in_registers)
+
 body NAME(softmax);
 void NAME(softmax)(const struct call *call)
 {
@@ -235,7 +256,9 @@ void NAME(softmax)(const struct call *call)
                               .count = call->shape->value[LETTER_rows],
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
-    if (rows_exceed_caches(call))
+    if (short_rows_run(&rows))
+        ;
+    else if (rows_exceed_caches(call))
         rows_run_as(row_exps, exps_together, sum_scale, map_of, element, &rows, true);
     else
         softmax_in_cache(&rows);
