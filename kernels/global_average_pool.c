@@ -93,7 +93,13 @@ const struct kernel global_average_pool_kernel = {
 };
 
 #else
+#include "fold.h"
 #include "sweep.h"
+
+ALWAYS_INLINE vec add(vec a, vec b)
+{
+    return a + b;
+}
 
 /* The sum of a plane in several chains, so that it does not wait for an addition's latency. */
 static real plane_sum(const real *p, long count)
@@ -111,12 +117,7 @@ static real plane_sum(const real *p, long count)
         sum[0] += vec_load(p + i);
     if (i < count)
         sum[1] += vec_load_first(p + i, count - i);
-    real lanes[VLEN];
-    vec_store(lanes, (sum[0] + sum[1]) + (sum[2] + sum[3]));
-    real total = 0;
-    for (int lane = 0; lane < VLEN; lane++)
-        total += lanes[lane];
-    return total;
+    return vec_first(fold_lanes(add, (sum[0] + sum[1]) + (sum[2] + sum[3])));
 }
 
 /* Sums that stay in registers, of as many vectors of channels times pixels. */

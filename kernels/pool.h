@@ -28,10 +28,13 @@ enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 /* What follows from the letters; lengths in elements. */
 struct plan {
-    long p, q; /* output rows and columns */
+    long p, q;         /* output rows and columns */
+    struct part whole; /* columns of the output whose windows lie inside the image */
     struct planes planes;
-    long pitch;         /* of the lines that windows are joined into, one per row of a segment */
-    long buffer, lines; /* of a member's workspace: segment_buffer(), then the lines */
+    long pitch; /* of the lines that windows are joined into, one per row of a segment */
+    /* Of a member's workspace: segment_buffer(), the lines, a factor for each column of the output
+     * that is not whole and for each number of window rows. */
+    long buffer, lines, factors;
 };
 
 static inline struct plan plan_of(const struct shape *shape, int element_bytes)
@@ -40,12 +43,17 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
     struct plan plan = {.p = output_size(h, r, stride, pad, dilation),
                         .q = output_size(w, s, stride, pad, dilation),
                         .planes = planes_of((enum layout)layout, n, c)};
+    const long fits = w + pad - (s - 1) * dilation; /* columns before these begin such windows */
+    plan.whole.begin = smaller(ceil_divide(pad, stride), plan.q);
+    plan.whole.end =
+        greater(plan.whole.begin, smaller(ceil_divide(greater(fits, 0), stride), plan.q));
     const struct extent extent = segment_extent(plan.q, plan.planes.inner, element_bytes);
     plan.buffer = segment_buffer(plan.q, plan.planes.inner, element_bytes);
     plan.pitch = ((extent.columns - 1) * stride + (s - 1) * dilation + 1) * plan.planes.inner;
     /* Vectors stick out, two of them where a stride of 2 takes every other element. */
     plan.lines =
         image_lines(extent.rows * plan.pitch, element_bytes) + 3 * IMAGE_LINE_BYTES / element_bytes;
+    plan.factors = image_lines(plan.q - (plan.whole.end - plan.whole.begin) + r + 1, element_bytes);
     return plan;
 }
 
@@ -155,7 +163,7 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
     (void)isa;
     (void)caches;
     const struct plan plan = plan_of(shape, dtype_bytes(dtype));
-    return (double)threads * (double)(plan.buffer + plan.lines) * dtype_bytes(dtype);
+    return (double)threads * (double)(plan.buffer + plan.lines + plan.factors) * dtype_bytes(dtype);
 }
 
 BODIES_DECLARE(POOL)
@@ -190,6 +198,7 @@ const struct kernel PASTE(POOL, _kernel) = {
 };
 
 #else
+#include "fold.h"
 
 /* Larger of each pair; NaN where one is NaN, as the maximum of IEEE 754-2019 (9.6). */
 ALWAYS_INLINE real larger(real a, real b)
@@ -238,7 +247,7 @@ struct job {
     const struct shape *shape;
     struct plan plan;
     const real *input, *input_end;
-    real *lines;
+    real *lines, *factors, *scales;
     long ahead; /* where to fetch from */
 };
 
@@ -367,26 +376,40 @@ static void join_line(const struct job *job, long plane, long y0, struct part ta
     fill_neutral(line + (end - left) * inner, (left + columns - end) * inner);
 }
 
-/* Where cells outside the image do not count, windows at the border are means of fewer columns than
- * the others. */
-static void correct_border(const struct job *job, const struct segment *segment, real *to)
+/* The scale of means over so many window rows. Where cells outside the image do not count, windows
+ * at the border are means of fewer columns than the others. */
+static void find_factors(const struct job *job)
 {
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
-    const long inner = job->plan.planes.inner;
-    for (long x = segment->begin; x < segment->end; x++) {
-        long x0 = x * stride - pad, columns = 0;
-        if (x0 >= 0 && x0 + (s - 1) * dilation < w) {
-            /* All columns are inside, and so they are up to the last window that is. */
-            long last = (w - 1 - (s - 1) * dilation + pad) / stride;
-            x = greater(x, smaller(last, segment->end - 1));
+    const struct part whole = job->plan.whole;
+    for (long rows = 0; rows <= r; rows++)
+        job->scales[rows] = MEAN ? 1 / (real)(rows * s) : 1;
+    for (long x = 0, i = 0; x < job->plan.q; x++) {
+        long inside = 0;
+        if (x >= whole.begin && x < whole.end)
             continue;
-        }
         for (long j = 0; j < s; j++)
-            columns += x0 + j * dilation >= 0 && x0 + j * dilation < w;
-        for (long i = 0; i < inner; i++)
-            to[(x - segment->begin) * inner + i] *= (real)s / (real)columns;
+            inside += x * stride - pad + j * dilation >= 0 && x * stride - pad + j * dilation < w;
+        job->factors[i++] = (real)s / (real)inside;
     }
+}
+
+static void correct_columns(const struct segment *segment, struct part columns, long inner,
+                            const real *factors, real *to)
+{
+    const long begin = greater(columns.begin, segment->begin);
+    for (long x = begin; x < smaller(columns.end, segment->end); x++)
+        for (long i = 0; i < inner; i++)
+            to[(x - segment->begin) * inner + i] *= factors[x - columns.begin];
+}
+
+static void correct_border(const struct job *job, const struct segment *segment, real *to)
+{
+    const struct plan *plan = &job->plan;
+    const struct part left = {0, plan->whole.begin}, right = {plan->whole.end, plan->q};
+    correct_columns(segment, left, plan->planes.inner, job->factors, to);
+    correct_columns(segment, right, plan->planes.inner, job->factors + left.end, to);
 }
 
 /* A row of the segment from its joined line. */
@@ -396,8 +419,7 @@ static void pool_row(const struct job *job, const struct segment *segment, const
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
     const long inner = job->plan.planes.inner, count = segment->end - segment->begin;
-    const long rows = COUNT_PAD ? r : taps.end - taps.begin;
-    const real scale = MEAN ? 1 / (real)(rows * s) : 1;
+    const real scale = job->scales[COUNT_PAD ? r : taps.end - taps.begin];
     if (stride == 1)
         WITH_TAPS(s, join_columns, line, dilation * inner, count * inner, scale, to,
                   segment->limit);
@@ -430,6 +452,42 @@ static void pool_segment(const void *context, const struct segment *segment)
                  segment->to + i * count * plan->planes.inner);
 }
 
+/* Whether the image is one window, of which each plane lies in a piece. */
+static bool is_one_window(const struct shape *shape, long inner)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    return r == h && s == w && pad == 0 && dilation == 1 && inner == 1;
+}
+
+/* The join of `count` numbers, in chains that do not wait for its latency. */
+static real join_plane(const real *p, long count)
+{
+    enum { CHAINS = 2 };
+    const vec neutral = vec_all(MEAN ? 0 : -INFINITY);
+    vec value[CHAINS] = {neutral, neutral};
+    long i = 0;
+    for (; i + CHAINS * VLEN <= count; i += CHAINS * VLEN) {
+        __builtin_prefetch(p + i + IMAGE_AHEAD);
+        UNROLL(CHAINS)
+        for (int j = 0; j < CHAINS; j++)
+            value[j] = join(value[j], vec_load(p + i + j * VLEN));
+    }
+    for (; i + VLEN <= count; i += VLEN)
+        value[0] = join(value[0], vec_load(p + i));
+    real all = vec_first(fold_lanes(join, join(value[0], value[1])));
+    for (; i < count; i++)
+        all = join_one(all, p[i]);
+    return all;
+}
+
+static void pool_planes(const struct call *call, const real *input, long pixels)
+{
+    const struct part part = member_part(call->member, call->outputs, IMAGE_LINE);
+    real *out = call->operand[0];
+    for (long i = part.begin; i < part.end; i++)
+        out[i] = join_plane(input + i * pixels, pixels) * (MEAN ? 1 / (real)pixels : 1);
+}
+
 body NAME(POOL);
 void NAME(POOL)(const struct call *call)
 {
@@ -438,12 +496,20 @@ void NAME(POOL)(const struct call *call)
     struct job job = {
         .shape = shape, .plan = plan_of(shape, REAL_BYTES), .input = call->operand[1]};
     const struct plan *plan = &job.plan;
+    if (is_one_window(shape, plan->planes.inner)) {
+        pool_planes(call, job.input, h * w);
+        return;
+    }
     const long inputs = plan->planes.count * h * w * plan->planes.inner;
     job.input_end = job.input + inputs;
     const bool stream = rows_are_streamed(call, (double)(call->outputs + inputs));
     job.ahead = stream ? IMAGE_AHEAD : 0;
-    real *buffer = (real *)call->workspace + call->member.index * (plan->buffer + plan->lines);
+    real *buffer =
+        (real *)call->workspace + call->member.index * (plan->buffer + plan->lines + plan->factors);
     job.lines = buffer + plan->buffer;
+    job.factors = job.lines + plan->lines;
+    job.scales = job.factors + plan->q - (plan->whole.end - plan->whole.begin);
+    find_factors(&job);
     const struct rows rows = {.out = call->operand[0],
                               .count = plan->planes.count * plan->p,
                               .columns = plan->q,

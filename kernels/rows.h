@@ -64,6 +64,7 @@ static inline void row_statistics(const void *x, enum dtype dtype, long first, l
 
 #else
 
+#include "fold.h"
 #include "sweep.h"
 #include "vec.h"
 
@@ -102,15 +103,6 @@ static inline const struct partial *rows_exchange(const struct call *call, long 
     return all;
 }
 
-ALWAYS_INLINE real vec_first(vec v)
-{
-#if VLEN == 1
-    return v;
-#else
-    return v[0];
-#endif
-}
-
 /* The elements of a row beyond whole vectors, first or last in a vector of `filler`. */
 ALWAYS_INLINE vec row_tail(const real *row, long count, vec filler)
 {
@@ -128,7 +120,6 @@ ALWAYS_INLINE vec row_tail(const real *row, long count, vec filler)
 #endif
 }
 
-typedef vec row_combine(vec a, vec b);
 typedef vec row_step(vec sum, vec x, vec about);
 
 ALWAYS_INLINE vec row_add(vec a, vec b)
@@ -147,42 +138,11 @@ ALWAYS_INLINE vec row_add_square(vec sum, vec x, vec about)
     return sum + (x - about) * (x - about);
 }
 
-/* All lanes combined, in every lane. */
-#if VLEN == 2
-#define LANES_SWAPPED(v, s) __builtin_shufflevector(v, v, 0 ^ s, 1 ^ s)
-#elif VLEN == 4
-#define LANES_SWAPPED(v, s) __builtin_shufflevector(v, v, 0 ^ s, 1 ^ s, 2 ^ s, 3 ^ s)
-#elif VLEN == 8
-#define LANES_SWAPPED(v, s)                                                                        \
-    __builtin_shufflevector(v, v, 0 ^ s, 1 ^ s, 2 ^ s, 3 ^ s, 4 ^ s, 5 ^ s, 6 ^ s, 7 ^ s)
-#elif VLEN == 16
-#define LANES_SWAPPED(v, s)                                                                        \
-    __builtin_shufflevector(v, v, 0 ^ s, 1 ^ s, 2 ^ s, 3 ^ s, 4 ^ s, 5 ^ s, 6 ^ s, 7 ^ s, 8 ^ s,   \
-                            9 ^ s, 10 ^ s, 11 ^ s, 12 ^ s, 13 ^ s, 14 ^ s, 15 ^ s)
-#endif
-ALWAYS_INLINE vec row_fold(row_combine *const combine, vec v)
-{
-    (void)combine;
-#if VLEN > 8
-    v = combine(v, LANES_SWAPPED(v, 8));
-#endif
-#if VLEN > 4
-    v = combine(v, LANES_SWAPPED(v, 4));
-#endif
-#if VLEN > 2
-    v = combine(v, LANES_SWAPPED(v, 2));
-#endif
-#if VLEN > 1
-    v = combine(v, LANES_SWAPPED(v, 1));
-#endif
-    return v;
-}
-
 /* A row reduced to one number, in every lane: step() takes an element into a sum that began as
  * `start`, combine() joins two sums, `filler` is an element that changes none. `about` is step()'s.
  */
-ALWAYS_INLINE vec row_reduce(row_step *const step, row_combine *const combine, vec start, vec about,
-                             vec filler, const real *x, long count)
+ALWAYS_INLINE vec row_reduce(row_step *const step, fold_combine *const combine, vec start,
+                             vec about, vec filler, const real *x, long count)
 {
     vec sum[ROW_SUMS];
     UNROLL(ROW_SUMS)
@@ -197,7 +157,7 @@ ALWAYS_INLINE vec row_reduce(row_step *const step, row_combine *const combine, v
         sum[0] = step(sum[0], vec_load(x + i), about);
     if (i < count)
         sum[1] = step(sum[1], row_tail(x, count, filler), about);
-    return row_fold(combine, combine(combine(sum[0], sum[1]), combine(sum[2], sum[3])));
+    return fold_lanes(combine, combine(combine(sum[0], sum[1]), combine(sum[2], sum[3])));
 }
 
 /* Number, mean and sum of squared deviations from it. */

@@ -32,7 +32,7 @@ ALWAYS_INLINE vec short_filled(vec x, long last, vec filler)
 }
 
 /* All vectors combined, in every lane. */
-ALWAYS_INLINE vec short_fold(row_combine *const combine, const vec *x, const int vectors)
+ALWAYS_INLINE vec short_fold(fold_combine *const combine, const vec *x, const int vectors)
 {
     vec even = x[0], odd = x[vectors > 1 ? 1 : 0];
     UNROLL(SHORT_VECTORS)
@@ -41,7 +41,7 @@ ALWAYS_INLINE vec short_fold(row_combine *const combine, const vec *x, const int
         if (j + 1 < vectors)
             odd = combine(odd, x[j + 1]);
     }
-    return row_fold(combine, vectors > 1 ? combine(even, odd) : even);
+    return fold_lanes(combine, vectors > 1 ? combine(even, odd) : even);
 }
 
 /* Vector j of an operand that all rows share. */

@@ -197,7 +197,7 @@ static struct moments keep_exps(real *out, const real *x, long count)
         sum[0] += vec_load_first(out + i, left < VLEN ? left : VLEN);
     }
     return (struct moments){(double)count, vec_first(largest),
-                            vec_first(row_fold(row_add, sum[0] + sum[1]))};
+                            vec_first(fold_lanes(row_add, sum[0] + sum[1]))};
 }
 
 static void scale_row(real *out, vec scale, long count)
