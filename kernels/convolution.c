@@ -4,13 +4,21 @@
 /* Fewer output channels than this share what is loaded of their inputs too rarely for a tile. */
 enum { CHANNELS_OF_TILE = 4 };
 
-/* Of a plane with rows shorter than a block of channels more vectors are whole across channels,
- * even with both ways of the transposition. */
+/* Of a plane with rows shorter than these more vectors are whole across channels, even with both
+ * ways of the transposition: than a block of them, but where a stencil, which copies nothing,
+ * leaves few of its lanes empty. */
+enum { ROW_OF_PLANES = LAYOUT_BLOCK, ROW_OF_STENCIL = LAYOUT_BLOCK * 3 / 4 };
+
+static inline bool prefers_stencil(const struct convolution *conv)
+{
+    return convolution_is_stencil(conv) && conv->columns.out >= ROW_OF_STENCIL;
+}
+
 static inline bool prefers_depthwise(const struct convolution *conv)
 {
     return convolution_is_depthwise(conv) &&
            (conv->layout != LAYOUT_NCHW ||
-            (conv->columns.out < LAYOUT_BLOCK && conv->c >= LAYOUT_BLOCK));
+            (conv->columns.out < ROW_OF_PLANES && conv->c >= LAYOUT_BLOCK));
 }
 
 /* Images of a 1x1 kernel as they lie are B of a product, with whole vectors of pixels: of less than
@@ -22,8 +30,9 @@ static inline bool prefers_packed(const struct convolution *conv)
            conv->pixels >= PIXELS_MIN;
 }
 
-#define CHOOSE(conv, packed, planes, depthwise, direct)                                            \
-    (prefers_depthwise(conv)              ? (depthwise)                                            \
+#define CHOOSE(conv, packed, planes, stencil, depthwise, direct)                                   \
+    (prefers_stencil(conv)                ? (stencil)                                              \
+     : prefers_depthwise(conv)            ? (depthwise)                                            \
      : (conv)->layout != LAYOUT_NCHW      ? (direct)                                               \
      : (conv)->k_group < CHANNELS_OF_TILE ? (planes)                                               \
      : prefers_packed(conv)               ? (packed)                                               \
@@ -35,7 +44,7 @@ double convolution_auto_workspace(const struct convolution *conv, enum isa isa, 
                                   int threads, const struct cache_sizes *caches)
 {
     return CHOOSE(conv, convolution_packed_workspace, convolution_planes_workspace,
-                  convolution_depthwise_workspace,
+                  convolution_stencil_workspace, convolution_depthwise_workspace,
                   convolution_direct_workspace)(conv, isa, dtype, threads, caches);
 }
 
@@ -72,14 +81,15 @@ double convolution_tolerance(const struct convolution *conv, double unit)
 void NAME(convolution_auto_prepare)(const struct convolution *conv, const struct call *call)
 {
     CHOOSE(conv, NAME(convolution_packed_prepare), NAME(convolution_planes_prepare),
-           NAME(convolution_depthwise_prepare), NAME(convolution_direct_prepare))
+           NAME(convolution_stencil_prepare), NAME(convolution_depthwise_prepare),
+           NAME(convolution_direct_prepare))
     (conv, call);
 }
 
 void NAME(convolution_auto)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_planes), NAME(convolution_depthwise),
-           NAME(convolution_direct))
+    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_planes), NAME(convolution_stencil),
+           NAME(convolution_depthwise), NAME(convolution_direct))
     (conv, call);
 }
 

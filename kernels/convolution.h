@@ -232,18 +232,30 @@ static inline bool convolution_is_depthwise(const struct convolution *conv)
     return conv->c_group == 1 && conv->k_group == 1;
 }
 
+/* Depthwise in nchw with 3 x 3 neighbouring taps and padding of 1. */
+static inline bool convolution_is_stencil(const struct convolution *conv)
+{
+    const struct axis *rows = &conv->rows, *columns = &conv->columns;
+    return convolution_is_depthwise(conv) && conv->layout == LAYOUT_NCHW && !rows->transposed &&
+           rows->taps == 3 && columns->taps == 3 && rows->pad == 1 && columns->pad == 1 &&
+           rows->dilation == 1 && columns->dilation == 1 && rows->stride == columns->stride &&
+           rows->stride <= 2;
+}
+
 /* ---- implementations ---- */
 
 /* X(name, summary) */
 #define CONVOLUTION_WAYS(X)                                                                        \
     X(auto,                                                                                        \
-      "groups = c = k: depthwise, but of nchw with long rows planes; nchw: planes for groups "     \
-      "with few output channels, packed for 1x1 with stride 1 of images with 96 pixels and more; " \
-      "else direct")                                                                               \
+      "groups = c = k: depthwise, but of nchw with long rows stencil or planes; nchw: planes for " \
+      "groups with few output channels, packed for 1x1 with stride 1 of images with 96 pixels "    \
+      "and more; else direct")                                                                     \
     X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
               "do, then gemm's register tile; weights packed beforehand")                          \
     X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \
               "rows copied for their padding")                                                     \
+    X(stencil, "nchw, depthwise 3x3 with pad=1: vectors along rows, their neighbours made in "     \
+               "registers, nothing copied")                                                        \
     X(direct, "register tile of pixels x output channels over taps and input channels; weights "   \
               "packed beforehand, images only for padding and, of nchw, to have channels last")    \
     X(depthwise, "groups = c = k: vectors of channels, nothing copied but the weights, "           \

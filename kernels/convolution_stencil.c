@@ -1,0 +1,210 @@
+// convolution_stencil.c - depthwise convolution in nchw with 3 x 3 taps and padding of 1, as in
+// MobileNets: each row of the input is loaded once per band of output rows, its neighbouring
+// columns are made of vectors in registers, and nothing is copied.
+#include "convolution.h"
+
+enum { TAPS = 3 };
+
+#ifndef ISA
+
+int convolution_stencil_supports(const struct convolution *conv, struct error *error)
+{
+    if (!convolution_is_stencil(conv))
+        return error_skip(error, "it is for depthwise 3x3 with pad=1, dilation=1 and a stride of 1 "
+                                 "or 2; choose layout=nchw and groups = c = k");
+    return OK;
+}
+
+/* A row of zeros, which lies above and below each image. */
+double convolution_stencil_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                     int threads, const struct cache_sizes *caches)
+{
+    (void)isa, (void)threads, (void)caches;
+    return (double)conv->columns.in * dtype_bytes(dtype);
+}
+
+#else
+#include "vec.h"
+
+/* Output rows of a band: with 32 registers four sums, nine weights and what is kept of up to nine
+ * input rows have room. */
+enum {
+    BAND_ROWS = VEC_REGISTERS >= 32 ? 4 : 2,
+    STRIDE_MOST = 2,
+    INPUTS_MOST = (BAND_ROWS - 1) * STRIDE_MOST + TAPS
+};
+
+#if VLEN > 1
+/* VLEN numbers from `first` on, `step` apart. */
+#if VLEN == 2
+#define LANES(first, step) (first), (first) + (step)
+#else
+#define LANES_4(first, step) (first), (first) + (step), (first) + 2 * (step), (first) + 3 * (step)
+#if VLEN == 4
+#define LANES(first, step) LANES_4(first, step)
+#else
+#define LANES_8(first, step) LANES_4(first, step), LANES_4((first) + 4 * (step), step)
+#if VLEN == 8
+#define LANES(first, step) LANES_8(first, step)
+#else
+#define LANES(first, step) LANES_8(first, step), LANES_8((first) + 8 * (step), step)
+#endif
+#endif
+#endif
+#define LANES_OF_TWO(a, b, first, step) __builtin_shufflevector(a, b, LANES(first, step))
+#else
+#define LANES_OF_TWO(a, b, first, step) ((first) == 0 ? (a) : (b))
+#endif
+
+/* `count` elements, no more than a vector; 0 where there are none. */
+ALWAYS_INLINE vec load_edge(const real *from, long count)
+{
+    return count >= VLEN ? vec_load(from) : count > 0 ? vec_load_first(from, count) : vec_all(0);
+}
+
+/* A vector of each of `rows` output rows from column x on, of input rows with `in` columns. `kept`
+ * of each input row: the vector before its first column and, with a stride of 1, that from it on.
+ */
+ALWAYS_INLINE void sum_columns(const int rows, const int stride, const bool is_whole,
+                               const real *const input[INPUTS_MOST], long in, long x,
+                               const vec weight[TAPS * TAPS], vec kept[INPUTS_MOST][2],
+                               vec sum[BAND_ROWS])
+{
+    /* What is loaded: the next vector; with a stride of 2, two. */
+    const long first = stride == 1 ? x + VLEN : 2 * x, second = first + VLEN;
+    UNROLL(BAND_ROWS)
+    for (int row = 0; row < rows; row++)
+        sum[row] = vec_all(0);
+    UNROLL(INPUTS_MOST)
+    for (int i = 0; i < (rows - 1) * stride + TAPS; i++) {
+        vec column[TAPS];
+        const vec a =
+            is_whole ? vec_load(input[i] + first) : load_edge(input[i] + first, in - first);
+        if (stride == 1) {
+            column[0] = LANES_OF_TWO(kept[i][0], kept[i][1], VLEN - 1, 1);
+            column[1] = kept[i][1];
+            column[2] = LANES_OF_TWO(kept[i][1], a, 1, 1);
+            kept[i][0] = kept[i][1];
+            kept[i][1] = a;
+        } else {
+            const vec b =
+                is_whole ? vec_load(input[i] + second) : load_edge(input[i] + second, in - second);
+            column[2] = LANES_OF_TWO(a, b, 1, 2);
+            column[1] = LANES_OF_TWO(a, b, 0, 2);
+            column[0] = LANES_OF_TWO(kept[i][0], column[2], VLEN - 1, 1);
+            kept[i][0] = column[2];
+        }
+        UNROLL(BAND_ROWS)
+        for (int row = 0; row < rows; row++) {
+            const int tap = i - row * stride;
+            UNROLL(TAPS)
+            for (int j = 0; j < TAPS; j++)
+                if (tap >= 0 && tap < TAPS)
+                    sum[row] += column[j] * weight[tap * TAPS + j];
+        }
+    }
+}
+
+/* `rows` output rows, a constant where this is inlined, as is the stride. */
+ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const input[INPUTS_MOST],
+                            const vec weight[TAPS * TAPS], const struct convolution *conv,
+                            real *out)
+{
+    const long columns = conv->columns.out, in = conv->columns.in;
+    vec kept[INPUTS_MOST][2], sum[BAND_ROWS];
+    UNROLL(INPUTS_MOST)
+    for (int i = 0; i < (rows - 1) * stride + TAPS; i++) {
+        kept[i][0] = vec_all(0);
+        kept[i][1] = stride == 1 ? load_edge(input[i], in) : vec_all(0);
+    }
+    long x = 0;
+    for (; x + VLEN <= columns && x * stride + 2 * VLEN <= in; x += VLEN) {
+        sum_columns(rows, stride, true, input, in, x, weight, kept, sum);
+        UNROLL(BAND_ROWS)
+        for (int row = 0; row < rows; row++)
+            vec_store(out + row * columns + x, sum[row]);
+    }
+    for (; x < columns; x += VLEN) {
+        sum_columns(rows, stride, false, input, in, x, weight, kept, sum);
+        UNROLL(BAND_ROWS)
+        for (int row = 0; row < rows; row++)
+            if (columns - x >= VLEN)
+                vec_store(out + row * columns + x, sum[row]);
+            else
+                vec_store_first(out + row * columns + x, sum[row], columns - x);
+    }
+}
+
+/* One call as one member sees it. */
+struct job {
+    const struct convolution *conv;
+    struct step step[EPILOGUE_STEPS];
+    const real *input, *weights, *zeros;
+    real *output;
+};
+
+/* Rows [part.begin, part.end) of a plane of the output, `band` of them at a time: the last ones
+ * begin earlier, and some rows are made twice, where they would be less. */
+ALWAYS_INLINE void sum_rows(const int band, const int stride, const struct job *job, long plane,
+                            struct part part)
+{
+    const struct convolution *conv = job->conv;
+    const long columns = conv->columns.out, in = conv->columns.in, channel = plane % conv->c;
+    const real *image = job->input + plane * conv->rows.in * in;
+    real *out = job->output + plane * conv->pixels;
+    vec weight[TAPS * TAPS];
+    UNROLL(TAPS * TAPS)
+    for (int i = 0; i < TAPS * TAPS; i++)
+        weight[i] = vec_all(job->weights[channel * TAPS * TAPS + i]);
+    for (long next = part.begin; next < part.end; next += band) {
+        const long row = smaller(next, part.end - band), y = row * stride - 1;
+        const real *input[INPUTS_MOST];
+        UNROLL(INPUTS_MOST)
+        for (int i = 0; i < (band - 1) * stride + TAPS; i++)
+            input[i] = y + i >= 0 && y + i < conv->rows.in ? image + (y + i) * in : job->zeros;
+        sum_band(band, stride, input, weight, conv, out + row * columns);
+        if (conv->epilogue != EPILOGUE_none)
+            convolution_follow(conv, job->step, job->output,
+                               (struct piece){out - channel * conv->pixels, channel, 1,
+                                              row * columns, band * columns});
+    }
+}
+
+#define SUM_ROWS(stride)                                                                           \
+    __attribute__((noinline)) static void sum_rows_##stride(const struct job *job, long plane,     \
+                                                            struct part part)                      \
+    {                                                                                              \
+        if (part.end - part.begin >= BAND_ROWS)                                                    \
+            sum_rows(BAND_ROWS, stride, job, plane, part);                                         \
+        else                                                                                       \
+            sum_rows(1, stride, job, plane, part);                                                 \
+    }
+SUM_ROWS(1)
+SUM_ROWS(2)
+
+void NAME(convolution_stencil_prepare)(const struct convolution *conv, const struct call *call)
+{
+    real *zeros = call->workspace;
+    for (long x = 0; x < conv->columns.in && call->member.index == 0; x++)
+        zeros[x] = 0;
+}
+
+void NAME(convolution_stencil)(const struct convolution *conv, const struct call *call)
+{
+    struct job job = {.conv = conv,
+                      .input = call->operand[1],
+                      .weights = call->operand[2],
+                      .zeros = call->workspace,
+                      .output = call->operand[0]};
+    const long all = conv->rows.out;
+    const struct part part = member_part(call->member, conv->n * conv->c * all, 1);
+    convolution_steps(conv, call, job.step);
+    for (long row = part.begin, next; row < part.end; row = next) {
+        const long plane = row / all;
+        next = smaller((plane + 1) * all, part.end);
+        (conv->rows.stride == 1 ? sum_rows_1 : sum_rows_2)(
+            &job, plane, (struct part){row - plane * all, next - plane * all});
+    }
+}
+
+#endif
