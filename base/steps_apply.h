@@ -100,19 +100,21 @@ ALWAYS_INLINE vec steps_apply_first(const struct step *step, vec v, struct step_
 }
 
 /* A simple step of a register tile, rows x vectors of them, constants; vector j of row i is
- * v[i * pitch + j]. The first stands at `place`, each row `distance` elements of the output behind
- * the one before. False, and nothing is done, where the step is not simple. */
+ * v[i * pitch + j]. The first stands at `place`; in the output rows are `distance` elements apart,
+ * vectors `apart`. False, and nothing is done, where the step is not simple. */
 ALWAYS_INLINE bool steps_apply_simple(const struct step *step, vec *v, const int rows,
                                       const int vectors, const int pitch, struct step_place place,
-                                      long distance)
+                                      long distance, long apart)
 {
     const bool by_row = step->span == SPAN_row, by_column = step->span == SPAN_column;
     const vec a = vec_all((real)step->a), b = vec_all((real)step->b);
     const real *operand = step->operand;
     if (step_is_binary(step->kind))
         operand += by_row ? place.row : by_column ? place.column : place.element;
-    if (by_column)
+    if (by_column) { /* operands of columns are neighbours */
         distance = 0;
+        apart = VLEN;
+    }
     switch (step->kind) {
 #define EACH_VECTOR(other, ...)                                                                    \
     UNROLL(16)                                                                                     \
@@ -128,7 +130,7 @@ ALWAYS_INLINE bool steps_apply_simple(const struct step *step, vec *v, const int
         if (by_row) {                                                                              \
             EACH_VECTOR(vec_all(operand[i]), __VA_ARGS__)                                          \
         } else {                                                                                   \
-            EACH_VECTOR(vec_load(operand + i * distance + j * VLEN), __VA_ARGS__)                  \
+            EACH_VECTOR(vec_load(operand + i * distance + j * apart), __VA_ARGS__)                 \
         }                                                                                          \
         return true;
         STEP_BINARY_LIST(X)
@@ -148,9 +150,10 @@ ALWAYS_INLINE bool steps_apply_simple(const struct step *step, vec *v, const int
 /* The simple steps that a list begins with; the rest of the list. */
 ALWAYS_INLINE const struct step *steps_apply_tile(const struct step *step, vec *v, const int rows,
                                                   const int vectors, const int pitch,
-                                                  struct step_place place, long distance)
+                                                  struct step_place place, long distance,
+                                                  long apart)
 {
-    while (steps_apply_simple(step, v, rows, vectors, pitch, place, distance))
+    while (steps_apply_simple(step, v, rows, vectors, pitch, place, distance, apart))
         step++;
     return step;
 }

@@ -384,14 +384,15 @@ static void follow_row(const struct job *job, const struct step *steps, struct p
 }
 
 /* Whether tiles take the simple steps that a list begins with: whole ones do, where the elements
- * that meet their vectors are neighbours, too. */
+ * that meet their vectors are equally far apart: of nchwc vectors that are no block lie in pairs.
+ */
 static bool takes_steps(const struct convolution *conv, const struct step *steps, bool is_whole)
 {
-    bool together = steps && is_whole;
-    for (; together && step_is_simple(steps->kind); steps++)
-        together = conv->layout == LAYOUT_NHWC || steps->span != SPAN_element ||
-                   !step_is_binary(steps->kind);
-    return together;
+    const bool regular = conv->layout == LAYOUT_NHWC || VLEN == LAYOUT_BLOCK;
+    bool takes = steps && is_whole;
+    for (; takes && step_is_simple(steps->kind); steps++)
+        takes = regular || steps->span != SPAN_element || !step_is_binary(steps->kind);
+    return takes;
 }
 
 /* The tiles of one block of a panel over such runs of a band. */

@@ -56,21 +56,31 @@ enum {
 #define LANES_OF_TWO(a, b, first, step) ((first) == 0 ? (a) : (b))
 #endif
 
-/* `count` elements, no more than a vector; 0 where there are none. */
-ALWAYS_INLINE vec load_edge(const real *from, long count)
+/* Of a vector of the input: all, the first elements, none. A constant where things are inlined:
+ * each row has as many. */
+enum extent { ALL, SOME, NONE };
+
+static inline enum extent extent_of(long count)
 {
-    return count >= VLEN ? vec_load(from) : count > 0 ? vec_load_first(from, count) : vec_all(0);
+    return count >= VLEN ? ALL : count > 0 ? SOME : NONE;
+}
+
+/* 0 where there are none. */
+ALWAYS_INLINE vec load_extent(const enum extent extent, const real *from, long count)
+{
+    return extent == ALL    ? vec_load(from)
+           : extent == SOME ? vec_load_first(from, count)
+                            : vec_all(0);
 }
 
 /* A vector of each of `rows` output rows from column x on, of input rows with `in` columns. `kept`
  * of each input row: the vector before its first column and, with a stride of 1, that from it on.
- */
-ALWAYS_INLINE void sum_columns(const int rows, const int stride, const bool is_whole,
-                               const real *const input[INPUTS_MOST], long in, long x,
-                               const vec weight[TAPS * TAPS], vec kept[INPUTS_MOST][2],
+ * What is loaded has these extents: the next vector; with a stride of 2, two. */
+ALWAYS_INLINE void sum_columns(const int rows, const int stride, const enum extent one,
+                               const enum extent two, const real *const input[INPUTS_MOST], long in,
+                               long x, const vec weight[TAPS * TAPS], vec kept[INPUTS_MOST][2],
                                vec sum[BAND_ROWS])
 {
-    /* What is loaded: the next vector; with a stride of 2, two. */
     const long first = stride == 1 ? x + VLEN : 2 * x, second = first + VLEN;
     UNROLL(BAND_ROWS)
     for (int row = 0; row < rows; row++)
@@ -78,8 +88,7 @@ ALWAYS_INLINE void sum_columns(const int rows, const int stride, const bool is_w
     UNROLL(INPUTS_MOST)
     for (int i = 0; i < (rows - 1) * stride + TAPS; i++) {
         vec column[TAPS];
-        const vec a =
-            is_whole ? vec_load(input[i] + first) : load_edge(input[i] + first, in - first);
+        const vec a = load_extent(one, input[i] + first, in - first);
         if (stride == 1) {
             column[0] = LANES_OF_TWO(kept[i][0], kept[i][1], VLEN - 1, 1);
             column[1] = kept[i][1];
@@ -87,8 +96,7 @@ ALWAYS_INLINE void sum_columns(const int rows, const int stride, const bool is_w
             kept[i][0] = kept[i][1];
             kept[i][1] = a;
         } else {
-            const vec b =
-                is_whole ? vec_load(input[i] + second) : load_edge(input[i] + second, in - second);
+            const vec b = load_extent(two, input[i] + second, in - second);
             column[2] = LANES_OF_TWO(a, b, 1, 2);
             column[1] = LANES_OF_TWO(a, b, 0, 2);
             column[0] = LANES_OF_TWO(kept[i][0], column[2], VLEN - 1, 1);
@@ -105,34 +113,60 @@ ALWAYS_INLINE void sum_columns(const int rows, const int stride, const bool is_w
     }
 }
 
+/* Columns of the output, `count` where they are less than a vector. */
+ALWAYS_INLINE void store_columns(const int rows, real *out, long pitch, long count,
+                                 const vec sum[BAND_ROWS])
+{
+    if (count >= VLEN) {
+        UNROLL(BAND_ROWS)
+        for (int row = 0; row < rows; row++)
+            vec_store(out + row * pitch, sum[row]);
+    } else {
+        UNROLL(BAND_ROWS)
+        for (int row = 0; row < rows; row++)
+            vec_store_first(out + row * pitch, sum[row], count);
+    }
+}
+
 /* `rows` output rows, a constant where this is inlined, as is the stride. */
 ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const input[INPUTS_MOST],
                             const vec weight[TAPS * TAPS], const struct convolution *conv,
                             real *out)
 {
     const long columns = conv->columns.out, in = conv->columns.in;
+    const enum extent begin = extent_of(in);
     vec kept[INPUTS_MOST][2], sum[BAND_ROWS];
     UNROLL(INPUTS_MOST)
-    for (int i = 0; i < (rows - 1) * stride + TAPS; i++) {
-        kept[i][0] = vec_all(0);
-        kept[i][1] = stride == 1 ? load_edge(input[i], in) : vec_all(0);
-    }
+    for (int i = 0; i < (rows - 1) * stride + TAPS; i++)
+        kept[i][0] = kept[i][1] = vec_all(0);
+    if (stride == 1)
+        UNROLL(INPUTS_MOST)
+    for (int i = 0; i < rows - 1 + TAPS; i++)
+        kept[i][1] = begin == ALL ? vec_load(input[i]) : vec_load_first(input[i], in);
     long x = 0;
-    for (; x + VLEN <= columns && x * stride + 2 * VLEN <= in; x += VLEN) {
-        sum_columns(rows, stride, true, input, in, x, weight, kept, sum);
-        UNROLL(BAND_ROWS)
-        for (int row = 0; row < rows; row++)
-            vec_store(out + row * columns + x, sum[row]);
+#define SUM_COLUMNS(one, two)                                                                      \
+    do {                                                                                           \
+        sum_columns(rows, stride, one, two, input, in, x, weight, kept, sum);                      \
+        store_columns(rows, out + x, columns, columns - x, sum);                                   \
+        x += VLEN;                                                                                 \
+    } while (0)
+    while (in - x * stride >= 2 * VLEN)
+        SUM_COLUMNS(ALL, ALL);
+    /* What is left is less than two vectors of the input: one or two of the output, or one. */
+    const long rest = in - x * stride;
+    if (stride == 1) {
+        if (rest > VLEN)
+            SUM_COLUMNS(SOME, NONE);
+        if (rest > 0)
+            SUM_COLUMNS(NONE, NONE);
+    } else if (rest > VLEN) {
+        SUM_COLUMNS(ALL, SOME);
+    } else if (rest == VLEN) {
+        SUM_COLUMNS(ALL, NONE);
+    } else if (rest > 0) {
+        SUM_COLUMNS(SOME, NONE);
     }
-    for (; x < columns; x += VLEN) {
-        sum_columns(rows, stride, false, input, in, x, weight, kept, sum);
-        UNROLL(BAND_ROWS)
-        for (int row = 0; row < rows; row++)
-            if (columns - x >= VLEN)
-                vec_store(out + row * columns + x, sum[row]);
-            else
-                vec_store_first(out + row * columns + x, sum[row], columns - x);
-    }
+#undef SUM_COLUMNS
 }
 
 /* One call as one member sees it. */

@@ -120,7 +120,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
         steps_apply_tile(
             sums->steps, sum[run][0], pixels, vectors, TILE_VECTORS,
             (struct step_place){0, sums->channel, place->out[run] - sums->output + sums->out_at[0]},
-            sums->out_pitch);
+            sums->out_pitch, vectors > 1 ? sums->out_at[1] - sums->out_at[0] : VLEN);
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS)

@@ -355,7 +355,7 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct t
         sum[i][j] += beta * vec_load(c + j * VLEN);
     if (finish.steps)
         finish.steps = steps_apply_tile(finish.steps, sum[0], rows, vectors, TILE_VECTORS,
-                                        target->place, pitch);
+                                        target->place, pitch, VLEN);
     c = target->c;
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++, c += pitch)
