@@ -425,7 +425,7 @@ void NAME(convolution_packed)(const struct convolution *conv, const struct call 
     struct job job = job_of(conv, call);
     const bool plain = is_plain(&job);
     job.is_b = plain && conv->taps == 1 && job.plan.sheet == 0;
-    job.in_place = job.is_b && job.plan.rows <= 16 * TILE_ROWS; /* few tiles read it */
+    job.in_place = job.is_b && job.plan.rows <= TILES_FEW * TILE_ROWS;
     /* Enough images: each member has its own. Else all share each image. */
     const struct member alone = {0, 1};
     const bool by_images = conv->n >= call->member.count;

@@ -10,8 +10,8 @@ enum { TAPS = 3 };
 int convolution_stencil_supports(const struct convolution *conv, struct error *error)
 {
     if (!convolution_is_stencil(conv))
-        return error_skip(error, "it is for depthwise 3x3 with pad=1, dilation=1 and a stride of 1 "
-                                 "or 2; choose layout=nchw and groups = c = k");
+        return error_skip(error, "it is for conv2d in nchw with groups = c = k, 3x3, pad=1, "
+                                 "dilation=1 and a stride of 1 or 2; choose these");
     return OK;
 }
 
@@ -24,10 +24,12 @@ double convolution_stencil_workspace(const struct convolution *conv, enum isa is
 }
 
 #else
+#include <string.h>
+
 #include "vec.h"
 
 /* Output rows of a band: with 32 registers four sums, nine weights and what is kept of up to nine
- * input rows have room. */
+ * input rows have room; with 16 two sums and what is kept, beside weights from L1. */
 enum {
     BAND_ROWS = VEC_REGISTERS >= 32 ? 4 : 2,
     STRIDE_MOST = 2,
@@ -60,11 +62,6 @@ enum {
  * each row has as many. */
 enum extent { ALL, SOME, NONE };
 
-static inline enum extent extent_of(long count)
-{
-    return count >= VLEN ? ALL : count > 0 ? SOME : NONE;
-}
-
 /* 0 where there are none. */
 ALWAYS_INLINE vec load_extent(const enum extent extent, const real *from, long count)
 {
@@ -74,8 +71,9 @@ ALWAYS_INLINE vec load_extent(const enum extent extent, const real *from, long c
 }
 
 /* A vector of each of `rows` output rows from column x on, of input rows with `in` columns. `kept`
- * of each input row: the vector before its first column and, with a stride of 1, that from it on.
- * What is loaded has these extents: the next vector; with a stride of 2, two. */
+ * of each input row: the vector before the first column that is needed and, with a stride of 1,
+ * that from it on. What is loaded: with a stride of 1 the vector behind it, of extent `one`; with a
+ * stride of 2 two, of extents `one` and `two`. */
 ALWAYS_INLINE void sum_columns(const int rows, const int stride, const enum extent one,
                                const enum extent two, const real *const input[INPUTS_MOST], long in,
                                long x, const vec weight[TAPS * TAPS], vec kept[INPUTS_MOST][2],
@@ -134,7 +132,6 @@ ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const 
                             real *out)
 {
     const long columns = conv->columns.out, in = conv->columns.in;
-    const enum extent begin = extent_of(in);
     vec kept[INPUTS_MOST][2], sum[BAND_ROWS];
     UNROLL(INPUTS_MOST)
     for (int i = 0; i < (rows - 1) * stride + TAPS; i++)
@@ -142,7 +139,7 @@ ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const 
     if (stride == 1)
         UNROLL(INPUTS_MOST)
     for (int i = 0; i < rows - 1 + TAPS; i++)
-        kept[i][1] = begin == ALL ? vec_load(input[i]) : vec_load_first(input[i], in);
+        kept[i][1] = in >= VLEN ? vec_load(input[i]) : vec_load_first(input[i], in);
     long x = 0;
 #define SUM_COLUMNS(one, two)                                                                      \
     do {                                                                                           \
@@ -152,7 +149,8 @@ ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const 
     } while (0)
     while (in - x * stride >= 2 * VLEN)
         SUM_COLUMNS(ALL, ALL);
-    /* What is left is less than two vectors of the input: one or two of the output, or one. */
+    /* Less than two vectors of the input are left: one or two of the output with a stride of 1,
+     * else one or none. */
     const long rest = in - x * stride;
     if (stride == 1) {
         if (rest > VLEN)
@@ -219,8 +217,8 @@ SUM_ROWS(2)
 void NAME(convolution_stencil_prepare)(const struct convolution *conv, const struct call *call)
 {
     real *zeros = call->workspace;
-    for (long x = 0; x < conv->columns.in && call->member.index == 0; x++)
-        zeros[x] = 0;
+    if (call->member.index == 0)
+        memset(zeros, 0, (size_t)conv->columns.in * sizeof *zeros);
 }
 
 void NAME(convolution_stencil)(const struct convolution *conv, const struct call *call)

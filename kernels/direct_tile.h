@@ -26,8 +26,8 @@ struct sums {
     long in_pitch, out_pitch;        /* between the pixels of a run */
     long out_at[TILE_VECTORS];       /* where the vectors of a pixel are */
     bool accumulate;
-    /* Simple steps that are applied to the tile before it is stored, or NULL; the channel of the
-     * first vector, and the output. */
+    /* Steps of which the simple ones at the beginning are applied to the tile before it is stored,
+     * or NULL; the channel of the first vector, and the output. */
     const struct step *steps;
     long channel;
     const real *output;
@@ -62,6 +62,35 @@ ALWAYS_INLINE void sum_step(const int pixels, const int runs, const int vectors,
         for (int j = 0; j < vectors; j++)
             sum[run][i][j] += x * weight[j];
     }
+}
+
+/* The sums, behind those of the blocks before, and with the steps, into the output. */
+ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vectors,
+                               const struct sums *sums, const struct place *place,
+                               vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
+{
+    if (sums->accumulate)
+        UNROLL(TILE_RUNS)
+    for (int run = 0; run < runs; run++)
+        UNROLL(RUN_PIXELS)
+    for (int i = 0; i < pixels; i++)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        sum[run][i][j] += vec_load(place->out[run] + i * sums->out_pitch + sums->out_at[j]);
+    if (sums->steps)
+        UNROLL(TILE_RUNS)
+    for (int run = 0; run < runs; run++)
+        steps_apply_tile(
+            sums->steps, sum[run][0], pixels, vectors, TILE_VECTORS,
+            (struct step_place){0, sums->channel, place->out[run] - sums->output + sums->out_at[0]},
+            sums->out_pitch, vectors > 1 ? sums->out_at[1] - sums->out_at[0] : VLEN);
+    UNROLL(TILE_RUNS)
+    for (int run = 0; run < runs; run++)
+        UNROLL(RUN_PIXELS)
+    for (int i = 0; i < pixels; i++)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        vec_store(place->out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
 }
 
 /* `runs` runs of `pixels` pixels, constants where this is inlined. */
@@ -106,28 +135,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
                 in[0]++, in[1]++, weights += vectors * VLEN;
             }
         }
-    if (sums->accumulate)
-        UNROLL(TILE_RUNS)
-    for (int run = 0; run < runs; run++)
-        UNROLL(RUN_PIXELS)
-    for (int i = 0; i < pixels; i++)
-        UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++)
-        sum[run][i][j] += vec_load(place->out[run] + i * sums->out_pitch + sums->out_at[j]);
-    if (sums->steps)
-        UNROLL(TILE_RUNS)
-    for (int run = 0; run < runs; run++)
-        steps_apply_tile(
-            sums->steps, sum[run][0], pixels, vectors, TILE_VECTORS,
-            (struct step_place){0, sums->channel, place->out[run] - sums->output + sums->out_at[0]},
-            sums->out_pitch, vectors > 1 ? sums->out_at[1] - sums->out_at[0] : VLEN);
-    UNROLL(TILE_RUNS)
-    for (int run = 0; run < runs; run++)
-        UNROLL(RUN_PIXELS)
-    for (int i = 0; i < pixels; i++)
-        UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++)
-        vec_store(place->out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
+    finish_sums(pixels, runs, vectors, sums, place, sum);
 }
 
 /* A function for each number of pixels, runs and vectors. */

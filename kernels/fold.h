@@ -15,6 +15,11 @@ ALWAYS_INLINE real vec_first(vec v)
 #endif
 }
 
+ALWAYS_INLINE vec fold_add(vec a, vec b)
+{
+    return a + b;
+}
+
 #if VLEN == 2
 #define LANES_SWAPPED(v, s) __builtin_shufflevector(v, v, 0 ^ s, 1 ^ s)
 #elif VLEN == 4

@@ -98,25 +98,24 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
      * scattered lines. */
     const double fit = caches->l2_bytes / 4;
     const double b_bytes = (double)k * (double)columns * element_bytes;
-    plan.pack_a = transa || columns > 16 * tile_size.columns;
-    plan.pack_b = transb || (rows > 16 * tile_size.rows && b_bytes > 2 * fit);
+    plan.pack_a = transa || columns > TILES_FEW * tile_size.columns;
+    plan.pack_b = transb || (rows > TILES_FEW * tile_size.rows && b_bytes > 2 * fit);
     /* A narrow B is as deep as a quarter of L2 allows. */
     const double narrow = fit / (double)(columns * element_bytes);
     plan.block.depth = equal_block(k, narrow > DEPTH_MOST ? narrow : DEPTH_MOST, 8);
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
-     * ones of its host; a quarter beside a B in place, of which L2 has two panels. Half of the
-     * member's share of L3 is for the block of B that is reused while those of A pass; a quarter of
-     * L2 where it is packed for one of A only, or read in place by several, as the next block is
-     * fetched into L2 meanwhile. */
+     * ones of its host; a quarter beside a B in place, of which L2 has two panels. */
     const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
     plan.block.rows = equal_block(rows, (plan.pack_b ? fit / 2 : fit) / line_bytes, tile_size.rows);
-    const bool once = plan.block.rows >= rows; /* is B read */
-    plan.block.columns =
-        once && !plan.pack_b
-            ? round_up(columns, tile_size.columns)
-            : equal_block(columns, (once || !plan.pack_b ? fit : caches->l3_bytes / 2) / line_bytes,
-                          tile_size.columns);
+    /* Half of the member's share of L3 is for a packed block of B that is reused while those of A
+     * pass; a quarter of L2 for one that is read once, or in place by several blocks of A, as the
+     * next one is fetched into L2 meanwhile. In place and once, B needs no blocks of columns. */
+    const bool several = plan.block.rows < rows; /* blocks of A */
+    double most_bytes = plan.pack_b && several ? caches->l3_bytes / 2 : fit;
+    if (!plan.pack_b && !several)
+        most_bytes = (double)columns * line_bytes;
+    plan.block.columns = equal_block(columns, most_bytes / line_bytes, tile_size.columns);
     /* Larger blocks, but for the last panel, would drive out of L2 what is multiplied; during two
      * tiles, whose time is less than it takes, asking is in the way of the loads. */
     plan.fetch_b = rows > 2 * tile_size.rows &&

@@ -24,7 +24,7 @@ enum {
  * the caches: more lines may be on their way to L2 than to L1. */
 ALWAYS_INLINE void add_rows(const int rows, const int lanes, const bool is_far, struct operand_at a,
                             const real *b, long pitch, long apart, struct part part, long ahead,
-                            real sum[FEW_ROWS][FEW_COLUMNS])
+                            real sum[][FEW_COLUMNS])
 {
     vec factor[FEW_ROWS][FEW_LANES];
     UNROLL(FEW_ROWS)
@@ -61,7 +61,7 @@ ALWAYS_INLINE void add_rows(const int rows, const int lanes, const bool is_far, 
 /* All columns of a pass. What is asked for is B's own: behind the end of a row, in the next. */
 ALWAYS_INLINE void add_whole_rows(const int rows, const int lanes, const bool is_far,
                                   struct operand_at a, const real *b, long pitch, long apart,
-                                  long columns, real sum[FEW_ROWS][FEW_COLUMNS])
+                                  long columns, real sum[][FEW_COLUMNS])
 {
     const long rest = FEW_AHEAD % columns, ahead = FEW_AHEAD / columns * pitch + rest;
     const long near = (columns - rest) / VLEN * VLEN;
@@ -72,9 +72,8 @@ ALWAYS_INLINE void add_whole_rows(const int rows, const int lanes, const bool is
 
 ALWAYS_INLINE void multiply_rows(const int rows, const bool is_far, struct operand_at a,
                                  const real *b, long pitch, long depth, struct target target,
-                                 struct finish finish)
+                                 struct finish finish, real sum[][FEW_COLUMNS])
 {
-    real sum[FEW_ROWS][FEW_COLUMNS] __attribute__((aligned(64)));
     const long apart = depth / FEW_LANES;
     for (long j = 0; j < target.columns; j += FEW_COLUMNS) {
         const long columns = smaller(target.columns - j, FEW_COLUMNS);
@@ -99,7 +98,8 @@ ALWAYS_INLINE void multiply_rows(const int rows, const bool is_far, struct opera
         struct operand_at a, const real *b, long pitch, long depth, struct target target,          \
         struct finish finish)                                                                      \
     {                                                                                              \
-        multiply_rows(rows, is_far, a, b, pitch, depth, target, finish);                           \
+        real sum[rows][FEW_COLUMNS] __attribute__((aligned(64)));                                  \
+        multiply_rows(rows, is_far, a, b, pitch, depth, target, finish, sum);                      \
     }
 MULTIPLY_ROWS(1, 0)
 MULTIPLY_ROWS(2, 0)

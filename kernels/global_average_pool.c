@@ -96,11 +96,6 @@ const struct kernel global_average_pool_kernel = {
 #include "fold.h"
 #include "sweep.h"
 
-ALWAYS_INLINE vec add(vec a, vec b)
-{
-    return a + b;
-}
-
 /* The sum of a plane in several chains, so that it does not wait for an addition's latency. */
 static real plane_sum(const real *p, long count)
 {
@@ -117,7 +112,7 @@ static real plane_sum(const real *p, long count)
         sum[0] += vec_load(p + i);
     if (i < count)
         sum[1] += vec_load_first(p + i, count - i);
-    return vec_first(fold_lanes(add, (sum[0] + sum[1]) + (sum[2] + sum[3])));
+    return vec_first(fold_lanes(fold_add, (sum[0] + sum[1]) + (sum[2] + sum[3])));
 }
 
 /* Sums that stay in registers, of as many vectors of channels times pixels. */
@@ -180,7 +175,9 @@ ALWAYS_INLINE void mean_of_channels(const bool is_far, const real *from, long pi
     TOGETHER(SUMS);
     TOGETHER(SUMS / 2);
     TOGETHER(SUMS / 4);
+#if VEC_REGISTERS >= 32
     TOGETHER(SUMS / 8);
+#endif
     TOGETHER(1);
 #undef TOGETHER
     if (done < channels)

@@ -117,7 +117,7 @@ ALWAYS_INLINE vec element(const struct map *map, vec x, long i)
 ALWAYS_INLINE void normalize(const struct call *call, vec *x, const int vectors, long last)
 {
     const vec share = vec_all(1 / (real)((vectors - 1) * VLEN + last));
-    const vec mean = short_fold(row_add, x, vectors) * share;
+    const vec mean = short_fold(fold_add, x, vectors) * share;
     vec square[SHORT_VECTORS];
     x[vectors - 1] = short_filled(x[vectors - 1], last, mean);
     UNROLL(SHORT_VECTORS)
@@ -125,7 +125,7 @@ ALWAYS_INLINE void normalize(const struct call *call, vec *x, const int vectors,
         x[j] -= mean;
         square[j] = x[j] * x[j];
     }
-    const vec variance = short_fold(row_add, square, vectors) * share;
+    const vec variance = short_fold(fold_add, square, vectors) * share;
     const vec scale = 1 / vec_sqrt(variance + vec_all(*(const real *)call->operand[EPSILON]));
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)

@@ -169,7 +169,9 @@ static double workspace(const struct shape *shape, enum isa isa, enum dtype dtyp
 BODIES_DECLARE(POOL)
 static const struct variant variants[] = {
     {.name = "separable",
-     .summary = "rows of a window into a line, then its columns; streams beyond the last cache",
+     .summary =
+         "rows of a window into a line, then its columns; an image that is one window in one "
+         "pass; streams beyond the last cache",
      .bodies = BODIES(POOL),
      .workspace = workspace},
     REFERENCE_VARIANT(plain),
@@ -376,6 +378,9 @@ static void join_line(const struct job *job, long plane, long y0, struct part ta
     fill_neutral(line + (end - left) * inner, (left + columns - end) * inner);
 }
 
+/* Whether windows at the border have another divisor. */
+#define HAS_BORDER (MEAN && !(COUNT_PAD) && pad > 0)
+
 /* The scale of means over so many window rows. Where cells outside the image do not count, windows
  * at the border are means of fewer columns than the others. */
 static void find_factors(const struct job *job)
@@ -385,7 +390,7 @@ static void find_factors(const struct job *job)
     const struct part whole = job->plan.whole;
     for (long rows = 0; rows <= r; rows++)
         job->scales[rows] = MEAN ? 1 / (real)(rows * s) : 1;
-    for (long x = 0, i = 0; x < job->plan.q; x++) {
+    for (long x = 0, i = 0; x < job->plan.q && HAS_BORDER; x++) {
         long inside = 0;
         if (x >= whole.begin && x < whole.end)
             continue;
@@ -428,7 +433,7 @@ static void pool_row(const struct job *job, const struct segment *segment, const
     else
         WITH_TAPS(s, join_pixels, line, stride * inner, dilation * inner, inner, count, scale, to,
                   segment->limit);
-    if (MEAN && !(COUNT_PAD) && pad > 0)
+    if (HAS_BORDER)
         correct_border(job, segment, to);
 }
 

@@ -23,6 +23,9 @@ struct tile {
     long rows, columns;
 };
 
+/* Tiles of A that are few: so many at most read a B in place rather than have it packed. */
+enum { TILES_FEW = 16 };
+
 /* `total` in equal blocks of at most `largest`: a thin last block would waste the packing. */
 static inline long equal_block(long total, double largest, long multiple)
 {
@@ -34,8 +37,8 @@ static inline long equal_block(long total, double largest, long multiple)
 }
 
 /* Steps of depth per block, at most: reading and writing C once per block, and what a tile costs
- * beside its products, is little then. L1 need not hold a panel of B: its lines come from L2 three
- * per step. */
+ * beside its products, is little then. L1 need not hold a panel of B: of its lines a step takes
+ * three at most from L2. */
 enum { DEPTH_MOST = 384 };
 
 #ifndef ISA
@@ -377,8 +380,8 @@ struct ahead {
 };
 enum { AHEADS = 2 };
 
-/* What is asked for into L2 with each step of a tile that reads B in place: none, one or all three
- * lines of a row, of which the next step takes the next. */
+/* What is asked for into L2 with each step of a tile that reads B in place: no line of a row of the
+ * next panel, one of them or all. The next step takes the next row. */
 struct each_step {
     const char *at;
     long lines;
@@ -417,10 +420,10 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
         for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++) {
             if (!b_packed && each.lines > 0) {
                 __builtin_prefetch(each.at, 0, 2);
-                if (each.lines > 1) {
-                    __builtin_prefetch(each.at + SWEEP_LINE_BYTES, 0, 2);
-                    __builtin_prefetch(each.at + 2 * SWEEP_LINE_BYTES, 0, 2);
-                }
+                if (each.lines > 1)
+                    UNROLL(TILE_VECTORS)
+                for (int j = LINE; j < vectors * VLEN; j += LINE)
+                    __builtin_prefetch(each.at + j * REAL_BYTES, 0, 2);
                 each.at += width * REAL_BYTES;
             }
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
@@ -440,10 +443,11 @@ static inline long tiles_of(long rows, long columns)
 static inline struct each_step next_lines(const real *next, long width, long tiles, long index)
 {
     const long lines = ceil_divide(width, LINE);
+    if (!next || index >= lines)
+        return (struct each_step){NULL, 0};
     if (tiles < lines)
-        return (struct each_step){(const char *)next, next && index == 0 ? lines : 0};
-    return (struct each_step){(const char *)next + index * SWEEP_LINE_BYTES,
-                              next && index < lines ? 1 : 0};
+        return (struct each_step){(const char *)next, index == 0 ? lines : 0};
+    return (struct each_step){(const char *)next + index * SWEEP_LINE_BYTES, 1};
 }
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
@@ -506,7 +510,7 @@ static inline long in_place_last(long columns)
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish, struct ahead *ahead)
 {
-    static panel_function *const functions[3][3] = {
+    static panel_function *const functions[][3] = {
         {multiply_in_place_1, multiply_in_place_2, multiply_in_place_3},
         {multiply_b_in_place_1, multiply_b_in_place_2, multiply_b_in_place_3},
         {multiply_packed_1, multiply_packed_2, multiply_packed_3}};
@@ -515,12 +519,12 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         width = b.step ? in_place_width(columns - j) : panel_width(columns, j);
         const bool last = b.last && columns - j < width;
         const long step = b.step && !last ? b.step : width;
-        functions[a.pitch         ? 0
-                  : step == width ? 2
-                                  : 1][width / VLEN - 1](
-            depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth), step,
-            target_from(target, 0, j), finish, ahead,
-            b.step && columns - j > width ? b.at + j + width : NULL);
+        const int kind = a.pitch ? 0 : step == width ? 2 : 1;
+        const long rest = columns - j - width;
+        const bool next_in_place = b.step && rest > 0 && !(b.last && rest < in_place_width(rest));
+        functions[kind][width / VLEN - 1](depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth),
+                                          step, target_from(target, 0, j), finish, ahead,
+                                          next_in_place ? b.at + j + width : NULL);
     }
 }
 

@@ -63,8 +63,9 @@ REFERENCE_BODIES(plain)
 BODIES_DECLARE(rmsnorm)
 static const struct variant variants[] = {
     {.name = "simd",
-     .summary = "a pass for the squares, then one that writes; members share rows, or each of few "
-                "long ones",
+     .summary =
+         "short rows in registers; else a pass for the squares, then one that writes; members "
+         "share rows, or each of few long ones",
      .bodies = BODIES(rmsnorm),
      .workspace = rows_workspace},
     REFERENCE_VARIANT(plain),
@@ -115,7 +116,7 @@ ALWAYS_INLINE void normalize(const struct call *call, vec *x, const int vectors,
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)
         square[j] = x[j] * x[j];
-    const vec mean = short_fold(row_add, square, vectors) * share;
+    const vec mean = short_fold(fold_add, square, vectors) * share;
     const vec scale = 1 / vec_sqrt(mean + vec_all(*(const real *)call->operand[EPSILON]));
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)

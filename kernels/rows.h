@@ -122,11 +122,6 @@ ALWAYS_INLINE vec row_tail(const real *row, long count, vec filler)
 
 typedef vec row_step(vec sum, vec x, vec about);
 
-ALWAYS_INLINE vec row_add(vec a, vec b)
-{
-    return a + b;
-}
-
 ALWAYS_INLINE vec row_add_element(vec sum, vec x, vec about)
 {
     (void)about;
@@ -179,9 +174,10 @@ static inline struct moments moments_together(struct moments a, struct moments b
 static struct moments chunk_moments(const real *x, long count)
 {
     const vec zero = vec_all(0);
-    vec sum = row_reduce(row_add_element, row_add, zero, zero, zero, x, count);
+    vec sum = row_reduce(row_add_element, fold_add, zero, zero, zero, x, count);
     const real mean = vec_first(sum) / (real)count;
-    vec squares = row_reduce(row_add_square, row_add, zero, vec_all(mean), vec_all(mean), x, count);
+    vec squares =
+        row_reduce(row_add_square, fold_add, zero, vec_all(mean), vec_all(mean), x, count);
     return (struct moments){(double)count, mean, vec_first(squares)};
 }
 
@@ -201,7 +197,7 @@ static inline struct moments row_squares(const real *x, long count)
     const vec zero = vec_all(0);
     struct moments all = {(double)count, 0, 0};
     for (; count > 0; count -= ROW_CHUNK, x += ROW_CHUNK)
-        all.squares += vec_first(row_reduce(row_add_square, row_add, zero, zero, zero, x,
+        all.squares += vec_first(row_reduce(row_add_square, fold_add, zero, zero, zero, x,
                                             count < ROW_CHUNK ? count : ROW_CHUNK));
     return all;
 }

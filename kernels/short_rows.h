@@ -5,6 +5,8 @@
 #ifndef ROOFLINE_SHORT_ROWS_H
 #define ROOFLINE_SHORT_ROWS_H
 
+#include <stdint.h>
+
 #include "lengths.h"
 #include "rows.h"
 
@@ -103,14 +105,17 @@ ALWAYS_INLINE void short_row_at(short_row *const function, const int vectors,
         static void (*const functions[SHORT_VECTORS])(const struct rows *, struct part, bool) = {  \
             function##_1, function##_2, function##_3, function##_4,                                \
             function##_5, function##_6, function##_7, function##_8};                               \
-        /* Streamed stores would write lines that two rows share in parts. */                      \
-        const bool is_streamed =                                                                   \
-            rows_exceed_caches(rows->call) && rows->length * REAL_BYTES % SWEEP_LINE_BYTES == 0;   \
+        /* Streamed stores are of whole lines, which no two rows share. */                         \
+        const bool is_streamed = rows_exceed_caches(rows->call) &&                                 \
+                                 rows->length * REAL_BYTES % SWEEP_LINE_BYTES == 0 &&              \
+                                 (uintptr_t)rows->out % SWEEP_LINE_BYTES == 0;                     \
         const long vectors = ceil_divide(rows->length, VLEN);                                      \
         if (vectors < 1 || vectors > SHORT_VECTORS)                                                \
             return false;                                                                          \
         functions[vectors - 1](rows, rows_share(rows->call, rows->count, rows->length).rows,       \
                                is_streamed);                                                       \
+        if (is_streamed)                                                                           \
+            vec_stream_fence();                                                                    \
         return true;                                                                               \
     }
 

@@ -70,8 +70,10 @@ static double onednn_tolerance(const struct shape *shape, double unit)
 BODIES_DECLARE(softmax)
 static const struct variant variants[] = {
     {.name = "simd",
-     .summary = "in the caches maximum, exponentials and their sum, quotients; beyond them the "
-                "exponentials twice, so that each element comes once and goes once",
+     .summary =
+         "short rows in registers; else in the caches maximum, exponentials and their sum, "
+         "quotients; beyond them the exponentials twice, so that each element comes once and "
+         "goes once",
      .bodies = BODIES(softmax),
      .workspace = rows_workspace},
     REFERENCE_VARIANT(plain),
@@ -146,7 +148,8 @@ static inline struct moments exps_together(struct moments a, struct moments b)
 static struct moments chunk_exps(const real *x, long count)
 {
     vec largest = row_max(x, count);
-    vec sum = row_reduce(add_exp, row_add, vec_all(0), largest, vec_all((real)-INFINITY), x, count);
+    vec sum =
+        row_reduce(add_exp, fold_add, vec_all(0), largest, vec_all((real)-INFINITY), x, count);
     return (struct moments){(double)count, vec_first(largest), vec_first(sum)};
 }
 
@@ -197,7 +200,7 @@ static struct moments keep_exps(real *out, const real *x, long count)
         sum[0] += vec_load_first(out + i, left < VLEN ? left : VLEN);
     }
     return (struct moments){(double)count, vec_first(largest),
-                            vec_first(fold_lanes(row_add, sum[0] + sum[1]))};
+                            vec_first(fold_lanes(fold_add, sum[0] + sum[1]))};
 }
 
 static void scale_row(real *out, vec scale, long count)
@@ -240,7 +243,7 @@ ALWAYS_INLINE void exps_in_registers(const struct call *call, vec *x, const int 
     for (int j = 0; j < vectors; j++)
         x[j] = vec_exp(x[j] - largest);
     x[vectors - 1] = short_filled(x[vectors - 1], last, vec_all(0));
-    const vec scale = 1 / short_fold(row_add, x, vectors);
+    const vec scale = 1 / short_fold(fold_add, x, vectors);
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)
         x[j] *= scale;
@@ -257,8 +260,8 @@ void NAME(softmax)(const struct call *call)
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
     if (short_rows_run(&rows))
-        ;
-    else if (rows_exceed_caches(call))
+        return;
+    if (rows_exceed_caches(call))
         rows_run_as(row_exps, exps_together, sum_scale, map_of, element, &rows, true);
     else
         softmax_in_cache(&rows);
