@@ -26,7 +26,7 @@ rows() {
 }
 
 # loops OBJECT: of every function that calculates in a loop the innermost one:
-# name FMAs MULs ADDs operands-in-memory of-these-on-the-stack moves-between-registers
+# name FMAs MULs ADDs operands-in-memory vectors-on-the-stack moves-between-registers
 loops() {
     objdump -d --no-show-raw-insn "$1" | awk '
         function hexadecimal(text,   i, value) {
@@ -44,7 +44,7 @@ loops() {
                 mu += mnemonic[i] ~ /^v?mul[ps][sd]$/
                 a += mnemonic[i] ~ /^v?add[ps][sd]$/
                 memory += operands[i] ~ /\(%/
-                stack += operands[i] ~ /\(%rsp/
+                stack += mnemonic[i] ~ /^v/ && operands[i] ~ /\(%rsp/
                 moves += mnemonic[i] ~ /^v?mov/
             }
             score = f ? 1000 * f : mu + a
