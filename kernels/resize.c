@@ -257,6 +257,7 @@ static void resize_columns(const struct job *job, const real *from, const real *
             for (long i = 0; i < inner; i += VLEN) {
                 const vec a = load_until(low + i, until);
                 const vec b = load_until(high + i, until);
+                __builtin_prefetch(high + i + job->ahead);
                 vec_store(to + x * inner + i, a + vec_all((real)tap.weight) * (b - a));
             }
     }
