@@ -119,7 +119,7 @@ ALWAYS_INLINE void normalize(const struct call *call, vec *x, const int vectors,
     const vec share = vec_all(1 / (real)((vectors - 1) * VLEN + last));
     const vec mean = short_fold(fold_add, x, vectors) * share;
     vec square[SHORT_VECTORS];
-    x[vectors - 1] = short_filled(x[vectors - 1], last, mean);
+    x[vectors - 1] = row_filled(x[vectors - 1], last, mean);
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++) {
         x[j] -= mean;

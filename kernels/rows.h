@@ -103,6 +103,27 @@ static inline const struct partial *rows_exchange(const struct call *call, long 
     return all;
 }
 
+#if VLEN > 1
+/* 0, 1, 2 ... */
+ALWAYS_INLINE vec_bits row_lanes(void)
+{
+    vec_bits lane;
+    for (int i = 0; i < VLEN; i++)
+        lane[i] = i;
+    return lane;
+}
+#endif
+
+/* The first `count` lanes, at most all, and a filler in the others. */
+ALWAYS_INLINE vec row_filled(vec x, long count, vec filler)
+{
+#if VLEN == 1
+    return count > 0 ? x : filler;
+#else
+    return vec_select(row_lanes() < (real_bits)count, x, filler);
+#endif
+}
+
 /* The elements of a row beyond whole vectors, first or last in a vector of `filler`. */
 ALWAYS_INLINE vec row_tail(const real *row, long count, vec filler)
 {
@@ -110,12 +131,9 @@ ALWAYS_INLINE vec row_tail(const real *row, long count, vec filler)
     (void)row, (void)count;
     return filler;
 #else
-    vec_bits lane;
-    for (int i = 0; i < VLEN; i++)
-        lane[i] = i;
     if (count < VLEN)
-        return vec_select(lane < (real_bits)count, vec_load_first(row, count), filler);
-    return vec_select(lane >= VLEN - (real_bits)(count % VLEN), vec_load(row + count - VLEN),
+        return row_filled(vec_load_first(row, count), count, filler);
+    return vec_select(row_lanes() >= VLEN - (real_bits)(count % VLEN), vec_load(row + count - VLEN),
                       filler);
 #endif
 }

@@ -19,20 +19,6 @@ enum { SHORT_VECTORS = 8 };
  * VLEN where there are none, are 0 and are not written. */
 typedef void short_row(const struct call *call, vec *x, const int vectors, long last);
 
-/* The last vector, but a filler in lanes beyond the row. */
-ALWAYS_INLINE vec short_filled(vec x, long last, vec filler)
-{
-#if VLEN == 1
-    (void)last, (void)filler;
-    return x;
-#else
-    vec_bits lane;
-    for (int i = 0; i < VLEN; i++)
-        lane[i] = i;
-    return vec_select(lane < (real_bits)last, x, filler);
-#endif
-}
-
 /* All vectors combined, in every lane. */
 ALWAYS_INLINE vec short_fold(fold_combine *const combine, const vec *x, const int vectors)
 {

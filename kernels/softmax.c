@@ -237,12 +237,12 @@ ALWAYS_INLINE void exps_in_registers(const struct call *call, vec *x, const int 
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)
         larger[j] = take_larger(vec_all(lowest), x[j], x[j]);
-    larger[vectors - 1] = short_filled(larger[vectors - 1], last, vec_all(lowest));
+    larger[vectors - 1] = row_filled(larger[vectors - 1], last, vec_all(lowest));
     const vec largest = short_fold(vec_max, larger, vectors);
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)
         x[j] = vec_exp(x[j] - largest);
-    x[vectors - 1] = short_filled(x[vectors - 1], last, vec_all(0));
+    x[vectors - 1] = row_filled(x[vectors - 1], last, vec_all(0));
     const vec scale = 1 / short_fold(fold_add, x, vectors);
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)
