@@ -303,34 +303,17 @@ static void open_band(const struct job *job, struct band *band)
     band->input = job->copy;
 }
 
-/* The edge of the output: channels that do not fill a vector, or a vector that does not lie in one
- * block. The tile goes into a buffer, and its channels one by one from there. */
-static void scatter(const struct job *job, const real *edge, const struct piece *piece,
-                    bool accumulate)
-{
-    const struct convolution *conv = &job->plan.conv;
-    for (long i = 0; i < piece->pixels; i++)
-        for (long j = 0; j < piece->channels; j++) {
-            real *to =
-                piece->image + layout_index(conv->layout, conv->k, conv->pixels, piece->channel + j,
-                                            piece->pixel + i * conv->columns.phases);
-            const real sum = edge[i * PANEL + j];
-            *to = accumulate ? *to + sum : sum;
-        }
-}
-
 /* Pixels of the output above a band. */
 static long pixels_above(const struct convolution *conv, const struct band *band)
 {
     return band->row * conv->rows.phases * conv->columns.out;
 }
 
-/* Where a pixel of one of the band's images is in the sheet. */
-static real *sheet_at(const struct job *job, const struct band *band, long image, long pixel)
+/* Elements of an image of the sheet, without a gap behind the one before. */
+static long sheet_image(const struct job *job, const struct band *band)
 {
     const struct convolution *conv = &job->plan.conv;
-    const long of_image = band->rows * conv->rows.phases * conv->columns.out;
-    return job->sheet + (image * of_image + pixel - pixels_above(conv, band)) * PANEL;
+    return band->rows * conv->rows.phases * conv->columns.out * PANEL;
 }
 
 /* A panel of a band from the sheet to the output. */
@@ -345,8 +328,8 @@ static void deliver_sheet(const struct job *job, const struct band *band, long p
                                     channel, panel_channels(&job->plan, panel), first,
                                     all < rest ? all : rest};
         transpose_block(piece.image + channel * conv->pixels + first, conv->pixels,
-                        sheet_at(job, band, image, first), PANEL, piece.pixels, piece.channels,
-                        NULL);
+                        job->sheet + image * sheet_image(job, band), PANEL, piece.pixels,
+                        piece.channels, NULL);
         if (conv->epilogue != EPILOGUE_none)
             convolution_follow(conv, job->step, job->output, piece);
     }
@@ -356,32 +339,6 @@ static void deliver_sheet(const struct job *job, const struct band *band, long p
 struct runs {
     long pixels, count, column;
 };
-
-/* A run of a band: divisions, one after the other for each, would hold up short tiles. */
-struct cursor {
-    long image, row, run;
-};
-
-static inline void next_run(struct cursor *at, long runs, long rows)
-{
-    if (++at->run < runs)
-        return;
-    at->run = 0;
-    if (++at->row < rows)
-        return;
-    at->row = 0;
-    at->image++;
-}
-
-/* The steps, of all runs of a row behind its last one: L1, or at least L2, has them still. */
-static void follow_row(const struct job *job, const struct step *steps, struct piece last,
-                       const struct runs *runs)
-{
-    const long before = runs->pixels * (runs->count - 1);
-    last.pixel -= before * job->plan.conv.columns.phases;
-    last.pixels += before;
-    convolution_follow(&job->plan.conv, steps, job->output, last);
-}
 
 /* Whether tiles take the simple steps that a list begins with: whole ones do, where the elements
  * that meet their vectors are equally far apart: of nchwc vectors that are no block lie in pairs.
@@ -395,68 +352,143 @@ static bool takes_steps(const struct convolution *conv, const struct step *steps
     return takes;
 }
 
+/* Output channels of a panel, and where its pixels are. */
+struct target {
+    long channel, channels, vectors;
+    long pixel, image; /* elements between neighbours of a row, if there is one phase, and images */
+    bool whole;        /* tiles are stored there, not by way of a buffer */
+    real *first;       /* of the band */
+};
+
+static struct target target_of(const struct job *job, const struct band *band, long panel)
+{
+    const struct convolution *conv = &job->plan.conv;
+    struct target target = {.channel = band->group * conv->k_group + panel * job->plan.panel,
+                            .channels = panel_channels(&job->plan, panel),
+                            .vectors = panel_vectors(&job->plan, panel)};
+    if (conv->layout == LAYOUT_NCHW) {
+        target.pixel = PANEL;
+        target.image = sheet_image(job, band);
+        target.whole = true;
+        target.first = job->sheet;
+        return target;
+    }
+    const bool nhwc = conv->layout == LAYOUT_NHWC;
+    target.pixel = nhwc ? conv->k : LAYOUT_BLOCK;
+    target.image = conv->k_stored * conv->pixels;
+    target.whole = target.channels == target.vectors * VLEN && (nhwc || target.channel % VLEN == 0);
+    target.first =
+        job->output + band->image * target.image + pixels_above(conv, band) * target.pixel;
+    return target;
+}
+
+/* The way of tiles over runs of a band in a pair of phases. */
+static struct walk walk_of(const struct job *job, const struct band *band,
+                           const struct phase_pair *both, const struct target *target,
+                           const struct runs *runs, long rows)
+{
+    const struct direct *plan = &job->plan;
+    const struct axis *columns = &plan->conv.columns;
+    const long row_in = plan->conv.rows.step * plan->row, pixel_in = columns->step * plan->pixel;
+    const long row_out = plan->conv.rows.phases * columns->out * target->pixel;
+    const long pixel_out = columns->phases * target->pixel;
+    const long first = both->rows.index * columns->out + both->columns.index;
+    return (struct walk){
+        .in = band->input + runs->column * pixel_in,
+        .out = target->first + first * target->pixel + runs->column * pixel_out,
+        .run = runs->count,
+        .row = rows,
+        .runs = runs->count,
+        .rows = rows,
+        .run_in = runs->pixels * pixel_in,
+        .row_in = row_in - runs->count * runs->pixels * pixel_in,
+        .image_in = plan->image - rows * row_in,
+        .run_out = runs->pixels * pixel_out,
+        .row_out = row_out - runs->count * runs->pixels * pixel_out,
+        .image_out = target->image - rows * row_out,
+    };
+}
+
+/* A tile of the edge of the output: channels that do not fill a vector, or a vector that does not
+ * lie in one block. It goes into a buffer, and its channels one by one from there. */
+static void sum_edge(const struct job *job, const struct sums *sums, const struct target *target,
+                     tile_function *tile, struct walk *walk, const struct runs *runs, long together)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const long pixel = conv->columns.phases * target->pixel;
+    real edge[TILE_RUNS * RUN_PIXELS * PANEL];
+    struct walk inner = *walk;
+    inner.out = edge;
+    inner.run_out = runs->pixels * PANEL;
+    inner.row_out = inner.image_out = 0;
+    tile(sums, &inner, 1);
+    walk->ahead = inner.ahead;
+    for (long run = 0; run < together; run++, next_run(walk))
+        for (long i = 0; i < runs->pixels; i++)
+            for (long j = 0; j < target->channels; j++) {
+                real *to =
+                    walk->out + i * pixel +
+                    layout_index(conv->layout, conv->k, conv->pixels, target->channel + j, 0);
+                const real sum = edge[(run * runs->pixels + i) * PANEL + j];
+                *to = sums->accumulate ? *to + sum : sum;
+            }
+}
+
+/* The steps on the runs of a row of a band: L1, or at least L2, has them still. */
+static void follow_row(const struct job *job, const struct band *band,
+                       const struct phase_pair *both, const struct step *steps,
+                       const struct target *target, const struct runs *runs, long rows, long row)
+{
+    const struct convolution *conv = &job->plan.conv;
+    const long image = row / rows, line = band->row + row - image * rows;
+    const long out_row = line * conv->rows.phases + both->rows.index;
+    const long column = runs->column * conv->columns.phases + both->columns.index;
+    convolution_follow(conv, steps, job->output,
+                       (struct piece){job->output + (band->image + image) * target->image,
+                                      target->channel, target->channels,
+                                      out_row * conv->columns.out + column,
+                                      runs->count * runs->pixels});
+}
+
 /* The tiles of one block of a panel over such runs of a band. */
 static void sum_runs(const struct job *job, const struct band *band, const struct phase_pair *both,
-                     struct sums sums, long panel, struct runs runs)
+                     struct sums sums, const struct target *target, struct runs runs)
 {
     const struct direct *plan = &job->plan;
     const struct convolution *conv = &plan->conv;
-    const struct axis *columns = &conv->columns;
-    const long channels = panel_channels(plan, panel), vectors = panel_vectors(plan, panel);
-    const long channel = band->group * conv->k_group + panel * plan->panel;
-    const bool nhwc = conv->layout == LAYOUT_NHWC, planar = conv->layout == LAYOUT_NCHW;
-    const bool whole = planar || (channels == vectors * VLEN && (nhwc || channel % VLEN == 0));
-    const bool accumulate = sums.accumulate;
-    const long out_pixel = planar ? PANEL : nhwc ? conv->k : LAYOUT_BLOCK;
-    real edge[TILE_RUNS][RUN_PIXELS * PANEL];
-    sums.out_pitch = whole ? out_pixel * columns->phases : PANEL;
-    for (long j = 0; j < vectors; j++)
-        sums.out_at[j] = whole && !planar ? layout_index(conv->layout, conv->k, conv->pixels,
-                                                         channel + j * VLEN, 0)
-                                          : j * VLEN;
-    const struct step *steps = sums.steps; /* that are left to rows, or NULL */
-    if (!takes_steps(conv, steps, whole))
+    const struct step *steps = sums.steps; /* that are left to rows */
+    if (!takes_steps(conv, steps, target->whole))
         sums.steps = NULL;
     else
         while (step_is_simple(steps->kind))
             steps++;
-    if (!whole)
-        sums.accumulate = false;
+    const bool follows = steps && steps->kind != STEP_END;
+    sums.out_pitch = target->whole ? conv->columns.phases * target->pixel : PANEL;
+    for (long j = 0; j < target->vectors; j++)
+        sums.out_at[j] =
+            target->whole && conv->layout != LAYOUT_NCHW
+                ? layout_index(conv->layout, conv->k, conv->pixels, target->channel + j * VLEN, 0)
+                : j * VLEN;
     /* A phase may have a row less than the band. */
-    const long rows =
-        both->rows.lines - band->row < band->rows ? both->rows.lines - band->row : band->rows;
-    sums.channel = channel;
-    sums.output = job->output;
-    struct cursor at = {0, 0, 0};
-    struct place place = {
-        .ahead = (const char *)(sums.weights + plan->depth * both->taps * vectors * VLEN)};
-    for (long rest = band->images * rows * runs.count, together; rest > 0; rest -= together) {
-        struct piece piece[TILE_RUNS];
-        bool ends_row[TILE_RUNS];
-        together = rest < TILE_RUNS ? 1 : TILE_RUNS;
-        for (long i = 0; i < together; i++) {
-            const long column = runs.column + at.run * runs.pixels;
-            place.in[i] = band->input + at.image * plan->image +
-                          at.row * conv->rows.step * plan->row +
-                          column * columns->step * plan->pixel;
-            const long out_row = (band->row + at.row) * conv->rows.phases + both->rows.index;
-            piece[i] = (struct piece){
-                job->output + (band->image + at.image) * conv->k_stored * conv->pixels, channel,
-                channels, out_row * columns->out + column * columns->phases + both->columns.index,
-                runs.pixels};
-            place.out[i] = planar  ? sheet_at(job, band, at.image, piece[i].pixel)
-                           : whole ? piece[i].image + piece[i].pixel * out_pixel
-                                   : edge[i];
-            ends_row[i] = at.run == runs.count - 1;
-            next_run(&at, runs.count, rows);
+    const long rows = smaller(both->rows.lines - band->row, band->rows);
+    struct walk walk = walk_of(job, band, both, target, &runs, rows);
+    walk.ahead = (const char *)(sums.weights + plan->depth * both->taps * target->vectors * VLEN);
+    const long all = band->images * rows * runs.count;
+    for (long done = 0, row = 0; done < all;) {
+        const long together = smaller(all - done, TILE_RUNS);
+        tile_function *const tile = tiles[runs.pixels - 1][together - 1][target->vectors - 1];
+        long count = (all - done) / together;
+        if (!target->whole) {
+            count = 1;
+            sum_edge(job, &sums, target, tile, &walk, &runs, together);
+        } else {
+            if (follows)
+                count = smaller(count, ceil_divide(walk.run, TILE_RUNS));
+            tile(&sums, &walk, count);
         }
-        tiles[runs.pixels - 1][together - 1][vectors - 1](&sums, &place);
-        place.ahead += sums.ahead_bytes * (plan->depth * both->taps / 4);
-        for (long i = 0; i < together && !whole; i++)
-            scatter(job, edge[i], &piece[i], accumulate);
-        for (long i = 0; i < together && steps && steps->kind != STEP_END; i++)
-            if (ends_row[i])
-                follow_row(job, steps, piece[i], &runs);
+        done += count * together;
+        for (; follows && (row + 1) * runs.count <= done; row++)
+            follow_row(job, band, both, steps, target, &runs, rows, row);
     }
 }
 
@@ -468,11 +500,15 @@ static void sum_block(const struct job *job, const struct band *band, const stru
     const long columns = both->columns.lines, runs = ceil_divide(columns, RUN_PIXELS);
     const long pixels = ceil_divide(columns, runs), shorter = pixels * runs - columns;
     const long longer = runs - shorter;
-    sums.ahead_bytes = ceil_divide(4 * panel_vectors(&job->plan, panel) * (long)sizeof(vec),
+    const struct target target = target_of(job, band, panel);
+    sums.channel = target.channel;
+    sums.output = job->output;
+    sums.ahead_bytes = ceil_divide(AHEAD_STEPS * target.vectors * (long)sizeof(vec),
                                    ceil_divide(band->images * band->rows * runs, TILE_RUNS));
-    sum_runs(job, band, both, sums, panel, (struct runs){pixels, longer, 0});
+    sum_runs(job, band, both, sums, &target, (struct runs){pixels, longer, 0});
     if (shorter > 0)
-        sum_runs(job, band, both, sums, panel, (struct runs){pixels - 1, shorter, longer * pixels});
+        sum_runs(job, band, both, sums, &target,
+                 (struct runs){pixels - 1, shorter, longer * pixels});
 }
 
 /* One panel of a band and a pair of phases: its blocks of input channels. */

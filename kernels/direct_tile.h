@@ -15,7 +15,11 @@ enum { RUN_PIXELS = 3, TILE_RUNS = 2 };
 #include "steps_apply.h"
 #include "vec.h"
 
-enum { TILE_VECTORS = TILE_VECTORS_OF(VEC_REGISTERS), PANEL = TILE_VECTORS * VLEN };
+enum {
+    TILE_VECTORS = TILE_VECTORS_OF(VEC_REGISTERS),
+    PANEL = TILE_VECTORS * VLEN,
+    AHEAD_STEPS = 4 /* that are unrolled, and between two fetches of what comes next */
+};
 
 /* What all tiles of a block of a panel have in common. */
 struct sums {
@@ -31,16 +35,36 @@ struct sums {
     const struct step *steps;
     long channel;
     const real *output;
-    long ahead_bytes; /* fetched of the next block per four steps */
+    long ahead_bytes; /* fetched of the next block per AHEAD_STEPS */
     bool far;         /* the output is, so that its lines are asked for before they are due */
 };
 
-/* Where the runs of one tile are, and what is to be fetched meanwhile. */
-struct place {
-    const real *in[TILE_RUNS];
-    real *out[TILE_RUNS];
-    const char *ahead;
+/* A way over the runs of some images, in the order run, row, image. */
+struct walk {
+    const real *in; /* the next run, */
+    real *out;
+    long run, row;                    /* the runs left of its row, the rows left of its image */
+    long runs, rows;                  /* of a row, of an image */
+    long run_in, row_in, image_in;    /* from one to the next, the latter two behind all runs of */
+    long run_out, row_out, image_out; /* a row, all rows of an image */
+    const char *ahead;                /* what is to be fetched meanwhile */
 };
+
+static inline void next_run(struct walk *at)
+{
+    at->in += at->run_in;
+    at->out += at->run_out;
+    if (--at->run > 0)
+        return;
+    at->run = at->runs;
+    at->in += at->row_in;
+    at->out += at->row_out;
+    if (--at->row > 0)
+        return;
+    at->row = at->rows;
+    at->in += at->image_in;
+    at->out += at->image_out;
+}
 
 /* One input channel of one tap. */
 ALWAYS_INLINE void sum_step(const int pixels, const int runs, const int vectors,
@@ -66,7 +90,7 @@ ALWAYS_INLINE void sum_step(const int pixels, const int runs, const int vectors,
 
 /* The sums, behind those of the blocks before, and with the steps, into the output. */
 ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vectors,
-                               const struct sums *sums, const struct place *place,
+                               const struct sums *sums, real *const out[TILE_RUNS],
                                vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
 {
     if (sums->accumulate)
@@ -76,13 +100,13 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
-        sum[run][i][j] += vec_load(place->out[run] + i * sums->out_pitch + sums->out_at[j]);
+        sum[run][i][j] += vec_load(out[run] + i * sums->out_pitch + sums->out_at[j]);
     if (sums->steps)
         UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         steps_apply_tile(
             sums->steps, sum[run][0], pixels, vectors, TILE_VECTORS,
-            (struct step_place){0, sums->channel, place->out[run] - sums->output + sums->out_at[0]},
+            (struct step_place){0, sums->channel, out[run] - sums->output + sums->out_at[0]},
             sums->out_pitch, vectors > 1 ? sums->out_at[1] - sums->out_at[0] : VLEN);
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
@@ -90,13 +114,21 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
-        vec_store(place->out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
+        vec_store(out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
 }
 
-/* `runs` runs of `pixels` pixels, constants where this is inlined. */
+/* The next `runs` runs of `pixels` pixels, constants where this is inlined. */
 ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
-                            const struct sums *sums, const struct place *place)
+                            const struct sums *sums, struct walk *walk)
 {
+    const real *start[TILE_RUNS];
+    real *out[TILE_RUNS];
+    UNROLL(TILE_RUNS)
+    for (int run = 0; run < runs; run++) {
+        start[run] = walk->in;
+        out[run] = walk->out;
+        next_run(walk);
+    }
     vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS];
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
@@ -106,26 +138,25 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     for (int j = 0; j < vectors; j++)
         sum[run][i][j] = vec_all(0);
     const real *weights = sums->weights;
-    const char *ahead = place->ahead;
-    enum { STEPS = 4 };
+    const char *ahead = walk->ahead;
     int asked = sums->far ? 0 : pixels * runs;
     for (long tap = 0; tap < sums->taps; tap += sums->tap_step)
         for (long piece = 0; piece < sums->pieces; piece++) {
             const long offset = sums->tap[tap] + piece * sums->piece_step;
-            const real *in[TILE_RUNS] = {place->in[0] + offset, place->in[runs - 1] + offset};
+            const real *in[TILE_RUNS] = {start[0] + offset, start[runs - 1] + offset};
             long rest = sums->length;
-            for (; rest >= STEPS; rest -= STEPS) {
+            for (; rest >= AHEAD_STEPS; rest -= AHEAD_STEPS) {
                 if (asked < pixels * runs) { /* a pixel at a time: all would delay the loads */
-                    const real *out = place->out[asked / pixels] + asked % pixels * sums->out_pitch;
+                    const real *to = out[asked / pixels] + asked % pixels * sums->out_pitch;
                     UNROLL(TILE_VECTORS)
                     for (int j = 0; j < vectors; j++)
-                        __builtin_prefetch(out + sums->out_at[j], 1);
+                        __builtin_prefetch(to + sums->out_at[j], 1);
                     asked++;
                 }
                 __builtin_prefetch(ahead, 0, 2);
                 ahead += sums->ahead_bytes;
-                UNROLL(STEPS)
-                for (int step = 0; step < STEPS; step++) {
+                UNROLL(AHEAD_STEPS)
+                for (int step = 0; step < AHEAD_STEPS; step++) {
                     sum_step(pixels, runs, vectors, in, sums->in_pitch, weights, sum);
                     in[0]++, in[1]++, weights += vectors * VLEN;
                 }
@@ -135,15 +166,20 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
                 in[0]++, in[1]++, weights += vectors * VLEN;
             }
         }
-    finish_sums(pixels, runs, vectors, sums, place, sum);
+    walk->ahead = ahead;
+    finish_sums(pixels, runs, vectors, sums, out, sum);
 }
 
-/* A function for each number of pixels, runs and vectors. */
+/* Some tiles, a function for each number of pixels, runs and vectors: what is between two of them
+ * is short enough to be done while the first is still summed. */
 #define TILE(pixels, runs, vectors)                                                                \
-    static void tile_##pixels##_##runs##_##vectors(const struct sums *sums,                        \
-                                                   const struct place *place)                      \
+    static void tile_##pixels##_##runs##_##vectors(const struct sums *sums, struct walk *walk,     \
+                                                   long count)                                     \
     {                                                                                              \
-        sum_tile(pixels, runs, vectors, sums, place);                                              \
+        struct walk at = *walk;                                                                    \
+        for (; count > 0; count--)                                                                 \
+            sum_tile(pixels, runs, vectors, sums, &at);                                            \
+        *walk = at;                                                                                \
     }
 #if TILE_VECTORS_OF(VEC_REGISTERS) == 4
 #define EACH_WIDTH(X, pixels, runs)                                                                \
@@ -155,7 +191,8 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 #define TILES(pixels) EACH_WIDTH(TILE, pixels, 1) EACH_WIDTH(TILE, pixels, 2)
 #define TILE_NAMES(pixels) {{EACH_WIDTH(TILE_NAME, pixels, 1)}, {EACH_WIDTH(TILE_NAME, pixels, 2)}},
 TILES(1)
-TILES(2) TILES(3) typedef void tile_function(const struct sums *sums, const struct place *place);
+TILES(2)
+TILES(3) typedef void tile_function(const struct sums *sums, struct walk *walk, long count);
 static tile_function *const tiles[RUN_PIXELS][TILE_RUNS][TILE_VECTORS] = {
     TILE_NAMES(1) TILE_NAMES(2) TILE_NAMES(3)};
 
