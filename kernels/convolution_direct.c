@@ -7,86 +7,8 @@
 // output channels. The weights are in panels, in the order in which the tile reads them. Of a
 // transposed convolution each phase is summed like that, its pixels `phases` apart in the output.
 #include "convolution.h"
+#include "direct_plan.h"
 #include "direct_tile.h"
-
-struct direct {
-    struct convolution conv;
-    long panel, panels;       /* output channels of a panel of weights; panels of a group */
-    long depth;               /* input channels of a block */
-    bool in_place;            /* the tile reads the input, not a padded copy of a band of it */
-    long pixel, row, image;   /* elements between columns, rows and images of what the tile reads */
-    long rows, images;        /* grid rows of a band; its images, which are whole where several */
-    long taps, weights, copy; /* entries and elements in the workspace; `copy` is a member's */
-    bool far;   /* the output is more than half of L2, so beside the input mostly out of it */
-    long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
-};
-
-/* `total` in equal blocks of at most `largest`, at least `multiple`. */
-static inline long equal_block(long total, double largest, long multiple)
-{
-    if ((double)total <= largest)
-        return total;
-    long limit = largest < (double)multiple ? multiple : (long)largest / multiple * multiple;
-    return ceil_divide(ceil_divide(total, ceil_divide(total, limit)), multiple) * multiple;
-}
-
-/* What the tile reads: the input itself where that needs no padding. A copy has each pixel begin in
- * a set of L1 of its own, by an odd number of lines, but for images of few channels; for that alone
- * it does not pay: the lines that the pixels of a tile read at a time fit one set. */
-static inline void plan_source(struct direct *plan, long line)
-{
-    const struct convolution *conv = &plan->conv;
-    const struct axis *rows = &conv->rows, *columns = &conv->columns;
-    const bool blocked = conv->layout == LAYOUT_NCHWC;
-    const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
-    plan->in_place = conv->layout != LAYOUT_NCHW && axis_is_inside(rows) &&
-                     axis_is_inside(columns) && (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
-    if (plan->in_place) {
-        plan->pixel = pixel;
-        plan->row = columns->in * pixel;
-        plan->image = rows->in * columns->in * conv->c_stored;
-    } else {
-        plan->pixel = conv->c_group < line ? conv->c_group : odd_lines(conv->c_group, line);
-        plan->row = lines_under(columns, columns->grid) * plan->pixel;
-        plan->image = plan->row * lines_under(rows, rows->grid);
-    }
-}
-
-static inline struct direct plan_of(const struct convolution *convolution, long panel,
-                                    int element_bytes, const struct cache_sizes *caches)
-{
-    const long line = 64 / element_bytes;
-    struct direct plan = {.conv = *convolution, .panel = panel};
-    const struct convolution *conv = &plan.conv;
-    const struct axis *rows = &conv->rows;
-    plan.panels = ceil_divide(conv->k_group, plan.panel);
-    /* A block of a panel and phase stays in L2 while the tiles of a band pass, beside the next one,
-     * which is fetched meanwhile. */
-    const long taps = convolution_depth(conv) / conv->c_group;
-    const double channel_bytes = (double)(taps * plan.panel * element_bytes);
-    plan.depth = equal_block(conv->c_group, caches->l2_bytes / 8 / channel_bytes, LAYOUT_BLOCK);
-    plan_source(&plan, line);
-    /* The input of a band, and the sheet, stay in half of L2 while the panels pass. */
-    const long row_sheet =
-        conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
-    const double row_bytes = (double)((plan.row + row_sheet) * element_bytes);
-    const double image_bytes = (double)((plan.image + rows->grid * row_sheet) * element_bytes);
-    const double fit = caches->l2_bytes / 2 / row_bytes - (double)lines_under(rows, 1);
-    plan.rows = equal_block(rows->grid, fit < 0 ? 1 : fit / (double)rows->step + 1, 1);
-    plan.images = 1;
-    if (plan.rows == rows->grid)
-        plan.images = equal_block(conv->n, caches->l2_bytes / 2 / image_bytes, 1);
-    plan.sheet = plan.images * plan.rows * row_sheet;
-    plan.far = plan.sheet == 0 &&
-               (double)conv->n * (double)(conv->k_stored * conv->pixels * element_bytes) >
-                   caches->l2_bytes / 2;
-    plan.taps = ceil_divide(conv->taps, 8) * 8;
-    plan.weights = conv->groups * plan.panels * plan.panel * conv->c_group * conv->taps;
-    plan.weights = ceil_divide(plan.weights, line) * line;
-    if (!plan.in_place)
-        plan.copy = ceil_divide(plan.images * lines_under(rows, plan.rows) * plan.row, line) * line;
-    return plan;
-}
 
 #ifndef ISA
 
@@ -113,110 +35,10 @@ double convolution_direct_workspace(const struct convolution *conv, enum isa isa
 
 #else
 #include <limits.h>
-#include <string.h>
 
+#include "direct_pack.h"
 #include "transposed.h"
 #include "vec.h"
-
-/* One call as one member sees it. */
-struct job {
-    struct direct plan;
-    struct step step[EPILOGUE_STEPS];
-    const real *input;
-    real *output;
-    const struct phase *phases; /* in the workspace: phases, */
-    long *taps;                 /* offsets of the taps from a pixel, */
-    real *weights; /* panels: by group, panel, block of channels, tap, channel, output channel, */
-    real *copy, *sheet; /* and the member's band of the input and sheet */
-};
-
-static struct job job_of(const struct convolution *conv, const struct call *call)
-{
-    struct job job = {.plan = plan_of(conv, PANEL, REAL_BYTES, &call->caches),
-                      .output = call->operand[0],
-                      .input = call->operand[1],
-                      .phases = call->workspace};
-    convolution_steps(conv, call, job.step);
-    job.taps = (long *)(job.phases + conv->rows.phases + conv->columns.phases);
-    job.weights = (real *)(job.taps + job.plan.taps);
-    job.copy =
-        job.weights + job.plan.weights + call->member.index * (job.plan.copy + job.plan.sheet);
-    job.sheet = job.copy + job.plan.copy;
-    return job;
-}
-
-/* Output channels of a panel of a group, and how wide it is: the last may need fewer vectors. */
-static long panel_channels(const struct direct *plan, long panel)
-{
-    long rest = plan->conv.k_group - panel * plan->panel;
-    return rest < plan->panel ? rest : plan->panel;
-}
-
-static long panel_vectors(const struct direct *plan, long panel)
-{
-    return ceil_divide(panel_channels(plan, panel), VLEN);
-}
-
-/* Where the weights of a panel and a pair of phases, of the block that begins at a channel, are. */
-static real *weights_at(const struct job *job, long group, long panel,
-                        const struct phase_pair *both, long channel)
-{
-    const struct direct *plan = &job->plan;
-    const struct convolution *conv = &plan->conv;
-    return job->weights +
-           (group * plan->panels + panel) * conv->c_group * plan->panel * conv->taps +
-           (conv->c_group * both->before + channel * both->taps) * panel_vectors(plan, panel) *
-               VLEN;
-}
-
-/* One block of input channels of a panel and pair of phases; `weights` are the panel's. */
-static void pack_block(const struct job *job, const real *weights, const struct phase_pair *both,
-                       long panel, struct part block, real *packed)
-{
-    const struct convolution *conv = &job->plan.conv;
-    const long channels = panel_channels(&job->plan, panel);
-    const long width = panel_vectors(&job->plan, panel) * VLEN;
-    for (long i = 0; i < both->taps; i++) {
-        const real *tap = weights + pair_tap(conv, both, i);
-        for (long channel = block.begin; channel < block.end; channel++)
-            for (long lane = 0; lane < width; lane++)
-                *packed++ =
-                    lane < channels ? tap[lane * conv->weight_k + channel * conv->weight_c] : 0;
-    }
-}
-
-/* The member's panels of a pair of phases. */
-static void pack_panels(const struct job *job, const real *weights, const struct phase_pair *both,
-                        struct member member)
-{
-    const struct direct *plan = &job->plan;
-    const struct convolution *conv = &plan->conv;
-    const struct part part = member_part(member, conv->groups * plan->panels, 1);
-    for (long item = part.begin; item < part.end; item++) {
-        const long group = item / plan->panels, panel = item % plan->panels;
-        const real *from = weights + group * conv->k_group * conv->c_group * conv->taps +
-                           panel * plan->panel * conv->weight_k;
-        for (long begin = 0; begin < conv->c_group; begin += plan->depth) {
-            const long end = begin + plan->depth;
-            pack_block(job, from, both, panel,
-                       (struct part){begin, end < conv->c_group ? end : conv->c_group},
-                       weights_at(job, group, panel, both, begin));
-        }
-    }
-}
-
-/* Offsets of the taps of a pair of phases from the place in the input of an output pixel. */
-static void find_taps(const struct job *job, const struct phase_pair *both)
-{
-    const struct direct *plan = &job->plan;
-    const struct phase *rows = &both->rows, *columns = &both->columns;
-    const long top = plan->in_place ? 0 : plan->conv.rows.lowest;
-    const long left = plan->in_place ? 0 : plan->conv.columns.lowest;
-    for (long tap = 0; tap < both->taps; tap++)
-        job->taps[both->before + tap] =
-            (rows->line + tap / columns->taps * rows->line_step - top) * plan->row +
-            (columns->line + tap % columns->taps * columns->line_step - left) * plan->pixel;
-}
 
 void NAME(convolution_direct_prepare)(const struct convolution *conv, const struct call *call)
 {
@@ -230,77 +52,6 @@ void NAME(convolution_direct_prepare)(const struct convolution *conv, const stru
                 find_taps(&job, &both);
             pack_panels(&job, call->operand[2], &both, call->member);
         }
-}
-
-/* Grid rows [row, row + rows) of images [image, image + images), one group of channels, and
- * their input. */
-struct band {
-    long image, images, row, rows, group;
-    const real *input;
-};
-
-static void copy_channels(real *to, const real *from, long count)
-{
-    for (; count >= VLEN; count -= VLEN, to += VLEN, from += VLEN)
-        vec_store(to, vec_load(from));
-    for (; count > 0; count--)
-        *to++ = *from++;
-}
-
-/* The channels of the group of one row of the input between its padding. */
-static void copy_row(const struct direct *plan, const real *image, long y, long group, real *to)
-{
-    const struct convolution *conv = &plan->conv;
-    const struct axis *columns = &conv->columns;
-    memset(to, 0, (size_t)plan->row * sizeof *to);
-    const long left = columns->lowest, right = left + plan->row / plan->pixel;
-    const long first = left > 0 ? left : 0, last = right < columns->in ? right : columns->in;
-    if (y < 0 || y >= conv->rows.in || first >= last)
-        return;
-    to += (first - left) * plan->pixel;
-    const long begin = group * conv->c_group, end = begin + conv->c_group;
-    const long pixel = y * columns->in + first, count = last - first;
-    const long pixels = conv->rows.in * columns->in;
-    if (conv->layout == LAYOUT_NCHW)
-        transpose_block(to, plan->pixel, image + begin * pixels + pixel, pixels, conv->c_group,
-                        count, NULL);
-    else if (conv->layout == LAYOUT_NHWC && plan->pixel == conv->c)
-        copy_channels(to, image + pixel * conv->c, count * conv->c);
-    else if (conv->layout == LAYOUT_NHWC)
-        for (long x = 0; x < count; x++)
-            copy_channels(to + x * plan->pixel, image + (pixel + x) * conv->c + begin,
-                          conv->c_group);
-    else
-        for (long channel = begin, next; channel < end; channel = next) {
-            next = (channel / LAYOUT_BLOCK + 1) * LAYOUT_BLOCK;
-            next = next < end ? next : end;
-            const real *from = image + layout_index(LAYOUT_NCHWC, conv->c, pixels, channel, pixel);
-            for (long x = 0; x < count; x++)
-                copy_channels(to + x * plan->pixel + channel - begin, from + x * LAYOUT_BLOCK,
-                              next - channel);
-        }
-}
-
-/* Finds or makes the input of a band. */
-static void open_band(const struct job *job, struct band *band)
-{
-    const struct direct *plan = &job->plan;
-    const struct convolution *conv = &plan->conv;
-    const long pixels = conv->rows.in * conv->columns.in, image_size = pixels * conv->c_stored;
-    const real *images = job->input + band->image * image_size;
-    if (plan->in_place) {
-        band->input = images +
-                      layout_index(conv->layout, conv->c, pixels, band->group * conv->c_group, 0) +
-                      band->row * conv->rows.step * plan->row;
-        return;
-    }
-    const long rows = lines_under(&conv->rows, band->rows);
-    const long first = band->row * conv->rows.step + conv->rows.lowest;
-    for (long image = 0; image < band->images; image++)
-        for (long row = 0; row < rows; row++)
-            copy_row(plan, images + image * image_size, first + row, band->group,
-                     job->copy + image * plan->image + row * plan->row);
-    band->input = job->copy;
 }
 
 /* Pixels of the output above a band. */
@@ -382,133 +133,215 @@ static struct target target_of(const struct job *job, const struct band *band, l
     return target;
 }
 
-/* The way of tiles over runs of a band in a pair of phases. */
-static struct walk walk_of(const struct job *job, const struct band *band,
-                           const struct phase_pair *both, const struct target *target,
-                           const struct runs *runs, long rows)
+/* One block of a panel over a band and a pair of phases. */
+struct block {
+    const struct job *job;
+    const struct band *band;
+    const struct phase_pair *both;
+    struct target target;
+    struct sums sums;
+    const struct step *steps; /* that are left to rows, or NULL */
+};
+
+/* Grid rows of an image: a phase may have one less than the band. */
+static long block_rows(const struct block *block)
 {
-    const struct direct *plan = &job->plan;
+    return smaller(block->both->rows.lines - block->band->row, block->band->rows);
+}
+
+/* The way of tiles over some runs. */
+static struct walk walk_of(const struct block *block, struct runs runs)
+{
+    const struct direct *plan = &block->job->plan;
     const struct axis *columns = &plan->conv.columns;
-    const long row_in = plan->conv.rows.step * plan->row, pixel_in = columns->step * plan->pixel;
-    const long row_out = plan->conv.rows.phases * columns->out * target->pixel;
-    const long pixel_out = columns->phases * target->pixel;
+    const struct phase_pair *both = block->both;
+    const long step = plan->conv.rows.step, rows = block_rows(block);
+    const long row_in = step * plan->row, pixel_in = columns->step * plan->pixel;
+    const long row_out = plan->conv.rows.phases * columns->out * block->target.pixel;
+    const long pixel_out = columns->phases * block->target.pixel;
     const long first = both->rows.index * columns->out + both->columns.index;
+    const long top = both->rows.line + block->band->row * step;
     return (struct walk){
-        .in = band->input + runs->column * pixel_in,
-        .out = target->first + first * target->pixel + runs->column * pixel_out,
-        .run = runs->count,
+        .in = block->band->input + runs.column * pixel_in,
+        .out = block->target.first + first * block->target.pixel + runs.column * pixel_out,
+        .run = runs.count,
         .row = rows,
-        .runs = runs->count,
+        .line = top,
+        .runs = runs.count,
         .rows = rows,
-        .run_in = runs->pixels * pixel_in,
-        .row_in = row_in - runs->count * runs->pixels * pixel_in,
+        .top = top,
+        .run_in = runs.pixels * pixel_in,
+        .run_out = runs.pixels * pixel_out,
+        .row_in = row_in - runs.count * runs.pixels * pixel_in,
+        .row_out = row_out - runs.count * runs.pixels * pixel_out,
         .image_in = plan->image - rows * row_in,
-        .run_out = runs->pixels * pixel_out,
-        .row_out = row_out - runs->count * runs->pixels * pixel_out,
-        .image_out = target->image - rows * row_out,
+        .image_out = block->target.image - rows * row_out,
+        .row_lines = step,
+        .ahead = block->sums.ahead,
     };
 }
 
 /* A tile of the edge of the output: channels that do not fill a vector, or a vector that does not
  * lie in one block. It goes into a buffer, and its channels one by one from there. */
-static void sum_edge(const struct job *job, const struct sums *sums, const struct target *target,
-                     tile_function *tile, struct walk *walk, const struct runs *runs, long together)
+static void sum_edge(const struct block *block, tile_function *tile, struct walk *walk, long pixels,
+                     long together)
 {
-    const struct convolution *conv = &job->plan.conv;
+    const struct convolution *conv = &block->job->plan.conv;
+    const struct target *target = &block->target;
     const long pixel = conv->columns.phases * target->pixel;
     real edge[TILE_RUNS * RUN_PIXELS * PANEL];
+    struct sums sums = block->sums;
     struct walk inner = *walk;
+    sums.accumulate = false;
     inner.out = edge;
-    inner.run_out = runs->pixels * PANEL;
+    inner.run_out = pixels * PANEL;
     inner.row_out = inner.image_out = 0;
-    tile(sums, &inner, 1);
+    tile(&sums, &inner, 1);
     walk->ahead = inner.ahead;
     for (long run = 0; run < together; run++, next_run(walk))
-        for (long i = 0; i < runs->pixels; i++)
+        for (long i = 0; i < pixels; i++)
             for (long j = 0; j < target->channels; j++) {
                 real *to =
                     walk->out + i * pixel +
                     layout_index(conv->layout, conv->k, conv->pixels, target->channel + j, 0);
-                const real sum = edge[(run * runs->pixels + i) * PANEL + j];
-                *to = sums->accumulate ? *to + sum : sum;
+                const real sum = edge[(run * pixels + i) * PANEL + j];
+                *to = block->sums.accumulate ? *to + sum : sum;
             }
 }
 
-/* The steps on the runs of a row of a band: L1, or at least L2, has them still. */
-static void follow_row(const struct job *job, const struct band *band,
-                       const struct phase_pair *both, const struct step *steps,
-                       const struct target *target, const struct runs *runs, long rows, long row)
+/* The steps on the runs of a row of the band: L1, or at least L2, has them still. */
+static void follow_row(const struct block *block, struct runs runs, long row)
 {
-    const struct convolution *conv = &job->plan.conv;
-    const long image = row / rows, line = band->row + row - image * rows;
-    const long out_row = line * conv->rows.phases + both->rows.index;
-    const long column = runs->column * conv->columns.phases + both->columns.index;
-    convolution_follow(conv, steps, job->output,
-                       (struct piece){job->output + (band->image + image) * target->image,
-                                      target->channel, target->channels,
+    const struct convolution *conv = &block->job->plan.conv;
+    const struct target *target = &block->target;
+    const long rows = block_rows(block), image = row / rows;
+    const long line = block->band->row + row - image * rows;
+    const long out_row = line * conv->rows.phases + block->both->rows.index;
+    const long column = runs.column * conv->columns.phases + block->both->columns.index;
+    real *const output = block->job->output + (block->band->image + image) * target->image;
+    convolution_follow(conv, block->steps, block->job->output,
+                       (struct piece){output, target->channel, target->channels,
                                       out_row * conv->columns.out + column,
-                                      runs->count * runs->pixels});
+                                      runs.count * runs.pixels});
 }
 
-/* The tiles of one block of a panel over such runs of a band. */
-static void sum_runs(const struct job *job, const struct band *band, const struct phase_pair *both,
-                     struct sums sums, const struct target *target, struct runs runs)
+/* The tiles over such runs. */
+static void sum_runs(struct block *block, struct runs runs)
 {
-    const struct direct *plan = &job->plan;
-    const struct convolution *conv = &plan->conv;
-    const struct step *steps = sums.steps; /* that are left to rows */
-    if (!takes_steps(conv, steps, target->whole))
-        sums.steps = NULL;
-    else
-        while (step_is_simple(steps->kind))
-            steps++;
-    const bool follows = steps && steps->kind != STEP_END;
-    sums.out_pitch = target->whole ? conv->columns.phases * target->pixel : PANEL;
-    for (long j = 0; j < target->vectors; j++)
-        sums.out_at[j] =
-            target->whole && conv->layout != LAYOUT_NCHW
-                ? layout_index(conv->layout, conv->k, conv->pixels, target->channel + j * VLEN, 0)
-                : j * VLEN;
-    /* A phase may have a row less than the band. */
-    const long rows = smaller(both->rows.lines - band->row, band->rows);
-    struct walk walk = walk_of(job, band, both, target, &runs, rows);
-    walk.ahead = (const char *)(sums.weights + plan->depth * both->taps * target->vectors * VLEN);
-    const long all = band->images * rows * runs.count;
+    const bool whole = block->target.whole;
+    const bool follows = block->steps && block->steps->kind != STEP_END;
+    const long all = block->band->images * block_rows(block) * runs.count;
+    struct walk walk = walk_of(block, runs);
     for (long done = 0, row = 0; done < all;) {
         const long together = smaller(all - done, TILE_RUNS);
-        tile_function *const tile = tiles[runs.pixels - 1][together - 1][target->vectors - 1];
+        tile_function *const tile = tiles[runs.pixels - 1][together - 1][block->target.vectors - 1];
         long count = (all - done) / together;
-        if (!target->whole) {
-            count = 1;
-            sum_edge(job, &sums, target, tile, &walk, &runs, together);
+        if (follows)
+            count = smaller(count, ceil_divide(walk.run, TILE_RUNS));
+        if (whole) {
+            tile(&block->sums, &walk, count);
         } else {
-            if (follows)
-                count = smaller(count, ceil_divide(walk.run, TILE_RUNS));
-            tile(&sums, &walk, count);
+            count = 1;
+            sum_edge(block, tile, &walk, runs.pixels, together);
         }
         done += count * together;
         for (; follows && (row + 1) * runs.count <= done; row++)
-            follow_row(job, band, both, steps, target, &runs, rows, row);
+            follow_row(block, runs, row);
+    }
+    block->sums.ahead = walk.ahead;
+}
+
+/* The same where the first and the last run of a row may leave out taps outside of the image: each
+ * with those of the other rows, as tiles have two runs. */
+static void sum_sides(struct block *block, struct runs runs)
+{
+    const struct axis *columns = &block->job->plan.conv.columns;
+    const struct phase *phase = &block->both->columns;
+    const long first = phase->line + runs.column * columns->step;
+    const long last = first + (runs.count * runs.pixels - 1) * columns->step;
+    const struct part none = {0, 0};
+    const struct part no_first = {
+        0, taps_inside(first, phase->line_step, phase->taps, columns->in).begin};
+    const struct part no_last = {taps_inside(last, phase->line_step, phase->taps, columns->in).end,
+                                 phase->taps};
+    struct runs inner = runs, side = runs;
+    side.count = 1;
+    if (no_first.end > 0) {
+        block->sums.no_first = no_first;
+        block->sums.no_last = runs.count == 1 ? no_last : none;
+        sum_runs(block, side);
+        inner.column += runs.pixels;
+        inner.count--;
+    }
+    const bool ends = inner.count > 0 && no_last.begin < no_last.end;
+    inner.count -= ends;
+    block->sums.no_first = block->sums.no_last = none;
+    if (inner.count > 0)
+        sum_runs(block, inner);
+    if (ends) {
+        side.column = inner.column + inner.count * runs.pixels;
+        block->sums.no_last = no_last;
+        sum_runs(block, side);
     }
 }
 
-/* One block of a panel over all runs of a band and a pair of phases: the longer ones of a row come
- * first, the others have a pixel less. */
-static void sum_block(const struct job *job, const struct band *band, const struct phase_pair *both,
-                      struct sums sums, long panel)
+/* All runs: the longer ones of a row come first, the others have a pixel less. */
+static void sum_block(struct block *block)
 {
-    const long columns = both->columns.lines, runs = ceil_divide(columns, RUN_PIXELS);
+    const long columns = block->both->columns.lines, runs = ceil_divide(columns, RUN_PIXELS);
     const long pixels = ceil_divide(columns, runs), shorter = pixels * runs - columns;
     const long longer = runs - shorter;
-    const struct target target = target_of(job, band, panel);
-    sums.channel = target.channel;
-    sums.output = job->output;
-    sums.ahead_bytes = ceil_divide(AHEAD_STEPS * target.vectors * (long)sizeof(vec),
-                                   ceil_divide(band->images * band->rows * runs, TILE_RUNS));
-    sum_runs(job, band, both, sums, &target, (struct runs){pixels, longer, 0});
+    const struct direct *plan = &block->job->plan;
+    const struct target *target = &block->target;
+    struct sums *sums = &block->sums;
+    sums->ahead =
+        (const char *)(sums->weights + plan->depth * block->both->taps * target->vectors * VLEN);
+    sums->ahead_bytes =
+        ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
+                    ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
+    void (*const sum)(struct block *, struct runs) = plan->skips ? sum_sides : sum_runs;
+    sum(block, (struct runs){pixels, longer, 0});
     if (shorter > 0)
-        sum_runs(job, band, both, sums, &target,
-                 (struct runs){pixels - 1, shorter, longer * pixels});
+        sum(block, (struct runs){pixels - 1, shorter, longer * pixels});
+}
+
+static bool reads_blocks(const struct direct *plan)
+{
+    return plan->in_place && plan->conv.layout == LAYOUT_NCHWC;
+}
+
+/* What all blocks of a panel have in common. */
+static struct block block_of(const struct job *job, const struct band *band,
+                             const struct phase_pair *both, long panel)
+{
+    const struct direct *plan = &job->plan;
+    const struct convolution *conv = &plan->conv;
+    struct block block = {
+        .job = job, .band = band, .both = both, .target = target_of(job, band, panel)};
+    const struct target *target = &block.target;
+    /* With few channels the taps of a row lie side by side. */
+    const bool merged = plan->pixel == conv->c_group && plan->depth == conv->c_group &&
+                        both->columns.line_step == 1 && !plan->skips && !reads_blocks(plan);
+    block.sums =
+        (struct sums){.tap = job->taps + both->before,
+                      .row_taps = both->columns.taps,
+                      .rows = both->rows.taps,
+                      .columns = merged ? 1 : both->columns.taps,
+                      .lines = conv->rows.in,
+                      .line_step = both->rows.line_step,
+                      .pieces = 1,
+                      .length = merged ? both->columns.taps : 1,
+                      .in_pitch = plan->pixel * conv->columns.step,
+                      .out_pitch = target->whole ? conv->columns.phases * target->pixel : PANEL,
+                      .channel = target->channel,
+                      .output = job->output,
+                      .far = plan->far};
+    for (long j = 0; j < target->vectors; j++)
+        block.sums.out_at[j] =
+            target->whole && conv->layout != LAYOUT_NCHW
+                ? layout_index(conv->layout, conv->k, conv->pixels, target->channel + j * VLEN, 0)
+                : j * VLEN;
+    return block;
 }
 
 /* One panel of a band and a pair of phases: its blocks of input channels. */
@@ -517,35 +350,34 @@ static void sum_phase(const struct job *job, const struct band *band, const stru
 {
     const struct direct *plan = &job->plan;
     const struct convolution *conv = &plan->conv;
-    const bool blocked = plan->in_place && conv->layout == LAYOUT_NCHWC;
+    const bool blocked = reads_blocks(plan);
+    const bool steps = conv->epilogue != EPILOGUE_none && conv->layout != LAYOUT_NCHW;
     const long in_pixels = conv->rows.in * conv->columns.in;
-    /* With few channels the taps of a row lie side by side. */
-    const bool merged = !blocked && plan->depth == conv->c_group && both->columns.line_step == 1 &&
-                        plan->pixel == conv->c_group;
-    struct sums sums = {.tap = job->taps + both->before,
-                        .taps = both->taps,
-                        .tap_step = merged ? both->columns.taps : 1,
-                        .pieces = 1,
-                        .in_pitch = plan->pixel * conv->columns.step,
-                        .far = plan->far};
     struct band at = *band;
+    const struct block all = block_of(job, &at, both, panel);
     for (long channel = 0; channel < conv->c_group; channel += plan->depth) {
-        const long rest = conv->c_group - channel, depth = rest < plan->depth ? rest : plan->depth;
-        sums.length = merged ? both->columns.taps * depth : depth;
+        struct block block = all;
+        struct sums *sums = &block.sums;
+        const long depth = smaller(conv->c_group - channel, plan->depth);
+        sums->length *= depth;
         at.input = band->input + channel;
         if (blocked) {
-            sums.length = LAYOUT_BLOCK;
-            sums.pieces = depth / LAYOUT_BLOCK;
-            sums.piece_step = in_pixels * LAYOUT_BLOCK;
+            sums->length = LAYOUT_BLOCK;
+            sums->pieces = depth / LAYOUT_BLOCK;
+            sums->piece_step = in_pixels * LAYOUT_BLOCK;
             at.input = band->input + channel * in_pixels;
         }
-        sums.weights = weights_at(job, band->group, panel, both, channel);
-        sums.accumulate = channel > 0;
-        sums.steps = conv->epilogue != EPILOGUE_none && conv->layout != LAYOUT_NCHW &&
-                             channel + depth == conv->c_group
-                         ? job->step
-                         : NULL;
-        sum_block(job, &at, both, sums, panel);
+        sums->weights = weights_at(job, band->group, panel, both, channel);
+        sums->accumulate = channel > 0;
+        if (steps && channel + depth == conv->c_group) {
+            block.steps = job->step;
+            if (takes_steps(conv, block.steps, block.target.whole)) {
+                sums->steps = block.steps;
+                while (step_is_simple(block.steps->kind))
+                    block.steps++;
+            }
+        }
+        sum_block(&block);
     }
 }
 

@@ -24,8 +24,11 @@ enum {
 /* What all tiles of a block of a panel have in common. */
 struct sums {
     const real *weights;
-    const long *tap;
-    long taps, tap_step;             /* of the taps, those that begin */
+    const long *tap;                 /* offsets of the taps, `row_taps` in a row of them, */
+    long row_taps, rows, columns;    /* of which so many begin steps, in so many rows */
+    long lines, line_step;           /* rows of an image; from one row of taps to the next */
+    struct part no_first, no_last;   /* columns of taps in which the first, the last pixel of runs
+                                        is outside of the image; never both of several pixels */
     long pieces, piece_step, length; /* `pieces` stretches of `length` input elements */
     long in_pitch, out_pitch;        /* between the pixels of a run */
     long out_at[TILE_VECTORS];       /* where the vectors of a pixel are */
@@ -35,19 +38,23 @@ struct sums {
     const struct step *steps;
     long channel;
     const real *output;
-    long ahead_bytes; /* fetched of the next block per AHEAD_STEPS */
-    bool far;         /* the output is, so that its lines are asked for before they are due */
+    const char *ahead; /* the next block, */
+    long ahead_bytes;  /* of which so many are fetched per AHEAD_STEPS */
+    bool far;          /* the output is, so that its lines are asked for before they are due */
 };
 
 /* A way over the runs of some images, in the order run, row, image. */
 struct walk {
     const real *in; /* the next run, */
     real *out;
-    long run, row;                    /* the runs left of its row, the rows left of its image */
-    long runs, rows;                  /* of a row, of an image */
-    long run_in, row_in, image_in;    /* from one to the next, the latter two behind all runs of */
-    long run_out, row_out, image_out; /* a row, all rows of an image */
-    const char *ahead;                /* what is to be fetched meanwhile */
+    long run, row,
+        line; /* the runs left of its row, the rows of its image; its highest tap's row */
+    long runs, rows, top;     /* runs of a row, rows of an image; the first `line` */
+    long run_in, run_out;     /* from one run to the next, and, behind all of a row, */
+    long row_in, row_out;     /* to the next row, and, behind all of an image, */
+    long image_in, image_out; /* to the next image */
+    long row_lines;           /* from the `line` of a row to that of the next */
+    const char *ahead;        /* what is to be fetched next */
 };
 
 static inline void next_run(struct walk *at)
@@ -59,32 +66,149 @@ static inline void next_run(struct walk *at)
     at->run = at->runs;
     at->in += at->row_in;
     at->out += at->row_out;
+    at->line += at->row_lines;
     if (--at->row > 0)
         return;
     at->row = at->rows;
     at->in += at->image_in;
     at->out += at->image_out;
+    at->line = at->top;
 }
 
+/* The taps whose lines, the first at `first`, are inside an image of so many lines. */
+static inline struct part taps_inside(long first, long step, long taps, long lines)
+{
+    struct part inside = {0, taps};
+    while (inside.begin < taps &&
+           (unsigned long)(first + inside.begin * step) >= (unsigned long)lines)
+        inside.begin++;
+    while (inside.end > inside.begin &&
+           (unsigned long)(first + (inside.end - 1) * step) >= (unsigned long)lines)
+        inside.end--;
+    return inside;
+}
+
+static inline bool part_has(struct part part, long item)
+{
+    return part.begin <= item && item < part.end;
+}
+
+/* Of a tile: pixels [pixel, pixel_end) of runs [run, run_end), so many vectors each. */
+struct extent {
+    int pixel, pixel_end, run, run_end, vectors;
+};
+
+/* A tile that is summed. */
+struct tile {
+    const struct sums *sums;
+    const real *in[TILE_RUNS], *weights;
+    real *out[TILE_RUNS];
+    const char *ahead;
+    int asked; /* pixels of the output */
+    vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS];
+};
+
 /* One input channel of one tap. */
-ALWAYS_INLINE void sum_step(const int pixels, const int runs, const int vectors,
-                            const real *const in[TILE_RUNS], long pitch, const real *weights,
-                            vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
+ALWAYS_INLINE void sum_step(const struct extent extent, const real *const in[TILE_RUNS], long pitch,
+                            const real *weights, vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
 {
     vec weight[TILE_VECTORS];
     UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++) {
+    for (int j = 0; j < extent.vectors; j++) {
         weight[j] = vec_load(weights + j * VLEN);
         PIN(weight[j]); /* else GCC folds the load into every use */
     }
     UNROLL(TILE_RUNS)
-    for (int run = 0; run < runs; run++)
+    for (int run = extent.run; run < extent.run_end; run++)
         UNROLL(RUN_PIXELS)
-    for (int i = 0; i < pixels; i++) {
-        vec x = vec_all(in[run][i * pitch]);
+    for (int i = extent.pixel; i < extent.pixel_end; i++) {
+        vec x = vec_all(in[run][(i - extent.pixel) * pitch]);
         UNROLL(TILE_VECTORS)
-        for (int j = 0; j < vectors; j++)
+        for (int j = 0; j < extent.vectors; j++)
             sum[run][i][j] += x * weight[j];
+    }
+}
+
+/* A pixel at a time of the output is asked for: all would delay the loads. */
+ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int vectors,
+                                  struct tile *tile)
+{
+    if (tile->asked >= pixels * runs)
+        return;
+    const real *to = tile->out[tile->asked / pixels] + tile->asked % pixels * tile->sums->out_pitch;
+    UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        __builtin_prefetch(to + tile->sums->out_at[j], 1);
+    tile->asked++;
+}
+
+/* One tap of all pixels of a tile. */
+ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors, long offset,
+                             struct tile *tile)
+{
+    const struct sums *sums = tile->sums;
+    const struct extent extent = {0, pixels, 0, runs, vectors};
+    for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
+        const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[runs - 1] + offset};
+        long rest = sums->length;
+        for (; rest >= AHEAD_STEPS; rest -= AHEAD_STEPS) {
+            ask_for_output(pixels, runs, vectors, tile);
+            /* Of few tiles each has more than a line to fetch. */
+            __builtin_prefetch(tile->ahead, 0, 2);
+            __builtin_prefetch(tile->ahead + sums->ahead_bytes / 2, 0, 2);
+            tile->ahead += sums->ahead_bytes;
+            UNROLL(AHEAD_STEPS)
+            for (int step = 0; step < AHEAD_STEPS; step++) {
+                sum_step(extent, in, sums->in_pitch, tile->weights, tile->sum);
+                in[0]++, in[1]++, tile->weights += vectors * VLEN;
+            }
+        }
+        for (; rest > 0; rest--) {
+            sum_step(extent, in, sums->in_pitch, tile->weights, tile->sum);
+            in[0]++, in[1]++, tile->weights += vectors * VLEN;
+        }
+    }
+}
+
+/* One tap of some pixels: the others have it outside of the image. */
+ALWAYS_INLINE void sum_some(const struct extent extent, long offset, struct tile *tile)
+{
+    const struct sums *sums = tile->sums;
+    if (extent.pixel == extent.pixel_end) {
+        tile->weights += sums->pieces * sums->length * extent.vectors * VLEN;
+        return;
+    }
+    offset += extent.pixel * sums->in_pitch;
+    for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
+        const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[extent.run_end - 1] + offset};
+        for (long rest = sums->length; rest > 0; rest--) {
+            __builtin_prefetch(tile->ahead, 0, 2);
+            tile->ahead += sums->ahead_bytes / AHEAD_STEPS;
+            sum_step(extent, in, sums->in_pitch, tile->weights, tile->sum);
+            in[0]++, in[1]++, tile->weights += extent.vectors * VLEN;
+        }
+    }
+}
+
+/* A row of taps, of all runs or of one of them. */
+ALWAYS_INLINE void sum_row(const int pixels, const int runs, const struct extent extent, long row,
+                           struct tile *tile)
+{
+    const struct sums *sums = tile->sums;
+    const bool all = extent.run == 0 && extent.run_end == runs;
+    struct extent less_first = extent, less_last = extent;
+    less_first.pixel++;
+    less_last.pixel_end--;
+    for (long column = 0; column < sums->columns; column++) {
+        const long offset = sums->tap[row * sums->row_taps + column];
+        if (part_has(sums->no_first, column))
+            sum_some(less_first, offset, tile);
+        else if (part_has(sums->no_last, column))
+            sum_some(less_last, offset, tile);
+        else if (all)
+            sum_whole(pixels, runs, extent.vectors, offset, tile);
+        else
+            sum_some(extent, offset, tile);
     }
 }
 
@@ -121,53 +245,40 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
 ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
                             const struct sums *sums, struct walk *walk)
 {
-    const real *start[TILE_RUNS];
-    real *out[TILE_RUNS];
+    struct tile tile; /* not initialised as a whole: GCC would clear the sums in memory */
+    tile.sums = sums;
+    tile.ahead = walk->ahead;
+    tile.asked = sums->far ? 0 : pixels * runs;
+    struct part inside[TILE_RUNS];
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++) {
-        start[run] = walk->in;
-        out[run] = walk->out;
+        tile.in[run] = walk->in;
+        tile.out[run] = walk->out;
+        inside[run] = taps_inside(walk->line, sums->line_step, sums->rows, sums->lines);
         next_run(walk);
     }
-    vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS];
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
-        sum[run][i][j] = vec_all(0);
-    const real *weights = sums->weights;
-    const char *ahead = walk->ahead;
-    int asked = sums->far ? 0 : pixels * runs;
-    for (long tap = 0; tap < sums->taps; tap += sums->tap_step)
-        for (long piece = 0; piece < sums->pieces; piece++) {
-            const long offset = sums->tap[tap] + piece * sums->piece_step;
-            const real *in[TILE_RUNS] = {start[0] + offset, start[runs - 1] + offset};
-            long rest = sums->length;
-            for (; rest >= AHEAD_STEPS; rest -= AHEAD_STEPS) {
-                if (asked < pixels * runs) { /* a pixel at a time: all would delay the loads */
-                    const real *to = out[asked / pixels] + asked % pixels * sums->out_pitch;
-                    UNROLL(TILE_VECTORS)
-                    for (int j = 0; j < vectors; j++)
-                        __builtin_prefetch(to + sums->out_at[j], 1);
-                    asked++;
-                }
-                __builtin_prefetch(ahead, 0, 2);
-                ahead += sums->ahead_bytes;
-                UNROLL(AHEAD_STEPS)
-                for (int step = 0; step < AHEAD_STEPS; step++) {
-                    sum_step(pixels, runs, vectors, in, sums->in_pitch, weights, sum);
-                    in[0]++, in[1]++, weights += vectors * VLEN;
-                }
-            }
-            for (; rest > 0; rest--) {
-                sum_step(pixels, runs, vectors, in, sums->in_pitch, weights, sum);
-                in[0]++, in[1]++, weights += vectors * VLEN;
-            }
-        }
-    walk->ahead = ahead;
-    finish_sums(pixels, runs, vectors, sums, out, sum);
+        tile.sum[run][i][j] = vec_all(0);
+    const long row_steps = sums->columns * sums->pieces * sums->length;
+    const struct part first = inside[0], last = inside[runs - 1];
+    long row = smaller(first.begin, last.begin);
+    tile.weights = sums->weights + row * row_steps * vectors * VLEN;
+    for (; row < first.end || row < last.end; row++)
+        if (runs == 1 || (part_has(first, row) && part_has(last, row)))
+            sum_row(pixels, runs, (struct extent){0, pixels, 0, runs, vectors}, row, &tile);
+        else if (part_has(first, row))
+            sum_row(pixels, runs, (struct extent){0, pixels, 0, 1, vectors}, row, &tile);
+        else if (part_has(last, row))
+            sum_row(pixels, runs, (struct extent){0, pixels, 1, 2, vectors}, row, &tile);
+        else
+            tile.weights += row_steps * vectors * VLEN;
+    walk->ahead = tile.ahead;
+    finish_sums(pixels, runs, vectors, sums, tile.out, tile.sum);
 }
 
 /* Some tiles, a function for each number of pixels, runs and vectors: what is between two of them

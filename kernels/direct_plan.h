@@ -1,0 +1,98 @@
+// direct_plan.h - what direct convolution reads in place, copies and blocks.
+#ifndef ROOFLINE_DIRECT_PLAN_H
+#define ROOFLINE_DIRECT_PLAN_H
+
+#include "convolution.h"
+#include "direct_tile.h"
+
+struct direct {
+    struct convolution conv;
+    long panel, panels;     /* output channels of a panel of weights; panels of a group */
+    long depth;             /* input channels of a block */
+    bool in_place;          /* the tile reads the input, not a padded copy of a band of it */
+    bool skips;             /* runs at the sides leave out the taps that are outside of the image */
+    long pixel, row, image; /* elements between columns, rows and images of what the tile reads */
+    long rows, images;      /* grid rows of a band; its images, which are whole where several */
+    long taps, weights, copy; /* entries and elements in the workspace; `copy` is a member's */
+    bool far;   /* the output is more than half of L2, so beside the input mostly out of it */
+    long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
+};
+
+/* `total` in equal blocks of at most `largest`, at least `multiple`. */
+static inline long equal_block(long total, double largest, long multiple)
+{
+    if ((double)total <= largest)
+        return total;
+    long limit = largest < (double)multiple ? multiple : (long)largest / multiple * multiple;
+    return ceil_divide(ceil_divide(total, ceil_divide(total, limit)), multiple) * multiple;
+}
+
+/* Whether of each run that begins or ends a row at most the outermost pixel has a tap outside of
+ * the image, and not the same of both but where it is the only one. */
+static inline bool can_skip(const struct axis *columns)
+{
+    const long beyond = columns->lowest + lines_under(columns, columns->grid) - columns->in;
+    return columns->phases == 1 && columns->step >= -columns->lowest && columns->step >= beyond &&
+           columns->in > (RUN_PIXELS - 1) * columns->step;
+}
+
+/* What the tile reads: the input itself where it can leave out the padding. A copy has each pixel
+ * begin in a set of L1 of its own, by an odd number of lines, but for images of few channels; for
+ * that alone it does not pay: the lines that the pixels of a tile read at a time fit one set. */
+static inline void plan_source(struct direct *plan, long line)
+{
+    const struct convolution *conv = &plan->conv;
+    const struct axis *rows = &conv->rows, *columns = &conv->columns;
+    const bool blocked = conv->layout == LAYOUT_NCHWC;
+    const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
+    plan->skips = !axis_is_inside(columns) && can_skip(columns);
+    plan->in_place = conv->layout != LAYOUT_NCHW && (axis_is_inside(columns) || plan->skips) &&
+                     (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
+    if (plan->in_place) {
+        plan->pixel = pixel;
+        plan->row = columns->in * pixel;
+        plan->image = rows->in * columns->in * conv->c_stored;
+    } else {
+        plan->pixel = conv->c_group < line ? conv->c_group : odd_lines(conv->c_group, line);
+        plan->row = lines_under(columns, columns->grid) * plan->pixel;
+        plan->image = plan->row * lines_under(rows, rows->grid);
+    }
+}
+
+static inline struct direct plan_of(const struct convolution *convolution, long panel,
+                                    int element_bytes, const struct cache_sizes *caches)
+{
+    const long line = 64 / element_bytes;
+    struct direct plan = {.conv = *convolution, .panel = panel};
+    const struct convolution *conv = &plan.conv;
+    const struct axis *rows = &conv->rows;
+    plan.panels = ceil_divide(conv->k_group, plan.panel);
+    /* A block of a panel and phase stays in L2 while the tiles of a band pass, beside the next one,
+     * which is fetched meanwhile. */
+    const long taps = convolution_depth(conv) / conv->c_group;
+    const double channel_bytes = (double)(taps * plan.panel * element_bytes);
+    plan.depth = equal_block(conv->c_group, caches->l2_bytes / 8 / channel_bytes, LAYOUT_BLOCK);
+    plan_source(&plan, line);
+    /* The input of a band, and the sheet, stay in half of L2 while the panels pass. */
+    const long row_sheet =
+        conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
+    const double row_bytes = (double)((plan.row + row_sheet) * element_bytes);
+    const double image_bytes = (double)((plan.image + rows->grid * row_sheet) * element_bytes);
+    const double fit = caches->l2_bytes / 2 / row_bytes - (double)lines_under(rows, 1);
+    plan.rows = equal_block(rows->grid, fit < 0 ? 1 : fit / (double)rows->step + 1, 1);
+    plan.images = 1;
+    if (plan.rows == rows->grid)
+        plan.images = equal_block(conv->n, caches->l2_bytes / 2 / image_bytes, 1);
+    plan.sheet = plan.images * plan.rows * row_sheet;
+    plan.far = plan.sheet == 0 &&
+               (double)conv->n * (double)(conv->k_stored * conv->pixels * element_bytes) >
+                   caches->l2_bytes / 2;
+    plan.taps = ceil_divide(conv->taps, 8) * 8;
+    plan.weights = conv->groups * plan.panels * plan.panel * conv->c_group * conv->taps;
+    plan.weights = ceil_divide(plan.weights, line) * line;
+    if (!plan.in_place)
+        plan.copy = ceil_divide(plan.images * lines_under(rows, plan.rows) * plan.row, line) * line;
+    return plan;
+}
+
+#endif
