@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "direct_plan.h"
+#include "fetch.h"
 #include "transposed.h"
 #include "vec.h"
 
@@ -124,6 +125,23 @@ static void copy_channels(real *to, const real *from, long count)
         *to++ = *from++;
 }
 
+/* A row of pixels of the planes of nchw; the next one that is due is asked for meanwhile. */
+static void copy_planes(const struct direct *plan, const real *from, long count, long y, real *to)
+{
+    const struct convolution *conv = &plan->conv;
+    const long pixels = conv->rows.in * conv->columns.in;
+    const long next = conv->rows.reach + 1 < conv->rows.step ? conv->rows.step : 1;
+    struct fetch fetch = fetch_block(from + next * conv->columns.in,
+                                     y + next < conv->rows.in ? conv->c_group : 0, count, pixels);
+    for (long channel = 0, together; channel < conv->c_group; channel += together) {
+        const long rest = conv->c_group - channel;
+        together = rest >= 2 * VLEN ? VLEN : rest;
+        fetch_more(&fetch, together * fetch.row_lines, false);
+        transpose_block(to + channel, plan->pixel, from + channel * pixels, pixels, together, count,
+                        NULL);
+    }
+}
+
 /* The channels of the group of one row of the input between its padding. */
 static void copy_row(const struct direct *plan, const real *image, long y, long group, real *to)
 {
@@ -139,8 +157,7 @@ static void copy_row(const struct direct *plan, const real *image, long y, long 
     const long pixel = y * columns->in + first, count = last - first;
     const long pixels = conv->rows.in * columns->in;
     if (conv->layout == LAYOUT_NCHW)
-        transpose_block(to, plan->pixel, image + begin * pixels + pixel, pixels, conv->c_group,
-                        count, NULL);
+        copy_planes(plan, image + begin * pixels + pixel, count, y, to);
     else if (conv->layout == LAYOUT_NHWC && plan->pixel == conv->c)
         copy_channels(to, image + pixel * conv->c, count * conv->c);
     else if (conv->layout == LAYOUT_NHWC)
@@ -175,8 +192,9 @@ static void open_band(const struct job *job, struct band *band)
     const long first = band->row * conv->rows.step + conv->rows.lowest;
     for (long image = 0; image < band->images; image++)
         for (long row = 0; row < rows; row++)
-            copy_row(plan, images + image * image_size, first + row, band->group,
-                     job->copy + image * plan->image + row * plan->row);
+            if (row % conv->rows.step <= conv->rows.reach) /* else no tap reads it */
+                copy_row(plan, images + image * image_size, first + row, band->group,
+                         job->copy + image * plan->image + row * plan->row);
     band->input = job->copy;
 }
 

@@ -59,6 +59,12 @@ static inline void plan_source(struct direct *plan, long line)
     }
 }
 
+/* The part of an axis's lines that taps read. */
+static inline double axis_share(const struct axis *axis)
+{
+    return axis->reach + 1 < axis->step ? (double)(axis->reach + 1) / (double)axis->step : 1;
+}
+
 static inline struct direct plan_of(const struct convolution *convolution, long panel,
                                     int element_bytes, const struct cache_sizes *caches)
 {
@@ -73,16 +79,21 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
     const double channel_bytes = (double)(taps * plan.panel * element_bytes);
     plan.depth = equal_block(conv->c_group, caches->l2_bytes / 8 / channel_bytes, LAYOUT_BLOCK);
     plan_source(&plan, line);
-    /* The input of a band, and the sheet, stay in half of L2 while the panels pass. */
+    /* The input of a band, of which a stride may leave out rows and pixels, and the sheet, stay in
+     * half of L2 while the panels pass. */
     const long row_sheet =
         conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
-    const double row_bytes = (double)((plan.row + row_sheet) * element_bytes);
-    const double image_bytes = (double)((plan.image + rows->grid * row_sheet) * element_bytes);
+    const double read_row = (double)plan.row * axis_share(&conv->columns);
+    const double row_bytes = (read_row * axis_share(rows) + (double)row_sheet) * element_bytes;
     const double fit = caches->l2_bytes / 2 / row_bytes - (double)lines_under(rows, 1);
     plan.rows = equal_block(rows->grid, fit < 0 ? 1 : fit / (double)rows->step + 1, 1);
     plan.images = 1;
-    if (plan.rows == rows->grid)
-        plan.images = equal_block(conv->n, caches->l2_bytes / 2 / image_bytes, 1);
+    if (plan.rows == rows->grid) {
+        const double image_bytes =
+            read_row * axis_share(rows) * (double)plan.image / (double)plan.row +
+            (double)(rows->grid * row_sheet);
+        plan.images = equal_block(conv->n, caches->l2_bytes / 2 / (image_bytes * element_bytes), 1);
+    }
     plan.sheet = plan.images * plan.rows * row_sheet;
     plan.far = plan.sheet == 0 &&
                (double)conv->n * (double)(conv->k_stored * conv->pixels * element_bytes) >
