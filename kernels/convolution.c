@@ -6,12 +6,18 @@ enum { CHANNELS_OF_TILE = 4 };
 
 /* Of a plane with rows shorter than these more vectors are whole across channels, even with both
  * ways of the transposition: than a block of them, but where a stencil, which copies nothing,
- * leaves few of its lanes empty. */
-enum { ROW_OF_PLANES = LAYOUT_BLOCK, ROW_OF_STENCIL = LAYOUT_BLOCK * 3 / 4 };
+ * leaves few of its lanes empty, or where four inputs would be transposed for an output. */
+enum {
+    ROW_OF_PLANES = LAYOUT_BLOCK,
+    ROW_OF_STENCIL = LAYOUT_BLOCK * 3 / 4,
+    ROW_OF_STRIDED_STENCIL = ROW_OF_STENCIL / 2
+};
 
 static inline bool prefers_stencil(const struct convolution *conv)
 {
-    return convolution_is_stencil(conv) && conv->columns.out >= ROW_OF_STENCIL;
+    return convolution_is_stencil(conv) &&
+           conv->columns.out >=
+               (conv->columns.stride > 1 ? ROW_OF_STRIDED_STENCIL : ROW_OF_STENCIL);
 }
 
 static inline bool prefers_depthwise(const struct convolution *conv)

@@ -123,52 +123,79 @@ struct window {
     long step;                        /* between neighbouring output pixels, in the input, */
     long out_step;                    /* and in the output */
     bool left_missing, right_missing; /* the outermost columns of neighbours that go together */
+    long band, in_row, out_row;       /* rows of the output, elements between them */
+    long taps, line, line_step;       /* rows of taps; input line of the first of the first row, to
+                                         the next one, */
+    long row_step;                    /* and to the first of the next row */
 };
 
-/* Each row of taps has THREE columns side by side; neighbouring output pixels are `stride` of them
- * apart. So an input element is loaded once for all of them. The outermost column on each side may
- * be missing. */
-enum { THREE = 3, STRIDES = 2, SPAN_MAX = (PIXELS - 1) * STRIDES + THREE };
-ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct window *window,
-                              const real *in, const real *weights, vec sum[PIXELS])
+/* The rows of taps of a row of the band that are inside the image. */
+static inline struct part rows_of(const struct job *job, const struct window *window, long row)
 {
-    const long pixel = window->pixel;
-    for (long r = window->rows.begin; r < window->rows.end; r++) {
-        const real *from = in + r * window->row, *taps = weights + r * window->weight_row;
-        vec weight[THREE];
+    return taps_in_image(window->line + row * window->row_step, window->taps, window->line_step,
+                         job->conv.rows.in);
+}
+
+/* THREE rows of taps with as many columns side by side; neighbouring output pixels are `stride` of
+ * them apart. So an input element is loaded once for all of a row, and a weight for all rows of a
+ * band. The outermost column on each side may be missing. */
+enum { THREE = 3, STRIDES = 2, SPAN_MAX = (PIXELS - 1) * STRIDES + THREE };
+ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct job *job,
+                              const struct window *window, const real *in, const real *weights,
+                              real *out)
+{
+    const int span = (pixels - 1) * stride + THREE;
+    vec weight[THREE][THREE];
+    UNROLL(THREE)
+    for (int r = 0; r < THREE; r++)
         UNROLL(THREE)
-        for (int s = 0; s < THREE; s++)
-            weight[s] = vec_load(taps + s * window->weight_pixel);
-        UNROLL(SPAN_MAX)
-        for (int x = 0; x < (pixels - 1) * stride + THREE; x++, from += pixel) {
-            if ((x == 0 && window->left_missing) ||
-                (x == (pixels - 1) * stride + THREE - 1 && window->right_missing))
+    for (int s = 0; s < THREE; s++)
+        weight[r][s] = vec_load(weights + r * window->weight_row + s * window->weight_pixel);
+    for (long row = 0; row < window->band; row++) {
+        const struct part rows = rows_of(job, window, row);
+        vec sum[PIXELS];
+        UNROLL(PIXELS)
+        for (int i = 0; i < pixels; i++)
+            sum[i] = vec_all(0);
+        UNROLL(THREE)
+        for (int r = 0; r < THREE; r++) {
+            if (r < rows.begin || r >= rows.end)
                 continue;
-            vec element = vec_load(from);
-            PIN(element); /* else GCC loads it anew for every use */
-            UNROLL(THREE)
-            for (int s = 0; s < THREE; s++)
-                if (x >= s && (x - s) % stride == 0 && (x - s) / stride < pixels)
-                    sum[(x - s) / stride] += weight[s] * element;
+            const real *from = in + r * window->row;
+            UNROLL(SPAN_MAX)
+            for (int x = 0; x < span; x++, from += window->pixel) {
+                if ((x == 0 && window->left_missing) || (x == span - 1 && window->right_missing))
+                    continue;
+                vec element = vec_load(from);
+                PIN(element); /* else GCC loads it anew for every use */
+                UNROLL(THREE)
+                for (int s = 0; s < THREE; s++)
+                    if (x >= s && (x - s) % stride == 0 && (x - s) / stride < pixels)
+                        sum[(x - s) / stride] += weight[r][s] * element;
+            }
         }
+        UNROLL(PIXELS)
+        for (int i = 0; i < pixels; i++)
+            if (job->streams)
+                vec_stream(out + i * window->out_step, sum[i]);
+            else
+                vec_store(out + i * window->out_step, sum[i]);
+        in += window->in_row;
+        out += window->out_row;
     }
 }
 
-/* `count` channels, a vector or less, of some neighbouring output pixels; `pixels`, `whole` and
- * `stride` (0: not three taps side by side, or further apart) are constants where this is inlined.
- */
-ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const int stride,
-                              const struct job *job, const struct window *window, long channel,
-                              const real *in, real *out)
+/* `count` channels, a vector or less, of some neighbouring output pixels; `pixels` and `whole` are
+ * constants where this is inlined. */
+ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const struct job *job,
+                              const struct window *window, long channel, const real *in, real *out)
 {
     const long count = job->lanes - channel;
     vec sum[PIXELS];
     UNROLL(PIXELS)
     for (int i = 0; i < pixels; i++)
         sum[i] = vec_all(0);
-    if (stride)
-        sum_threes(pixels, stride, window, in + channel, window->weights + channel, sum);
-    for (long r = window->rows.begin; r < window->rows.end && !stride; r++)
+    for (long r = window->rows.begin; r < window->rows.end; r++)
         for (long s = window->columns.begin; s < window->columns.end; s++) {
             const real *from = in + r * window->row + s * window->pixel + channel;
             const vec weight = vec_load(window->weights + r * window->weight_row +
@@ -190,16 +217,31 @@ ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const int stri
     }
 }
 
-/* All channels of a plane, of some pixels; a function for each number of them and stride. */
+/* All channels of a plane, of some pixels of a row. */
+ALWAYS_INLINE void sum_channels(const int pixels, const struct job *job,
+                                const struct window *window, const real *in, real *out)
+{
+    long channel = 0;
+    for (; channel + VLEN <= job->lanes; channel += VLEN)
+        sum_vector(pixels, true, job, window, channel, in, out);
+    if (channel < job->lanes)
+        sum_vector(pixels, false, job, window, channel, in, out);
+}
+
+/* The same of a band; a function for each number of pixels and stride (0: not three taps side by
+ * side, or further apart). */
 #define SUM_PIXELS(stride, pixels)                                                                 \
-    static void sum_##stride##_##pixels(const struct job *job, const struct window *window,        \
+    static void sum_##stride##_##pixels(const struct job *job, struct window *window,              \
                                         const real *in, real *out)                                 \
     {                                                                                              \
-        long channel = 0;                                                                          \
-        for (; channel + VLEN <= job->lanes; channel += VLEN)                                      \
-            sum_vector(pixels, true, stride, job, window, channel, in, out);                       \
-        if (channel < job->lanes)                                                                  \
-            sum_vector(pixels, false, 0, job, window, channel, in, out);                           \
+        for (long channel = 0; (stride) > 0 && channel < job->lanes; channel += VLEN)              \
+            sum_threes(pixels, stride, job, window, in + channel, window->weights + channel,       \
+                       out + channel);                                                             \
+        for (long row = 0; (stride) == 0 && row < window->band; row++) {                           \
+            window->rows = rows_of(job, window, row);                                              \
+            sum_channels(pixels, job, window, in + row * window->in_row,                           \
+                         out + row * window->out_row);                                             \
+        }                                                                                          \
     }
 #define SUM_PIXELS_NAME(stride, pixels) sum_##stride##_##pixels,
 #define EACH_COUNT(X, stride)                                                                      \
@@ -208,8 +250,7 @@ ALWAYS_INLINE void sum_vector(const int pixels, const bool whole, const int stri
 EACH_COUNT(SUM_PIXELS, 0)
 EACH_COUNT(SUM_PIXELS, 1)
 EACH_COUNT(SUM_PIXELS, 2)
-typedef void sum_function(const struct job *job, const struct window *window, const real *in,
-                          real *out);
+typedef void sum_function(const struct job *job, struct window *window, const real *in, real *out);
 static sum_function *const sum_pixels[1 + STRIDES][PIXELS] = {{EACH_COUNT(SUM_PIXELS_NAME, 0)},
                                                               {EACH_COUNT(SUM_PIXELS_NAME, 1)},
                                                               {EACH_COUNT(SUM_PIXELS_NAME, 2)}};
@@ -239,8 +280,9 @@ static void sum_phase(const struct job *job, struct window *window, const struct
     window->pixel = phase->line_step * job->lanes;
     window->step = columns->step * job->lanes;
     window->out_step = columns->phases * job->lanes;
-    const bool threes = phase->taps == THREE && phase->line_step == 1 && columns->step <= STRIDES;
-    const struct part inside = columns_within(columns, phase, threes && job->lanes % VLEN == 0);
+    const bool threes = phase->taps == THREE && phase->line_step == 1 && columns->step <= STRIDES &&
+                        window->taps == THREE && job->lanes % VLEN == 0;
+    const struct part inside = columns_within(columns, phase, threes);
     in += phase->line * job->lanes;
     out += phase->index * job->lanes;
     for (long column = 0, count, stride; column < phase->lines; column += count) {
@@ -260,7 +302,7 @@ static void sum_phase(const struct job *job, struct window *window, const struct
             window->right_missing =
                 x + (count - 1) * columns->step + phase->taps - 1 >= columns->in;
             /* The lowest row of taps is the one that no earlier output row has read. */
-            const real *lowest = from + (window->rows.end - 1) * window->row;
+            const real *lowest = from + (rows_of(job, window, 0).end - 1) * window->row;
             for (long at = 0; job->far && at < count * window->step;
                  at += SWEEP_LINE_BYTES / REAL_BYTES)
                 sweep_fetch(lowest + at, 0);
@@ -269,22 +311,33 @@ static void sum_phase(const struct job *job, struct window *window, const struct
     }
 }
 
-/* One output row of a plane. */
-static void sum_row(const struct job *job, const real *weights, const real *plane, long row,
-                    real *out)
+/* Output rows of a plane, all of a phase together; `out` of the first one. */
+static void sum_rows(const struct job *job, const real *weights, const real *plane,
+                     struct part part, real *out)
 {
     const struct convolution *conv = &job->conv;
-    const long phases = conv->rows.phases, grid = quotient(row, phases);
-    const struct phase *phase = &job->row_phases[row - grid * phases];
+    const struct axis *rows = &conv->rows;
     const long width = conv->columns.in * job->lanes, weight_row = conv->columns.taps * job->filled;
-    const long y = grid * conv->rows.step + phase->line;
-    weights += phase->tap * weight_row;
-    /* Written once: a copy would wait for the stores that made it. */
-    struct window window = {.rows = taps_in_image(y, phase->taps, phase->line_step, conv->rows.in),
-                            .row = phase->line_step * width,
-                            .weight_row = phase->tap_step * weight_row};
-    for (long column = 0; column < conv->columns.phases; column++)
-        sum_phase(job, &window, &job->column_phases[column], weights, plane + y * width, out);
+    const long out_row = conv->columns.out * job->lanes;
+    for (long row = part.begin, band; row < part.end; row += band, out += band * out_row) {
+        const long grid = quotient(row, rows->phases);
+        const struct phase *phase = &job->row_phases[row - grid * rows->phases];
+        const long y = grid * rows->step + phase->line;
+        band = rows->phases == 1 ? part.end - row : 1;
+        /* Written once: a copy would wait for the stores that made it. */
+        struct window window = {.row = phase->line_step * width,
+                                .weight_row = phase->tap_step * weight_row,
+                                .band = band,
+                                .in_row = rows->step * width,
+                                .out_row = out_row,
+                                .taps = phase->taps,
+                                .line = y,
+                                .line_step = phase->line_step,
+                                .row_step = rows->step};
+        for (long column = 0; column < conv->columns.phases; column++)
+            sum_phase(job, &window, &job->column_phases[column], weights + phase->tap * weight_row,
+                      plane + y * width, out);
+    }
 }
 
 /* Blocks of channels of nchw, transposed on their way in and out. */
@@ -292,7 +345,7 @@ static void sum_blocks(const struct job *job, struct member member)
 {
     const struct convolution *conv = &job->conv;
     const struct axis *rows = &conv->rows;
-    const long in_pixels = rows->in * conv->columns.in, width = conv->columns.out * job->lanes;
+    const long in_pixels = rows->in * conv->columns.in;
     const struct part part = member_part(member, conv->n * job->planes, 1);
     real *sums = job->block + in_pixels * job->lanes;
     for (long item = part.begin; item < part.end; item++) {
@@ -304,8 +357,7 @@ static void sum_blocks(const struct job *job, struct member member)
         transpose_block(job->block, LAYOUT_BLOCK,
                         job->input + (image * conv->c + channel) * in_pixels, in_pixels, count,
                         in_pixels, NULL);
-        for (long row = 0; row < rows->out; row++)
-            sum_row(job, job->weights + channel, job->block, row, sums + row * width);
+        sum_rows(job, job->weights + channel, job->block, (struct part){0, rows->out}, sums);
         transpose_block(output + channel * conv->pixels, conv->pixels, sums, LAYOUT_BLOCK,
                         conv->pixels, count, NULL);
         if (conv->epilogue != EPILOGUE_none)
@@ -322,29 +374,27 @@ void NAME(convolution_depthwise)(const struct convolution *conv, const struct ca
         sum_blocks(&job, call->member);
         return;
     }
+    const long width = columns->out * job.lanes;
+    /* The weights are loaded once per band, which the epilogue finds in L1, or L2 at least. */
+    enum { ROWS_MIN = 4 };
+    const long band = (long)(call->caches.l1_bytes / 2 / (double)(width * REAL_BYTES)) + ROWS_MIN;
     const struct part part = member_part(call->member, conv->n * job.planes * rows->out, 1);
-    if (part.begin == part.end)
-        return;
-    long plane = part.begin / rows->out, row = part.begin % rows->out;
-    long block = plane % job.planes;
-    for (long item = part.begin; item < part.end; item++) {
-        const long channel = block * LAYOUT_BLOCK, rest = conv->c - channel;
-        real *out = job.output + (plane * rows->out + row) * columns->out * job.lanes;
-        sum_row(&job, job.weights + channel, job.input + plane * rows->in * columns->in * job.lanes,
-                row, out);
-        /* While the row is in L1 or L2; what fills the last block up stays 0. */
+    for (long item = part.begin, next; item < part.end; item = next) {
+        const long plane = item / rows->out, row = item - plane * rows->out;
+        const long channel = plane % job.planes * LAYOUT_BLOCK;
+        next = smaller(smaller((plane + 1) * rows->out, part.end), item + band);
+        real *out = job.output + item * width;
+        sum_rows(&job, job.weights + channel,
+                 job.input + plane * rows->in * columns->in * job.lanes,
+                 (struct part){row, row + next - item}, out);
+        /* What fills the last block up stays 0. */
         if (conv->epilogue != EPILOGUE_none)
             NAME(epilogue_apply)
         (job.step, (struct epilogue_block){out,
                                            job.lanes,
-                                           columns->out,
-                                           rest < job.lanes ? rest : job.lanes,
+                                           (next - item) * columns->out,
+                                           smaller(conv->c - channel, job.lanes),
                                            {0, channel, out - job.output}});
-        if (++row == rows->out) {
-            row = 0;
-            plane++;
-            block = block + 1 < job.planes ? block + 1 : 0;
-        }
     }
     if (job.streams)
         vec_stream_fence();

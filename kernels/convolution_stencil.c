@@ -167,6 +167,105 @@ ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const 
 #undef SUM_COLUMNS
 }
 
+/* Rows that fit a vector, of one plane; or of two, each in half of the lanes, where at least one
+ * lane is left between them, which holds 0. */
+struct narrow {
+    const real *in[2];
+    real *out[2];
+};
+
+#if VLEN >= 8
+#if VLEN == 8
+#define HALVES(a, b) __builtin_shufflevector(a, b, LANES_4(0, 1), LANES_4(VLEN, 1))
+#else
+#define HALVES(a, b) __builtin_shufflevector(a, b, LANES_8(0, 1), LANES_8(VLEN, 1))
+#endif
+#else
+#define HALVES(a, b) (a)
+#endif
+
+static bool fits_half(const struct convolution *conv)
+{
+    const long columns = conv->columns.in;
+    return VLEN >= 8 && columns < (conv->columns.stride == 1 ? VLEN / 2 : VLEN);
+}
+
+/* The columns that the taps of an output row see of an input row, which begins at element `at`. */
+ALWAYS_INLINE void split_row(const int planes, const int stride, const struct narrow *narrow,
+                             long at, long in, vec column[TAPS])
+{
+    const vec zero = vec_all(0);
+    const real *const from = narrow->in[0] + at;
+    vec a = in >= VLEN ? vec_load(from) : vec_load_first(from, in), b = zero;
+    if (planes == 2)
+        b = vec_load_first(narrow->in[1] + at, in);
+    else if (in > VLEN)
+        b = in >= 2 * VLEN ? vec_load(from + VLEN) : vec_load_first(from + VLEN, in - VLEN);
+    if (stride == 1) {
+        if (planes == 2)
+            a = HALVES(a, b);
+        column[0] = LANES_OF_TWO(zero, a, VLEN - 1, 1);
+        column[1] = a;
+        column[2] = LANES_OF_TWO(a, zero, 1, 1);
+    } else {
+        column[1] = LANES_OF_TWO(a, b, 0, 2);
+        column[2] = LANES_OF_TWO(a, b, 1, 2);
+        column[0] = LANES_OF_TWO(zero, column[2], VLEN - 1, 1);
+    }
+}
+
+/* Behind the sum so far, a row of taps. */
+ALWAYS_INLINE vec add_taps(vec sum, const vec column[TAPS], const vec weight[TAPS])
+{
+    UNROLL(TAPS)
+    for (int j = 0; j < TAPS; j++)
+        sum += column[j] * weight[j];
+    return sum;
+}
+
+ALWAYS_INLINE void store_narrow(const int planes, const struct narrow *narrow, long at,
+                                long columns, vec sum)
+{
+    if (columns >= VLEN)
+        vec_store(narrow->out[0] + at, sum);
+    else
+        vec_store_first(narrow->out[0] + at, sum, columns);
+    if (planes == 2)
+        vec_store_first(narrow->out[1] + at, LANES_OF_TWO(sum, sum, VLEN / 2, 1), columns);
+}
+
+/* Each input row is split once and goes into the sums of all output rows that see it. */
+ALWAYS_INLINE void sum_narrow(const int planes, const int stride, const struct narrow *narrow,
+                              const struct convolution *conv, const vec weight[TAPS * TAPS],
+                              struct part part)
+{
+    const long columns = conv->columns.out, in = conv->columns.in, rows = conv->rows.in;
+    const vec *const above = weight, *const level = weight + TAPS, *const below = weight + 2 * TAPS;
+    const vec zero = vec_all(0);
+    vec column[TAPS], sum = zero;
+    if (part.begin > 0) {
+        split_row(planes, stride, narrow, (part.begin * stride - 1) * in, in, column);
+        sum = add_taps(zero, column, above);
+    }
+    split_row(planes, stride, narrow, part.begin * stride * in, in, column);
+    for (long row = part.begin; row < part.end; row++) {
+        const long next = row * stride + 1;
+        sum = add_taps(sum, column, level);
+        vec after = stride == 1 ? add_taps(zero, column, above) : zero;
+        if (next < rows) {
+            split_row(planes, stride, narrow, next * in, in, column);
+            sum = add_taps(sum, column, below);
+            if (stride == 2) {
+                after = add_taps(zero, column, above);
+                if (row + 1 < part.end)
+                    split_row(planes, stride, narrow, (next + 1) * in, in, column);
+            }
+        }
+        store_narrow(planes, narrow, row * columns, columns, sum);
+        sum = after;
+    }
+}
+
 /* One call as one member sees it. */
 struct job {
     const struct convolution *conv;
@@ -202,17 +301,51 @@ ALWAYS_INLINE void sum_rows(const int band, const int stride, const struct job *
     }
 }
 
-#define SUM_ROWS(stride)                                                                           \
-    __attribute__((noinline)) static void sum_rows_##stride(const struct job *job, long plane,     \
-                                                            struct part part)                      \
+/* The same of rows that fit a vector, of one plane or the whole of two. */
+ALWAYS_INLINE void sum_planes(const int planes, const int stride, const struct job *job, long plane,
+                              struct part part)
+{
+    const struct convolution *conv = job->conv;
+    const long in = conv->rows.in * conv->columns.in, out = conv->pixels;
+    const struct narrow narrow = {{job->input + plane * in, job->input + (plane + 1) * in},
+                                  {job->output + plane * out, job->output + (plane + 1) * out}};
+    const real *weights[2];
+    UNROLL(2)
+    for (int i = 0; i < planes; i++)
+        weights[i] = job->weights + (plane + i) % conv->c * (TAPS * TAPS);
+    vec weight[TAPS * TAPS];
+    UNROLL(TAPS * TAPS)
+    for (int i = 0; i < TAPS * TAPS; i++) {
+        weight[i] = vec_all(weights[0][i]);
+        if (planes == 2)
+            weight[i] = HALVES(weight[i], vec_all(weights[1][i]));
+    }
+    sum_narrow(planes, stride, &narrow, conv, weight, part);
+    for (int i = 0; i < planes && conv->epilogue != EPILOGUE_none; i++) {
+        const long channel = (plane + i) % conv->c;
+        convolution_follow(conv, job->step, job->output,
+                           (struct piece){narrow.out[i] - channel * out, channel, 1,
+                                          part.begin * conv->columns.out,
+                                          (part.end - part.begin) * conv->columns.out});
+    }
+}
+
+/* A function for each stride. */
+#define SUM_PART(stride)                                                                           \
+    __attribute__((noinline)) static void sum_part_##stride(const struct job *job, long planes,    \
+                                                            long plane, struct part part)          \
     {                                                                                              \
-        if (part.end - part.begin >= BAND_ROWS)                                                    \
+        if (planes == 2)                                                                           \
+            sum_planes(2, stride, job, plane, part);                                               \
+        else if (job->conv->columns.out <= VLEN)                                                   \
+            sum_planes(1, stride, job, plane, part);                                               \
+        else if (part.end - part.begin >= BAND_ROWS)                                               \
             sum_rows(BAND_ROWS, stride, job, plane, part);                                         \
         else                                                                                       \
             sum_rows(1, stride, job, plane, part);                                                 \
     }
-SUM_ROWS(1)
-SUM_ROWS(2)
+SUM_PART(1)
+SUM_PART(2)
 
 void NAME(convolution_stencil_prepare)(const struct convolution *conv, const struct call *call)
 {
@@ -231,11 +364,13 @@ void NAME(convolution_stencil)(const struct convolution *conv, const struct call
     const long all = conv->rows.out;
     const struct part part = member_part(call->member, conv->n * conv->c * all, 1);
     convolution_steps(conv, call, job.step);
+    const bool pairs = fits_half(conv);
     for (long row = part.begin, next; row < part.end; row = next) {
-        const long plane = row / all;
-        next = smaller((plane + 1) * all, part.end);
-        (conv->rows.stride == 1 ? sum_rows_1 : sum_rows_2)(
-            &job, plane, (struct part){row - plane * all, next - plane * all});
+        const long plane = row / all, first = row - plane * all;
+        const long planes = pairs && first == 0 && part.end - row >= 2 * all ? 2 : 1;
+        next = smaller((plane + planes) * all, part.end);
+        (conv->rows.stride == 1 ? sum_part_1 : sum_part_2)(
+            &job, planes, plane, (struct part){first, first + (next - row) / planes});
     }
 }
 
