@@ -7,6 +7,7 @@
 
 #include "direct_plan.h"
 #include "fetch.h"
+#include "interleave.h"
 #include "transposed.h"
 #include "vec.h"
 
@@ -130,6 +131,10 @@ static void copy_planes(const struct direct *plan, const real *from, long count,
 {
     const struct convolution *conv = &plan->conv;
     const long pixels = conv->rows.in * conv->columns.in;
+    if (plan->pixel == conv->c_group && conv->c_group <= 4) {
+        interleave(from, pixels, conv->c_group, count * conv->c_group, to);
+        return;
+    }
     const long next = conv->rows.reach + 1 < conv->rows.step ? conv->rows.step : 1;
     struct fetch fetch = fetch_block(from + next * conv->columns.in,
                                      y + next < conv->rows.in ? conv->c_group : 0, count, pixels);

@@ -53,6 +53,33 @@ ALWAYS_INLINE vec second_of_pairs(vec a, vec b)
     return __builtin_shufflevector(a, b, EVERY_SECOND(1));
 }
 
+/* Lanes of vector k of three arrays in turn: what it takes of the first two, and then of the third;
+ * element e of the turn is element e / 3 of array e % 3. */
+#define TURN(k, lane) ((k)*VLEN + (lane))
+#define OF_TWO(k, lane) (TURN(k, lane) % 3 == 1 ? VLEN : 0) + TURN(k, lane) / 3
+#define OF_THIRD(k, lane) (TURN(k, lane) % 3 == 2 ? VLEN + TURN(k, lane) / 3 : (lane))
+#define TURNS_2(of, k, at) of(k, at), of(k, (at) + 1)
+#define TURNS_4(of, k, at) TURNS_2(of, k, at), TURNS_2(of, k, (at) + 2)
+#define TURNS_8(of, k, at) TURNS_4(of, k, at), TURNS_4(of, k, (at) + 4)
+#if VLEN == 2
+#define TURNS(of, k) TURNS_2(of, k, 0)
+#elif VLEN == 4
+#define TURNS(of, k) TURNS_4(of, k, 0)
+#elif VLEN == 8
+#define TURNS(of, k) TURNS_8(of, k, 0)
+#else
+#define TURNS(of, k) TURNS_8(of, k, 0), TURNS_8(of, k, 8)
+#endif
+#define TURN_OF_THREE(k, a, b, c)                                                                  \
+    __builtin_shufflevector(__builtin_shufflevector(a, b, TURNS(OF_TWO, k)), c, TURNS(OF_THIRD, k))
+
+ALWAYS_INLINE void interleave_three(vec a, vec b, vec c, real *to)
+{
+    vec_store(to, TURN_OF_THREE(0, a, b, c));
+    vec_store(to + VLEN, TURN_OF_THREE(1, a, b, c));
+    vec_store(to + 2 * VLEN, TURN_OF_THREE(2, a, b, c));
+}
+
 /* Four are two of what two make. */
 ALWAYS_INLINE void interleave_four(vec a, vec b, vec c, vec d, real *to)
 {
@@ -71,6 +98,9 @@ static inline void interleave(const real *from, long pitch, long arrays, long co
 #if VLEN > 1
     for (; arrays == 2 && (i + VLEN) * 2 <= count; i += VLEN)
         interleave_two(vec_load(from + i), vec_load(from + pitch + i), to + 2 * i);
+    for (; arrays == 3 && (i + VLEN) * 3 <= count; i += VLEN)
+        interleave_three(vec_load(from + i), vec_load(from + pitch + i),
+                         vec_load(from + 2 * pitch + i), to + 3 * i);
     for (; arrays == 4 && (i + VLEN) * 4 <= count; i += VLEN)
         interleave_four(vec_load(from + i), vec_load(from + pitch + i),
                         vec_load(from + 2 * pitch + i), vec_load(from + 3 * pitch + i), to + 4 * i);
