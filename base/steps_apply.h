@@ -12,6 +12,16 @@
 #include "vec.h"
 #include "vec_math.h"
 
+/* The operand of the simple steps at the beginning that has an element for each of the output, or
+ * NULL: what is worth asking for ahead of time. */
+static inline const real *steps_addend(const struct step *step)
+{
+    for (; step && step_is_simple(step->kind); step++)
+        if (step_is_binary(step->kind) && step->span == SPAN_element)
+            return step->operand;
+    return NULL;
+}
+
 /* The operand's elements that meet `count` vectors at `place`; of the last lanes only `lanes`. */
 ALWAYS_INLINE void steps_load(const struct step *step, vec *y, const int count,
                               struct step_place place, const long lanes)

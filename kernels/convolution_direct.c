@@ -373,6 +373,7 @@ static void sum_phase(const struct job *job, const struct band *band, const stru
             block.steps = job->step;
             if (takes_steps(conv, block.steps, block.target.whole)) {
                 sums->steps = block.steps;
+                sums->addend = steps_addend(block.steps);
                 while (step_is_simple(block.steps->kind))
                     block.steps++;
             }

@@ -307,10 +307,13 @@ static void multiply_phase(const struct job *job, const struct phase_pair *both,
         const real *block_weights = weights + l * plan->rows + job->channels.begin * depth;
         if (!job->is_b)
             pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);
-        multiply(depth, left_packed(block_weights, depth),
-                 job->is_b ? take_image(job, image, l, depth, target.columns)
-                           : right_packed(job->patches),
-                 target, (struct finish){1, l > 0, l + depth < all ? NULL : steps}, NULL);
+        multiply(
+            depth, left_packed(block_weights, depth),
+            job->is_b ? take_image(job, image, l, depth, target.columns)
+                      : right_packed(job->patches),
+            target,
+            (struct finish){.alpha = 1, .beta = l > 0, .steps = l + depth < all ? NULL : steps},
+            NULL);
     }
 }
 

@@ -479,7 +479,7 @@ static void convolve_block(const struct job *job, long begin, long end, long gro
                                  .pitch = plan->out_pitch,
                                  .rows = end - begin,
                                  .columns = channels.end - channels.begin},
-                 (struct finish){1, 0, NULL}, NULL);
+                 (struct finish){.alpha = 1, .beta = 0, .steps = NULL}, NULL);
     for (long at = begin; at < end; at += run.count) {
         run = run_at(plan, at, end);
         deliver_run(job, run, group, channels, job->products + (at - begin) * plan->out_pitch);

@@ -37,10 +37,10 @@ struct sums {
      * or NULL; the channel of the first vector, and the output. */
     const struct step *steps;
     long channel;
-    const real *output;
-    const char *ahead; /* the next block, */
-    long ahead_bytes;  /* of which so many are fetched per AHEAD_STEPS */
-    bool far;          /* the output is, so that its lines are asked for before they are due */
+    const real *output, *addend; /* steps_addend() */
+    const char *ahead;           /* the next block, */
+    long ahead_bytes;            /* of which so many are fetched per AHEAD_STEPS */
+    bool far; /* the output is, so that its lines are asked for before they are due */
 };
 
 /* A way over the runs of some images, in the order run, row, image. */
@@ -137,8 +137,12 @@ ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int ve
         return;
     const real *to = tile->out[tile->asked / pixels] + tile->asked % pixels * tile->sums->out_pitch;
     UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++)
+    for (int j = 0; j < vectors; j++) {
         __builtin_prefetch(to + tile->sums->out_at[j], 1);
+        if (tile->sums->addend)
+            __builtin_prefetch(tile->sums->addend + (to - tile->sums->output) +
+                               tile->sums->out_at[j]);
+    }
     tile->asked++;
 }
 

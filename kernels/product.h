@@ -244,6 +244,7 @@ static inline struct right right_in_place(const real *b, long pitch, const real 
 struct finish {
     real alpha, beta;
     const struct step *steps;
+    const real *addend; /* steps_addend(), filled in by multiply() */
 };
 
 /* The place of C that a tile computes, which may end within it; where it stands in the output. */
@@ -411,8 +412,12 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
     const bool is_short = depth < 12 * rows;
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows)
-            for (long j = 0; j < vectors * VLEN; j += LINE)
+            for (long j = 0; j < vectors * VLEN; j += LINE) {
                 __builtin_prefetch(target->c + i * target->pitch + j, 1);
+                if (finish.addend)
+                    __builtin_prefetch(finish.addend + target->place.element + i * target->pitch +
+                                       j);
+            }
         for (int j = 0; j < AHEADS && ahead; j++)
             fetch_more(&ahead[j].fetch, ahead[j].lines, false);
         if (i < rows - 1 && is_short)
@@ -515,6 +520,7 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         {multiply_b_in_place_1, multiply_b_in_place_2, multiply_b_in_place_3},
         {multiply_packed_1, multiply_packed_2, multiply_packed_3}};
     const long columns = target.columns;
+    finish.addend = steps_addend(finish.steps);
     for (long j = 0, width; j < columns; j += width) {
         width = b.step ? in_place_width(columns - j) : panel_width(columns, j);
         const bool last = b.last && columns - j < width;
