@@ -465,14 +465,15 @@ void NAME(gemm_blocked)(const struct call *call)
     real *work = call->workspace;
     struct step step[EPILOGUE_STEPS];
     epilogue_steps(call, (enum epilogue)epilogue, 3, SPAN_column, step);
-    struct job job = {.plan = &plan,
-                      .m = m,
-                      .n = n,
-                      .k = k,
-                      .finish = {(real)alpha, (real)beta, epilogue ? step : NULL},
-                      .is_far = (double)batch * (double)(k * greater(m, n)) * REAL_BYTES >
-                                call->caches.last_level_bytes,
-                      .member = plan.alone ? first : member};
+    struct job job = {
+        .plan = &plan,
+        .m = m,
+        .n = n,
+        .k = k,
+        .finish = {.alpha = (real)alpha, .beta = (real)beta, .steps = epilogue ? step : NULL},
+        .is_far = (double)batch * (double)(k * greater(m, n)) * REAL_BYTES >
+                  call->caches.last_level_bytes,
+        .member = plan.alone ? first : member};
     if (work) {
         job.packed_b = work + member.index * (plan.packed_b + plan.packed_a);
         job.packed_a = job.packed_b + plan.packed_b;

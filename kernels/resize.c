@@ -4,6 +4,7 @@
 // round_prefer_floor (https://onnx.ai/onnx/operators/onnx__Resize.html): pixels are squares, output
 // pixel x has its middle at (x + 1/2) w / q in the input.
 #include "image.h"
+#include "resize_tap.h"
 
 #define LETTERS(X)                                                                                 \
     X(n, 1, 0, "images")                                                                           \
@@ -15,7 +16,6 @@
     X(mode, 1, 0, "nearest pixel, or between four", mode_words)                                    \
     X(layout, 0, 0, "order of the dimensions", layout_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
-enum { NEAREST, BILINEAR };
 
 /* Of a pixel, from which on it is made directly: four vectors of the widest ISA, which take longer
  * than to find its neighbours. */
@@ -24,29 +24,6 @@ enum { DIRECT_BYTES = 256 };
 /* Beyond this the products that find_tap() compares could overflow. */
 #define LINES_MAX (1L << 30)
 
-/* Input lines of an output line, and how much of the second: (1 - weight) low + weight high. */
-struct tap {
-    long low, high;
-    double weight;
-};
-
-/* Of output line i, of `out` made of `in`. Exact: the coordinate, i + 1/2 scaled, less 1/2, is a
- * fraction over 2 out. */
-static inline struct tap find_tap(long i, long in, long out, long mode)
-{
-    const long denominator = 2 * out;
-    if (mode == NEAREST) { /* rounded, half down: the ceiling of the coordinate less 1/2 */
-        long line = ((2 * i + 1) * in - 1) / denominator;
-        return (struct tap){line, line, 0};
-    }
-    const long numerator = (2 * i + 1) * in - out;
-    if (numerator < 0)
-        return (struct tap){0, 0, 0};
-    const long low = numerator / denominator, rest = numerator % denominator;
-    return low + 1 < in ? (struct tap){low, low + 1, (double)rest / (double)denominator}
-                        : (struct tap){in - 1, in - 1, 0};
-}
-
 /* What follows from the letters; lengths in elements. */
 struct plan {
     struct planes planes;
@@ -54,6 +31,10 @@ struct plan {
      * along their columns first, which a second row of the output can use, but where images become
      * so much lower that none would: there two rows are blended first. */
     bool direct, blends;
+    /* Pixels of whole lines are written where they belong, without a buffer: nearest ones copied,
+     * others made of a row that is blended of two, but where most of its columns would be unused.
+     */
+    bool whole;
     /* Single elements between neighbours: the neighbours of all columns are put side by side, which
      * vectors then take apart. */
     bool pairs;
@@ -73,11 +54,14 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
     LETTERS(KERNEL_LETTER_LONG)
     struct plan plan = {.planes = planes_of((enum layout)layout, n, c)};
     const long inner = plan.planes.inner, sticks_out = 2 * IMAGE_LINE_BYTES / element_bytes;
-    plan.direct = mode == BILINEAR && inner * element_bytes >= DIRECT_BYTES;
-    plan.blends = !plan.direct && mode == BILINEAR && h >= 2 * p;
+    plan.whole = inner * element_bytes % IMAGE_LINE_BYTES == 0;
+    plan.direct = !plan.whole && mode == BILINEAR && inner * element_bytes >= DIRECT_BYTES;
+    plan.blends = !plan.whole && !plan.direct && mode == BILINEAR && h >= 2 * p;
     plan.pairs = mode == BILINEAR && inner == 1 && w > 1;
     plan.buffer = segment_buffer(q, inner, element_bytes);
-    if (!plan.direct)
+    if (plan.whole)
+        plan.line = image_lines(w * inner, element_bytes);
+    else if (!plan.direct)
         plan.line = image_lines((plan.blends && w > q ? w : q) * inner, element_bytes) + sticks_out;
     plan.taps = image_lines(q * (long)sizeof(struct tap), 1) / element_bytes;
     if (plan.pairs) {
@@ -222,6 +206,7 @@ const struct kernel resize_kernel = {
 #include <string.h>
 
 #include "interleave.h"
+#include "resize_whole.h"
 
 struct job {
     const struct shape *shape;
@@ -494,7 +479,18 @@ void NAME(resize)(const struct call *call)
                               .inner = inner,
                               .stream = stream,
                               .buffer = buffer};
-    if (plan.direct)
+    if (plan.whole) {
+        const struct whole whole = {.input = job.input,
+                                    .columns = taps,
+                                    .blended = lines,
+                                    .h = h,
+                                    .w = w,
+                                    .p = p,
+                                    .q = q,
+                                    .mode = mode,
+                                    .inner = inner};
+        resize_whole(&whole, member_part(call->member, rows.count, 1), stream, rows.out);
+    } else if (plan.direct)
         rows_write(call, &rows, resize_direct, &job);
     else
         rows_write(call, &rows, plan.blends ? blend_segment : resize_segment, &job);
