@@ -4,12 +4,13 @@
 /* Fewer output channels than this share what is loaded of their inputs too rarely for a tile. */
 enum { CHANNELS_OF_TILE = 4 };
 
-/* Of a plane with rows shorter than these more vectors are whole across channels, even with both
- * ways of the transposition: than a block of them, but where a stencil, which copies nothing,
- * leaves few of its lanes empty, or where four inputs would be transposed for an output. */
 enum {
+    /* Of a plane with shorter rows more vectors are whole across channels, even with both ways of
+     * the transposition: than a block of them. */
     ROW_OF_PLANES = LAYOUT_BLOCK,
+    /* A stencil copies nothing: its rows may leave a few lanes of a vector empty, */
     ROW_OF_STENCIL = LAYOUT_BLOCK * 3 / 4,
+    /* and half of them where four inputs would be transposed for an output. */
     ROW_OF_STRIDED_STENCIL = ROW_OF_STENCIL / 2
 };
 

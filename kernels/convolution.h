@@ -81,6 +81,23 @@ static inline bool axis_is_inside(const struct axis *axis)
     return axis->lowest >= 0 && axis->lowest + lines_under(axis, axis->grid) <= axis->in;
 }
 
+/* Of what is not negative; the divisor is 1 almost always, and a division takes as long as a row of
+ * a small image. */
+static inline long quotient(long dividend, long divisor)
+{
+    return divisor == 1 ? dividend : dividend / divisor;
+}
+
+/* The taps [begin, end) of a line that are inside the image, for the output line whose first tap is
+ * at `first`. */
+static inline struct part taps_in_image(long first, long taps, long dilation, long lines)
+{
+    long begin = first < 0 ? quotient(-first + dilation - 1, dilation) : 0;
+    long end = first < lines ? quotient(lines - 1 - first, dilation) + 1 : 0;
+    end = end < taps ? end : taps;
+    return (struct part){begin < end ? begin : end, end};
+}
+
 /* The output lines index, index + phases, index + 2 phases ... */
 struct phase {
     long index, lines;
@@ -257,7 +274,8 @@ static inline bool convolution_is_stencil(const struct convolution *conv)
     X(stencil, "nchw, depthwise 3x3 with pad=1: vectors along rows, their neighbours made in "     \
                "registers, nothing copied")                                                        \
     X(direct, "register tile of pixels x output channels over taps and input channels; weights "   \
-              "packed beforehand, images only for padding and, of nchw, to have channels last")    \
+              "packed beforehand, images only of nchw, to have channels last, and where columns "  \
+              "are padded by more than their stride")                                              \
     X(depthwise, "groups = c = k: vectors of channels, nothing copied but the weights, "           \
                  "beforehand, and of nchw blocks of channels, transposed")
 

@@ -48,7 +48,6 @@ struct job {
     struct step step[EPILOGUE_STEPS];
     long planes, lanes; /* nhwc is one plane of all channels, the others one per block */
     long filled;        /* channels of a tap of the weights */
-    bool far;           /* more than L2 holds */
     bool streams;       /* stores go past the caches: no epilogue reads them again */
     const real *input;
     real *output;
@@ -76,7 +75,6 @@ static struct job job_of(const struct convolution *convolution, const struct cal
         return job;
     double bytes = (double)conv->n * (double)conv->c_stored * REAL_BYTES *
                    (double)(conv->rows.in * conv->columns.in + conv->pixels);
-    job.far = bytes > call->caches.l2_bytes;
     /* Phases of columns would stream parts of lines. */
     job.streams = VEC_CAN_STREAM && bytes > call->caches.last_level_bytes &&
                   conv->columns.phases == 1 && conv->epilogue == EPILOGUE_none &&
@@ -95,23 +93,6 @@ void NAME(convolution_depthwise_prepare)(const struct convolution *conv, const s
             job.weights[tap * job.filled + channel] =
                 channel < conv->c ? ((const real *)call->operand[2])[channel * conv->taps + tap]
                                   : 0;
-}
-
-/* Of what is not negative; the divisor is 1 almost always, and a division takes as long as a row of
- * a small image. */
-static inline long quotient(long dividend, long divisor)
-{
-    return divisor == 1 ? dividend : dividend / divisor;
-}
-
-/* The taps [begin, end) of a line that are inside the image, for the output line whose first tap is
- * at `first`. */
-static inline struct part taps_in_image(long first, long taps, long dilation, long lines)
-{
-    long begin = first < 0 ? quotient(-first + dilation - 1, dilation) : 0;
-    long end = first < lines ? quotient(lines - 1 - first, dilation) + 1 : 0;
-    end = end < taps ? end : taps;
-    return (struct part){begin < end ? begin : end, end};
 }
 
 /* What the pixels of one sum have in common. */
@@ -228,8 +209,8 @@ ALWAYS_INLINE void sum_channels(const int pixels, const struct job *job,
         sum_vector(pixels, false, job, window, channel, in, out);
 }
 
-/* The same of a band; a function for each number of pixels and stride (0: not three taps side by
- * side, or further apart). */
+/* The same of a band; a function for each number of pixels and stride (0: not three by three taps
+ * side by side, or further apart). */
 #define SUM_PIXELS(stride, pixels)                                                                 \
     static void sum_##stride##_##pixels(const struct job *job, struct window *window,              \
                                         const real *in, real *out)                                 \
@@ -268,8 +249,8 @@ static inline struct part columns_within(const struct axis *columns, const struc
     return begin < most ? (struct part){begin, most} : (struct part){0, 0};
 }
 
-/* The pixels of one phase of an output row, of whose rows of taps `window` knows; `weights` are
- * those of the phase of rows, `in` and `out` of the whole rows. Pixels of which all taps are inside
+/* The pixels of one phase of a band of output rows; `weights` are those of the phase of rows, `in`
+ * and `out` of the whole rows. Pixels of which all taps are inside
  * the image go together, of whole vectors and three taps also those that lack an outermost one. */
 static void sum_phase(const struct job *job, struct window *window, const struct phase *phase,
                       const real *weights, const real *in, real *out)
@@ -301,11 +282,6 @@ static void sum_phase(const struct job *job, struct window *window, const struct
             window->left_missing = x < 0;
             window->right_missing =
                 x + (count - 1) * columns->step + phase->taps - 1 >= columns->in;
-            /* The lowest row of taps is the one that no earlier output row has read. */
-            const real *lowest = from + (rows_of(job, window, 0).end - 1) * window->row;
-            for (long at = 0; job->far && at < count * window->step;
-                 at += SWEEP_LINE_BYTES / REAL_BYTES)
-                sweep_fetch(lowest + at, 0);
         }
         sum_pixels[stride][count - 1](job, window, from, out + column * window->out_step);
     }

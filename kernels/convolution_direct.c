@@ -2,10 +2,12 @@
 // and nchw by way of copies that do so.
 //
 // A register tile of output pixels x vectors of output channels is summed over the taps and a block
-// of input channels: each step multiplies a vector of weights by one input element per pixel. No
-// patch is copied, so that an input element is read from the caches once per tap and panel of
-// output channels. The weights are in panels, in the order in which the tile reads them. Of a
-// transposed convolution each phase is summed like that, its pixels `phases` apart in the output.
+// of input channels: each step multiplies a vector of weights by one input element per pixel. Taps
+// outside of the image are left out: of rows by each run of pixels, of columns by the runs at the
+// sides, as long as these miss one pixel at most; else the padding is copied. No patch is copied,
+// so that an input element is read from the caches once per tap and panel of output channels. The
+// weights are in panels, in the order in which the tile reads them. Of a transposed convolution
+// each phase is summed like that, its pixels `phases` apart in the output.
 #include "convolution.h"
 #include "direct_plan.h"
 #include "direct_tile.h"
@@ -261,9 +263,9 @@ static void sum_sides(struct block *block, struct runs runs)
     const long last = first + (runs.count * runs.pixels - 1) * columns->step;
     const struct part none = {0, 0};
     const struct part no_first = {
-        0, taps_inside(first, phase->line_step, phase->taps, columns->in).begin};
-    const struct part no_last = {taps_inside(last, phase->line_step, phase->taps, columns->in).end,
-                                 phase->taps};
+        0, taps_in_image(first, phase->taps, phase->line_step, columns->in).begin};
+    const struct part no_last = {
+        taps_in_image(last, phase->taps, phase->line_step, columns->in).end, phase->taps};
     struct runs inner = runs, side = runs;
     side.count = 1;
     if (no_first.end > 0) {

@@ -139,7 +139,7 @@ ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const 
     if (stride == 1)
         UNROLL(INPUTS_MOST)
     for (int i = 0; i < rows - 1 + TAPS; i++)
-        kept[i][1] = in >= VLEN ? vec_load(input[i]) : vec_load_first(input[i], in);
+        kept[i][1] = vec_load(input[i]); /* narrower rows are not for bands */
     long x = 0;
 #define SUM_COLUMNS(one, two)                                                                      \
     do {                                                                                           \

@@ -131,7 +131,7 @@ static void copy_planes(const struct direct *plan, const real *from, long count,
 {
     const struct convolution *conv = &plan->conv;
     const long pixels = conv->rows.in * conv->columns.in;
-    if (plan->pixel == conv->c_group && conv->c_group <= 4) {
+    if (conv->c_group <= INTERLEAVED_MOST) { /* less than a line: pixels without gaps */
         interleave(from, pixels, conv->c_group, count * conv->c_group, to);
         return;
     }
@@ -155,7 +155,7 @@ static void copy_row(const struct direct *plan, const real *image, long y, long 
     memset(to, 0, (size_t)plan->row * sizeof *to);
     const long left = columns->lowest, right = left + plan->row / plan->pixel;
     const long first = left > 0 ? left : 0, last = right < columns->in ? right : columns->in;
-    if (y < 0 || y >= conv->rows.in || first >= last)
+    if (first >= last)
         return;
     to += (first - left) * plan->pixel;
     const long begin = group * conv->c_group, end = begin + conv->c_group;
@@ -197,7 +197,8 @@ static void open_band(const struct job *job, struct band *band)
     const long first = band->row * conv->rows.step + conv->rows.lowest;
     for (long image = 0; image < band->images; image++)
         for (long row = 0; row < rows; row++)
-            if (row % conv->rows.step <= conv->rows.reach) /* else no tap reads it */
+            if (row % conv->rows.step <= conv->rows.reach && first + row >= 0 &&
+                first + row < conv->rows.in) /* else no tap reads it */
                 copy_row(plan, images + image * image_size, first + row, band->group,
                          job->copy + image * plan->image + row * plan->row);
     band->input = job->copy;

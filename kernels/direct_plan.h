@@ -84,7 +84,10 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
     const long row_sheet =
         conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
     const double read_row = (double)plan.row * axis_share(&conv->columns);
-    const double row_bytes = (read_row * axis_share(rows) + (double)row_sheet) * element_bytes;
+    const long blocks =
+        plan.in_place && conv->layout == LAYOUT_NCHWC ? conv->c_group / LAYOUT_BLOCK : 1;
+    const double row_bytes =
+        (read_row * (double)blocks * axis_share(rows) + (double)row_sheet) * element_bytes;
     const double fit = caches->l2_bytes / 2 / row_bytes - (double)lines_under(rows, 1);
     plan.rows = equal_block(rows->grid, fit < 0 ? 1 : fit / (double)rows->step + 1, 1);
     plan.images = 1;

@@ -12,6 +12,8 @@ enum { RUN_PIXELS = 3, TILE_RUNS = 2 };
 
 #ifdef ISA
 
+#include "convolution.h"
+#include "lengths.h"
 #include "steps_apply.h"
 #include "vec.h"
 
@@ -24,8 +26,9 @@ enum {
 /* What all tiles of a block of a panel have in common. */
 struct sums {
     const real *weights;
-    const long *tap;                 /* offsets of the taps, `row_taps` in a row of them, */
-    long row_taps, rows, columns;    /* of which so many begin steps, in so many rows */
+    const long *tap;                 /* offsets of the taps, */
+    long rows, row_taps;             /* so many in each of so many rows, */
+    long columns;                    /* of which so many begin steps: all, or one for all */
     long lines, line_step;           /* rows of an image; from one row of taps to the next */
     struct part no_first, no_last;   /* columns of taps in which the first, the last pixel of runs
                                         is outside of the image; never both of several pixels */
@@ -47,13 +50,13 @@ struct sums {
 struct walk {
     const real *in; /* the next run, */
     real *out;
-    long run, row,
-        line; /* the runs left of its row, the rows of its image; its highest tap's row */
-    long runs, rows, top;     /* runs of a row, rows of an image; the first `line` */
-    long run_in, run_out;     /* from one run to the next, and, behind all of a row, */
-    long row_in, row_out;     /* to the next row, and, behind all of an image, */
-    long image_in, image_out; /* to the next image */
-    long row_lines;           /* from the `line` of a row to that of the next */
+    long line;            /* and the input row of its first tap */
+    long run, row;        /* runs left of its row, rows left of its image */
+    long runs, rows;      /* of each row, of each image */
+    long top, row_lines;  /* the first `line` of an image; from that of a row to the next one's */
+    long run_in, run_out; /* elements from one run to the next, */
+    long row_in, row_out; /* then, behind the last of a row, to the first of the next, */
+    long image_in, image_out; /* and then, behind the last of an image, to that of the next image */
     const char *ahead;        /* what is to be fetched next */
 };
 
@@ -75,31 +78,18 @@ static inline void next_run(struct walk *at)
     at->line = at->top;
 }
 
-/* The taps whose lines, the first at `first`, are inside an image of so many lines. */
-static inline struct part taps_inside(long first, long step, long taps, long lines)
-{
-    struct part inside = {0, taps};
-    while (inside.begin < taps &&
-           (unsigned long)(first + inside.begin * step) >= (unsigned long)lines)
-        inside.begin++;
-    while (inside.end > inside.begin &&
-           (unsigned long)(first + (inside.end - 1) * step) >= (unsigned long)lines)
-        inside.end--;
-    return inside;
-}
-
 static inline bool part_has(struct part part, long item)
 {
     return part.begin <= item && item < part.end;
 }
 
 /* Of a tile: pixels [pixel, pixel_end) of runs [run, run_end), so many vectors each. */
-struct extent {
+struct selection {
     int pixel, pixel_end, run, run_end, vectors;
 };
 
 /* A tile that is summed. */
-struct tile {
+struct tile_sums {
     const struct sums *sums;
     const real *in[TILE_RUNS], *weights;
     real *out[TILE_RUNS];
@@ -109,29 +99,29 @@ struct tile {
 };
 
 /* One input channel of one tap. */
-ALWAYS_INLINE void sum_step(const struct extent extent, const real *const in[TILE_RUNS], long pitch,
+ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE_RUNS], long pitch,
                             const real *weights, vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
 {
     vec weight[TILE_VECTORS];
     UNROLL(TILE_VECTORS)
-    for (int j = 0; j < extent.vectors; j++) {
+    for (int j = 0; j < of.vectors; j++) {
         weight[j] = vec_load(weights + j * VLEN);
         PIN(weight[j]); /* else GCC folds the load into every use */
     }
     UNROLL(TILE_RUNS)
-    for (int run = extent.run; run < extent.run_end; run++)
+    for (int run = of.run; run < of.run_end; run++)
         UNROLL(RUN_PIXELS)
-    for (int i = extent.pixel; i < extent.pixel_end; i++) {
-        vec x = vec_all(in[run][(i - extent.pixel) * pitch]);
+    for (int i = of.pixel; i < of.pixel_end; i++) {
+        vec x = vec_all(in[run][(i - of.pixel) * pitch]);
         UNROLL(TILE_VECTORS)
-        for (int j = 0; j < extent.vectors; j++)
+        for (int j = 0; j < of.vectors; j++)
             sum[run][i][j] += x * weight[j];
     }
 }
 
 /* A pixel at a time of the output is asked for: all would delay the loads. */
 ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int vectors,
-                                  struct tile *tile)
+                                  struct tile_sums *tile)
 {
     if (tile->asked >= pixels * runs)
         return;
@@ -148,10 +138,10 @@ ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int ve
 
 /* One tap of all pixels of a tile. */
 ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors, long offset,
-                             struct tile *tile)
+                             struct tile_sums *tile)
 {
     const struct sums *sums = tile->sums;
-    const struct extent extent = {0, pixels, 0, runs, vectors};
+    const struct selection of = {0, pixels, 0, runs, vectors};
     for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
         const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[runs - 1] + offset};
         long rest = sums->length;
@@ -163,44 +153,44 @@ ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors
             tile->ahead += sums->ahead_bytes;
             UNROLL(AHEAD_STEPS)
             for (int step = 0; step < AHEAD_STEPS; step++) {
-                sum_step(extent, in, sums->in_pitch, tile->weights, tile->sum);
+                sum_step(of, in, sums->in_pitch, tile->weights, tile->sum);
                 in[0]++, in[1]++, tile->weights += vectors * VLEN;
             }
         }
         for (; rest > 0; rest--) {
-            sum_step(extent, in, sums->in_pitch, tile->weights, tile->sum);
+            sum_step(of, in, sums->in_pitch, tile->weights, tile->sum);
             in[0]++, in[1]++, tile->weights += vectors * VLEN;
         }
     }
 }
 
 /* One tap of some pixels: the others have it outside of the image. */
-ALWAYS_INLINE void sum_some(const struct extent extent, long offset, struct tile *tile)
+ALWAYS_INLINE void sum_some(const struct selection of, long offset, struct tile_sums *tile)
 {
     const struct sums *sums = tile->sums;
-    if (extent.pixel == extent.pixel_end) {
-        tile->weights += sums->pieces * sums->length * extent.vectors * VLEN;
+    if (of.pixel == of.pixel_end) {
+        tile->weights += sums->pieces * sums->length * of.vectors * VLEN;
         return;
     }
-    offset += extent.pixel * sums->in_pitch;
+    offset += of.pixel * sums->in_pitch;
     for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
-        const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[extent.run_end - 1] + offset};
+        const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[of.run_end - 1] + offset};
         for (long rest = sums->length; rest > 0; rest--) {
             __builtin_prefetch(tile->ahead, 0, 2);
             tile->ahead += sums->ahead_bytes / AHEAD_STEPS;
-            sum_step(extent, in, sums->in_pitch, tile->weights, tile->sum);
-            in[0]++, in[1]++, tile->weights += extent.vectors * VLEN;
+            sum_step(of, in, sums->in_pitch, tile->weights, tile->sum);
+            in[0]++, in[1]++, tile->weights += of.vectors * VLEN;
         }
     }
 }
 
 /* A row of taps, of all runs or of one of them. */
-ALWAYS_INLINE void sum_row(const int pixels, const int runs, const struct extent extent, long row,
-                           struct tile *tile)
+ALWAYS_INLINE void sum_row(const int pixels, const int runs, const struct selection of, long row,
+                           struct tile_sums *tile)
 {
     const struct sums *sums = tile->sums;
-    const bool all = extent.run == 0 && extent.run_end == runs;
-    struct extent less_first = extent, less_last = extent;
+    const bool all = of.run == 0 && of.run_end == runs;
+    struct selection less_first = of, less_last = of;
     less_first.pixel++;
     less_last.pixel_end--;
     for (long column = 0; column < sums->columns; column++) {
@@ -210,9 +200,9 @@ ALWAYS_INLINE void sum_row(const int pixels, const int runs, const struct extent
         else if (part_has(sums->no_last, column))
             sum_some(less_last, offset, tile);
         else if (all)
-            sum_whole(pixels, runs, extent.vectors, offset, tile);
+            sum_whole(pixels, runs, of.vectors, offset, tile);
         else
-            sum_some(extent, offset, tile);
+            sum_some(of, offset, tile);
     }
 }
 
@@ -249,7 +239,7 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
 ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
                             const struct sums *sums, struct walk *walk)
 {
-    struct tile tile; /* not initialised as a whole: GCC would clear the sums in memory */
+    struct tile_sums tile; /* not initialised as a whole: GCC would clear the sums in memory */
     tile.sums = sums;
     tile.ahead = walk->ahead;
     tile.asked = sums->far ? 0 : pixels * runs;
@@ -258,7 +248,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     for (int run = 0; run < runs; run++) {
         tile.in[run] = walk->in;
         tile.out[run] = walk->out;
-        inside[run] = taps_inside(walk->line, sums->line_step, sums->rows, sums->lines);
+        inside[run] = taps_in_image(walk->line, sums->rows, sums->line_step, sums->lines);
         next_run(walk);
     }
     UNROLL(TILE_RUNS)
@@ -274,11 +264,11 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     tile.weights = sums->weights + row * row_steps * vectors * VLEN;
     for (; row < first.end || row < last.end; row++)
         if (runs == 1 || (part_has(first, row) && part_has(last, row)))
-            sum_row(pixels, runs, (struct extent){0, pixels, 0, runs, vectors}, row, &tile);
+            sum_row(pixels, runs, (struct selection){0, pixels, 0, runs, vectors}, row, &tile);
         else if (part_has(first, row))
-            sum_row(pixels, runs, (struct extent){0, pixels, 0, 1, vectors}, row, &tile);
+            sum_row(pixels, runs, (struct selection){0, pixels, 0, 1, vectors}, row, &tile);
         else if (part_has(last, row))
-            sum_row(pixels, runs, (struct extent){0, pixels, 1, 2, vectors}, row, &tile);
+            sum_row(pixels, runs, (struct selection){0, pixels, 1, 2, vectors}, row, &tile);
         else
             tile.weights += row_steps * vectors * VLEN;
     walk->ahead = tile.ahead;

@@ -7,6 +7,9 @@
 
 #include "vec.h"
 
+/* So many arrays at most are written by shuffles. */
+enum { INTERLEAVED_MOST = 4 };
+
 #if VLEN > 1
 /* An element of a and one of b in turn, from lane `at` on. */
 #define ZIP_2(at) (at), VLEN + (at)

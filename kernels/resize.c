@@ -27,9 +27,9 @@ enum { DIRECT_BYTES = 256 };
 /* What follows from the letters; lengths in elements. */
 struct plan {
     struct planes planes;
-    /* Pixels of many channels are made of their four neighbours at once; else rows are resized
-     * along their columns first, which a second row of the output can use, but where images become
-     * so much lower that none would: there two rows are blended first. */
+    /* Pixels of many channels that are no whole lines are made of their four neighbours at once;
+     * else rows are resized along their columns first, which a second row of the output can use,
+     * but where images become so much lower that none would: there two rows are blended first. */
     bool direct, blends;
     /* Pixels of whole lines are written where they belong, without a buffer: nearest ones copied,
      * others made of a row that is blended of two, but where most of its columns would be unused.
@@ -38,8 +38,9 @@ struct plan {
     /* Single elements between neighbours: the neighbours of all columns are put side by side, which
      * vectors then take apart. */
     bool pairs;
-    /* Of a member's workspace: segment_buffer(), two lines (resized along their columns, or one of
-     * them blended), the taps of the columns, and for pairs their places, elements and weights. */
+    /* Of a member's workspace: segment_buffer(), or for whole pixels a blended row; two lines
+     * (resized along their columns, or one of them blended), the taps of the columns, and for pairs
+     * their places, elements and weights. */
     long buffer, line, taps, places, pair, weights;
 };
 
@@ -58,10 +59,9 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
     plan.direct = !plan.whole && mode == BILINEAR && inner * element_bytes >= DIRECT_BYTES;
     plan.blends = !plan.whole && !plan.direct && mode == BILINEAR && h >= 2 * p;
     plan.pairs = mode == BILINEAR && inner == 1 && w > 1;
-    plan.buffer = segment_buffer(q, inner, element_bytes);
-    if (plan.whole)
-        plan.line = image_lines(w * inner, element_bytes);
-    else if (!plan.direct)
+    plan.buffer = plan.whole ? image_lines(w * inner, element_bytes)
+                             : segment_buffer(q, inner, element_bytes);
+    if (!plan.whole && !plan.direct)
         plan.line = image_lines((plan.blends && w > q ? w : q) * inner, element_bytes) + sticks_out;
     plan.taps = image_lines(q * (long)sizeof(struct tap), 1) / element_bytes;
     if (plan.pairs) {
@@ -119,11 +119,16 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     return 2;
 }
 
-/* Of a + weight (b - a) each of the weight, the difference, the product and the sum is rounded,
- * along both directions and in the reference; a copy is exact. */
+/* Of (1 - weight) a + weight b each of the weights, the products and the sum is rounded, along both
+ * directions and in the reference; a copy is exact. */
 static double tolerance(const struct shape *shape, double unit)
 {
     return shape->value[LETTER_mode] == NEAREST ? 0 : 16 * unit;
+}
+
+static double between_two(double low, double high, double weight)
+{
+    return weight == 0 ? low : (1 - weight) * low + weight * high;
 }
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
@@ -139,10 +144,11 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
         const long left = x.low * inner + position.channel,
                    right = x.high * inner + position.channel;
         out[element - begin] =
-            (1 - y.weight) * ((1 - x.weight) * real_at(input, dtype, low * inner + left) +
-                              x.weight * real_at(input, dtype, low * inner + right)) +
-            y.weight * ((1 - x.weight) * real_at(input, dtype, high * inner + left) +
-                        x.weight * real_at(input, dtype, high * inner + right));
+            between_two(between_two(real_at(input, dtype, low * inner + left),
+                                    real_at(input, dtype, low * inner + right), x.weight),
+                        between_two(real_at(input, dtype, high * inner + left),
+                                    real_at(input, dtype, high * inner + right), x.weight),
+                        y.weight);
     }
 }
 REFERENCE_BODIES(plain)
@@ -169,7 +175,8 @@ static const struct variant variants[] = {
     {.name = "separable",
      .summary =
          "rows along their columns, each once, then between two rows, but the other way round to "
-         "half the height or less; pixels of many channels of their four neighbours at once; "
+         "half the height or less and of pixels that are whole lines; of their four neighbours at "
+         "once pixels of many channels and whole ones at half the width or less; "
          "streams beyond the last cache",
      .bodies = BODIES(resize),
      .workspace = workspace},
@@ -192,7 +199,7 @@ const struct kernel resize_kernel = {
     .bytes = bytes_model,
     .bytes_formula = bytes_formula,
     .model_note =
-        "bilinear: a difference, a product and a sum per column of each input row that is used, "
+        "bilinear: two products and a sum per column of each input row that is used, "
         "and per output pixel, or the same by rows of each input column, whichever is fewer: "
         "q (h_used + p) or p (w_used + q); channels: with their filling",
     .check = check,
@@ -234,7 +241,9 @@ static void resize_columns(const struct job *job, const real *from, const real *
         const struct tap tap = job->taps[x];
         const real *low = from + tap.low * inner, *high = from + tap.high * inner;
         if (inner == 1)
-            to[x] = nearest ? *low : *low + (real)tap.weight * (*high - *low);
+            to[x] = nearest || tap.weight == 0
+                        ? *low
+                        : (real)(1 - tap.weight) * *low + (real)tap.weight * *high;
         else if (nearest)
             for (long i = 0; i < inner; i += VLEN)
                 vec_store(to + x * inner + i, load_until(low + i, until));
@@ -243,7 +252,7 @@ static void resize_columns(const struct job *job, const real *from, const real *
                 const vec a = load_until(low + i, until);
                 const vec b = load_until(high + i, until);
                 __builtin_prefetch(high + i + job->ahead);
-                vec_store(to + x * inner + i, a + vec_all((real)tap.weight) * (b - a));
+                vec_store(to + x * inner + i, between(a, b, tap.weight));
             }
     }
 }
@@ -261,8 +270,8 @@ static void double_columns(const struct job *job, const real *from, long columns
         if (nearest)
             interleave_two(here, here, to + 2 * x);
         else
-            interleave_two(before + vec_all((real)0.75) * (here - before),
-                           here + vec_all((real)0.25) * (after - here), to + 2 * x);
+            interleave_two(vec_all((real)0.25) * before + vec_all((real)0.75) * here,
+                           vec_all((real)0.75) * here + vec_all((real)0.25) * after, to + 2 * x);
     }
     resize_columns(job, from, from + columns, 0, 2, to);
     resize_columns(job, from, from + columns, 2 * columns - 2, 2 * columns, to);
@@ -279,7 +288,8 @@ static void resize_pairs(const struct job *job, const real *from, const real *un
     for (long x = 0; x < columns; x += VLEN) {
         const vec a = vec_load(job->pair + 2 * x), b = vec_load(job->pair + 2 * x + VLEN);
         const vec low = first_of_pairs(a, b), high = second_of_pairs(a, b);
-        vec_store(to + x, low + vec_load(job->weight + x) * (high - low));
+        const vec weight = vec_load(job->weight + x);
+        vec_store(to + x, (vec_all(1) - weight) * low + weight * high);
     }
     long first = 0, last = columns;
     while (first < columns && job->taps[first].low == job->taps[first].high)
@@ -335,7 +345,6 @@ static const real *find_blended(const struct job *job, long row)
     const struct tap tap = find_tap(row % p, h, p, mode);
     const real *low = job->input + (row / p * h + tap.low) * count;
     const real *high = job->input + (row / p * h + tap.high) * count;
-    const vec weight = vec_all((real)tap.weight);
     if (tap.weight == 0)
         for (long i = 0; i < count; i += VLEN)
             vec_store(blended + i, load_until(low + i, job->input_end));
@@ -343,7 +352,7 @@ static const real *find_blended(const struct job *job, long row)
         for (long i = 0; i < count; i += VLEN) {
             const vec a = load_until(low + i, job->input_end);
             const vec b = load_until(high + i, job->input_end);
-            vec_store(blended + i, a + weight * (b - a));
+            vec_store(blended + i, between(a, b, tap.weight));
         }
     resize_row(job, blended, blended + count, line);
     job->line_row[1] = row;
@@ -352,8 +361,8 @@ static const real *find_blended(const struct job *job, long row)
 
 /* A pixel's channels between those of its four neighbours. Where all may be read and written as
  * whole vectors, `inside` is a constant; else up to the end of the input and to `limit`. */
-ALWAYS_INLINE void resize_pixel(const bool inside, const real *const corner[4], vec across,
-                                vec down, long inner, long ahead, const real *end, real *to,
+ALWAYS_INLINE void resize_pixel(const bool inside, const real *const corner[4], double across,
+                                double down, long inner, long ahead, const real *end, real *to,
                                 const real *limit)
 {
     for (long i = 0; i < inner; i += VLEN) {
@@ -362,8 +371,7 @@ ALWAYS_INLINE void resize_pixel(const bool inside, const real *const corner[4], 
         UNROLL(4)
         for (int j = 0; j < 4; j++)
             x[j] = inside ? vec_load(corner[j] + i) : load_until(corner[j] + i, end);
-        const vec above = x[0] + across * (x[1] - x[0]), below = x[2] + across * (x[3] - x[2]);
-        const vec value = above + down * (below - above);
+        const vec value = between(between(x[0], x[1], across), between(x[2], x[3], across), down);
         if (inside)
             vec_store(to + i, value);
         else
@@ -379,16 +387,15 @@ static void resize_pixels(const struct job *job, const real *plane, struct tap r
     const long ahead = job->ahead, overhang = inner + VLEN;
     const real *const low = plane + row.low * pitch, *const high = plane + row.high * pitch;
     const real *const input_end = job->input_end;
-    const vec down = vec_all((real)row.weight);
     const struct tap *tap = job->taps + begin, *const last = job->taps + end;
     for (; tap < last; tap++, to += inner) {
         const long left = tap->low * inner, right = tap->high * inner;
         const real *const corner[4] = {low + left, low + right, high + left, high + right};
-        const vec across = vec_all((real)tap->weight);
         if (input_end - corner[3] >= overhang && limit - to >= overhang)
-            resize_pixel(true, corner, across, down, inner, ahead, input_end, to, limit);
+            resize_pixel(true, corner, tap->weight, row.weight, inner, ahead, input_end, to, limit);
         else
-            resize_pixel(false, corner, across, down, inner, ahead, input_end, to, limit);
+            resize_pixel(false, corner, tap->weight, row.weight, inner, ahead, input_end, to,
+                         limit);
     }
 }
 
@@ -418,14 +425,13 @@ static void resize_segment(const void *context, const struct segment *segment)
         const struct tap tap = find_tap(row % p, h, p, mode);
         const real *low = find_line(job, row / p * h + tap.low) + offset;
         const real *high = find_line(job, row / p * h + tap.high) + offset;
-        const vec weight = vec_all((real)tap.weight);
         if (tap.weight == 0)
             for (long i = 0; i < count; i += VLEN)
                 store_until(to + i, vec_load(low + i), segment->limit);
         else
             for (long i = 0; i < count; i += VLEN) {
                 const vec a = vec_load(low + i), b = vec_load(high + i);
-                store_until(to + i, a + weight * (b - a), segment->limit);
+                store_until(to + i, between(a, b, tap.weight), segment->limit);
             }
     }
 }
@@ -482,7 +488,7 @@ void NAME(resize)(const struct call *call)
     if (plan.whole) {
         const struct whole whole = {.input = job.input,
                                     .columns = taps,
-                                    .blended = lines,
+                                    .blended = buffer,
                                     .h = h,
                                     .w = w,
                                     .p = p,

@@ -4,7 +4,9 @@
 
 enum { NEAREST, BILINEAR };
 
-/* Input lines of an output line, and how much of the second: (1 - weight) low + weight high. */
+/* Input lines of an output line, and how much of the second: (1 - weight) low + weight high, so
+ * that of two infinities one is left, and not the difference; with a weight of 0 of the first
+ * alone. */
 struct tap {
     long low, high;
     double weight;

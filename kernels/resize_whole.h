@@ -5,9 +5,20 @@
 #ifndef ROOFLINE_RESIZE_WHOLE_H
 #define ROOFLINE_RESIZE_WHOLE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "fetch.h"
+#include "kernel.h"
 #include "resize_tap.h"
 #include "vec.h"
+
+ALWAYS_INLINE vec between(vec low, vec high, double weight)
+{
+    if (weight == 0)
+        return low;
+    return vec_all((real)(1 - weight)) * low + vec_all((real)weight) * high;
+}
 
 /* Planes of h x w pixels of `inner` elements, to be p x q. */
 struct whole {
@@ -31,11 +42,8 @@ static const real *blend_rows(const real *low, const real *high, double weight, 
 {
     if (weight == 0)
         return low;
-    const vec down = vec_all((real)weight);
-    for (long i = 0; i < count; i += VLEN) {
-        const vec a = vec_load(low + i);
-        vec_store(to + i, a + down * (vec_load(high + i) - a));
-    }
+    for (long i = 0; i < count; i += VLEN)
+        vec_store(to + i, between(vec_load(low + i), vec_load(high + i), weight));
     return to;
 }
 
@@ -48,38 +56,29 @@ ALWAYS_INLINE void resize_whole_row(const bool stream, const struct whole *whole
     for (; column < end; column++, to += inner) {
         const real *const left = from + column->low * inner, *const right =
                                                                  from + column->high * inner;
-        const vec across = vec_all((real)column->weight);
         fetch_more(next, lines, false);
-        if (column->weight == 0)
-            for (long i = 0; i < inner; i += VLEN)
-                write_vector(stream, to + i, vec_load(left + i));
-        else
-            for (long i = 0; i < inner; i += VLEN) {
-                const vec a = vec_load(left + i);
-                write_vector(stream, to + i, a + across * (vec_load(right + i) - a));
-            }
+        for (long i = 0; i < whole->inner; i += VLEN)
+            write_vector(stream, to + i,
+                         between(vec_load(left + i), vec_load(right + i), column->weight));
     }
 }
 
 /* The same from the four neighbours in two rows, where few of them would be used twice. */
 ALWAYS_INLINE void resize_whole_corners(const bool stream, const struct whole *whole,
-                                        const real *low, const real *high, vec down,
+                                        const real *low, const real *high, double down,
                                         struct fetch *next, long lines, real *to)
 {
     const long inner = whole->inner;
     const struct tap *column = whole->columns, *const end = column + whole->q;
     for (; column < end; column++, to += inner) {
         const long left = column->low * inner, right = column->high * inner;
-        const vec across = vec_all((real)column->weight);
         fetch_more(next, lines, false);
         for (long i = 0; i < inner; i += VLEN) {
-            const vec a = vec_load(low + left + i), b = vec_load(high + left + i);
-            vec above = a, below = b;
-            if (column->weight != 0) { /* else an infinity would not vanish */
-                above += across * (vec_load(low + right + i) - a);
-                below += across * (vec_load(high + right + i) - b);
-            }
-            write_vector(stream, to + i, above + down * (below - above));
+            const vec above =
+                between(vec_load(low + left + i), vec_load(low + right + i), column->weight);
+            const vec below =
+                between(vec_load(high + left + i), vec_load(high + right + i), column->weight);
+            write_vector(stream, to + i, between(above, below, down));
         }
     }
 }
@@ -89,17 +88,20 @@ ALWAYS_INLINE void resize_whole_rows(const bool stream, const struct whole *whol
                                      real *to)
 {
     const long h = whole->h, p = whole->p, pitch = whole->w * whole->inner;
-    const long due = h > p ? h / p * pitch : pitch; /* of the input by the next row */
     for (long row = part.begin; row < part.end; row++, to += whole->q * whole->inner) {
         const struct tap tap = find_tap(row % p, h, p, whole->mode);
         const real *const plane = whole->input + row / p * h * pitch;
         const real *const low = plane + tap.low * pitch, *const high = plane + tap.high * pitch;
-        /* Stores to memory and loads from it go on together. */
-        struct fetch next = fetch_block(high + pitch, stream, due, due);
-        const long lines = due / whole->q / LINE + 1;
+        /* Stores to memory and loads from it go on together: of what the next row reads, or, where
+         * that has been read, of what comes then. */
+        const struct tap then = find_tap((row + 1) % p, h, p, whole->mode);
+        const real *const due = whole->input + ((row + 1) / p * h + then.low) * pitch;
+        const bool is_new = due > high;
+        const long rows = stream ? 1 + (is_new && then.weight != 0) : 0;
+        const long lines = rows * pitch / whole->q / LINE + 1; /* with each pixel */
+        struct fetch next = fetch_block(is_new ? due : high + pitch, rows, pitch, pitch);
         if (tap.weight != 0 && whole->w >= 2 * whole->q)
-            resize_whole_corners(stream, whole, low, high, vec_all((real)tap.weight), &next, lines,
-                                 to);
+            resize_whole_corners(stream, whole, low, high, tap.weight, &next, lines, to);
         else
             resize_whole_row(stream, whole,
                              blend_rows(low, high, tap.weight, pitch, whole->blended), &next, lines,

@@ -14,7 +14,7 @@
 static const struct peer_group *const groups[] = {
     &ceilings_group,   &gemm_group,           &conv_nchw_group, &conv_nhwc_group,
     &conv_nchwc_group, &conv_depthwise_group, &epilogues_group, &elementwise_group,
-    &rows_group,       &images_group};
+    &rows_group,       &images_group,         &memory_group};
 enum { GROUP_COUNT = sizeof groups / sizeof *groups };
 
 #define TEXT(name, capacity, meaning)                                                              \

@@ -15,7 +15,7 @@
     REAL(threads, "count", "that share the work")                                                  \
     TEXT(ours, 32, "our variant and its ISA")                                                      \
     REAL(ours_value, "unit", "median over the rounds")                                             \
-    TEXT(peer, 48, "kernel of likwid-bench, or variant that is a library's")                       \
+    TEXT(peer, 48, "kernel of likwid-bench, variant that is a library's, or our copy or triad")    \
     REAL(peer_value, "unit", "median over the rounds")                                             \
     TEXT(unit, 8, "flop/s, byte/s")                                                                \
     REAL(ratio, "1", "ours / peer, median over the rounds; above 1: ours is better")               \
@@ -63,7 +63,8 @@ struct peer_group {
 extern const struct peer_group ceilings_group, gemm_group;
 extern const struct peer_group conv_nchw_group, conv_nhwc_group, conv_nchwc_group,
     conv_depthwise_group;
-extern const struct peer_group epilogues_group, elementwise_group, rows_group, images_group;
+extern const struct peer_group epilogues_group, elementwise_group, rows_group, images_group,
+    memory_group;
 
 /* What the launcher's process does until `requests` ends: runs each line as a command, answers with
  * what likwid-bench printed. */

@@ -38,6 +38,7 @@ struct contestant {
 struct match {
     struct contestant contestant[CONTESTANTS_MAX]; /* the first is ours */
     int count, rounds;
+    bool by_bytes; /* compared, else by FLOP where there are any */
 };
 
 static enum isa best_isa(const struct variant *variant, enum dtype dtype)
@@ -114,9 +115,9 @@ static void shuffle(int *order, int count, uint32_t *state)
 }
 
 /* FLOP, or the bytes of what only moves data. */
-static double work_of(const struct run *run)
+static double work_of(const struct match *match, const struct run *run)
 {
-    return run->flops > 0 ? run->flops : run->bytes;
+    return run->flops > 0 && !match->by_bytes ? run->flops : run->bytes;
 }
 
 static void sample_rounds(struct match *match)
@@ -131,7 +132,7 @@ static void sample_rounds(struct match *match)
             if (interrupted())
                 return;
             double seconds = measure_sample(&contestant->work).seconds;
-            contestant->rate[round] = (double)run->repeats * work_of(run) / seconds;
+            contestant->rate[round] = (double)run->repeats * work_of(match, run) / seconds;
         }
         match->rounds = round + 1;
     }
@@ -148,23 +149,48 @@ static int append_rows(struct comparison *comparison, const char *group, const c
     text_copy(key.shape, sizeof key.shape, text);
     text_copy(key.dtype, sizeof key.dtype, dtype_name(run->dtype));
     text_format(key.ours, sizeof key.ours, "%s %s", run->variant->name, isa_name(run->isa));
-    text_copy(key.unit, sizeof key.unit, run->flops > 0 ? "flop/s" : "byte/s");
+    text_copy(key.unit, sizeof key.unit, run->flops > 0 && !match->by_bytes ? "flop/s" : "byte/s");
     for (int i = 1; i < match->count && match->rounds > 0; i++) {
         const struct contestant *peer = &match->contestant[i];
         struct pairs pairs = {.rounds = match->rounds};
         memcpy(pairs.ours, ours->rate, sizeof ours->rate);
         memcpy(pairs.peer, peer->rate, sizeof peer->rate);
-        text_copy(key.peer, sizeof key.peer, peer->run.variant->name);
+        text_copy(key.peer, sizeof key.peer,
+                  match->by_bytes ? peer->run.kernel->name : peer->run.variant->name);
         if (peer_append(comparison, &key, &pairs, error) != OK)
             return FAILED;
     }
     return OK;
 }
 
+/* Ours, then the copy or triad of as many bytes that says what memory can do. */
+static int enter_ceiling(struct match *match, const struct run *wanted, struct error *error)
+{
+    const struct kernel *kernel = wanted->kernel;
+    const char *const name =
+        strcmp(kernel->name, "add") == 0 || strcmp(kernel->name, "mul") == 0 ? "triad" : "copy";
+    struct run ceiling = *wanted;
+    char text[32];
+    match->count = match->rounds = 0;
+    int result = enter(match, wanted, &kernel->variants[0], error);
+    if (result != OK)
+        return result;
+    ceiling.kernel = kernel_find(name);
+    text_format(text, sizeof text, "n=%.0f",
+                match->contestant[0].run.bytes /
+                    ((strcmp(name, "triad") == 0 ? 3 : 2) * dtype_bytes(wanted->dtype)));
+    result = run_shape(&ceiling.shape, ceiling.kernel, text, ceiling.dtype, NULL, error);
+    if (result == OK)
+        result = enter(match, &ceiling, &ceiling.kernel->variants[0], error);
+    if (result != OK)
+        leave_all(match);
+    return result;
+}
+
 static int compare_work(struct comparison *comparison, const char *group, struct run *wanted,
                         const char *text, struct error *error)
 {
-    struct match match;
+    struct match match = {.by_bytes = strcmp(group, memory_group.name) == 0};
     const struct kernel *kernel = wanted->kernel;
     char resolved[sizeof((struct peer_row){0}).shape];
     const struct level_bytes levels = bench_levels(wanted->host, wanted->threads);
@@ -175,7 +201,8 @@ static int compare_work(struct comparison *comparison, const char *group, struct
         text = resolved;
     }
     if (result == OK)
-        result = enter_all(&match, wanted, error);
+        result = match.by_bytes ? enter_ceiling(&match, wanted, error)
+                                : enter_all(&match, wanted, error);
     if (result == SKIPPED) {
         warn("%s %s: skipped, %s", kernel->name, text, error->text);
         return OK;
@@ -403,3 +430,24 @@ static int compare_images(struct comparison *comparison, struct error *error)
     return compare_works(comparison, images_group.name, works, error);
 }
 const struct peer_group images_group = {"images", compare_images};
+
+/* Of each kernel the shapes beyond the caches, against the ceiling in the same rounds. */
+static int compare_memory(struct comparison *comparison, struct error *error)
+{
+    static const char *const names[] = {
+        "add",          "mul",    "relu",      "scale",     "sigmoid",   "tanh",
+        "gelu",         "silu",   "softmax",   "layernorm", "batchnorm", "max_pool",
+        "average_pool", "resize", "transpose", "chain",     NULL};
+    if (team_pin(&comparison->host, comparison->host.threads, error) != OK)
+        return FAILED;
+    int result = OK;
+    for (int i = 0; names[i] && result == OK; i++) {
+        const char *const *shapes = kernel_find(names[i])->shapes;
+        for (int j = 0; shapes[j] && result == OK; j++)
+            if (strstr(shapes[j], "@DRAM"))
+                result = compare_shape(comparison, memory_group.name, names[i], DTYPE_f32,
+                                       shapes[j], error);
+    }
+    return result;
+}
+const struct peer_group memory_group = {"memory", compare_memory};

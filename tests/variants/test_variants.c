@@ -381,7 +381,12 @@ static void rows_with_special_values_are_as_of_the_reference(void **state)
                  {"reduce", "outer=90,axis=37,op=max", 90, 37},
                  {"reduce", "outer=5,axis=1009,op=min", 5, 1009},
                  {"reduce", "outer=10,axis=9,inner=3,op=max", 10, 27},
-                 {"reduce", "outer=10,axis=3,inner=67,op=sum", 10, 201}};
+                 {"reduce", "outer=10,axis=3,inner=67,op=sum", 10, 201},
+                 {"resize", "c=16,h=9,w=12,p=3,q=4,layout=nhwc", 9, 192},
+                 {"resize", "c=16,h=8,w=12,p=5,q=4,layout=nchwc", 8, 192},
+                 {"resize", "c=17,h=9,w=12,p=5,q=25,layout=nhwc", 9, 204},
+                 {"resize", "c=67,h=9,w=12,p=9,q=25,layout=nhwc", 9, 804},
+                 {"resize", "c=2,h=9,w=22,p=18,q=44", 18, 22}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int choice = 0; choice < 4 * ISA_COUNT * DTYPE_COUNT; choice++) {
             struct trial trial = {.kernel = kernel_find(cases[i].kernel),
