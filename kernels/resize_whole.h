@@ -54,12 +54,18 @@ ALWAYS_INLINE void resize_whole_row(const bool stream, const struct whole *whole
     const long inner = whole->inner;
     const struct tap *column = whole->columns, *const end = column + whole->q;
     for (; column < end; column++, to += inner) {
-        const real *const left = from + column->low * inner, *const right =
-                                                                 from + column->high * inner;
+        const real *const left = from + column->low * inner;
+        const real *const right = from + column->high * inner;
+        const vec first = vec_all((real)(1 - column->weight)),
+                  second = vec_all((real)column->weight);
         fetch_more(next, lines, false);
-        for (long i = 0; i < whole->inner; i += VLEN)
-            write_vector(stream, to + i,
-                         between(vec_load(left + i), vec_load(right + i), column->weight));
+        if (column->weight == 0)
+            for (long i = 0; i < inner; i += VLEN)
+                write_vector(stream, to + i, vec_load(left + i));
+        else
+            for (long i = 0; i < inner; i += VLEN)
+                write_vector(stream, to + i,
+                             first * vec_load(left + i) + second * vec_load(right + i));
     }
 }
 
@@ -69,17 +75,25 @@ ALWAYS_INLINE void resize_whole_corners(const bool stream, const struct whole *w
                                         struct fetch *next, long lines, real *to)
 {
     const long inner = whole->inner;
+    const vec upper = vec_all((real)(1 - down)), lower = vec_all((real)down);
     const struct tap *column = whole->columns, *const end = column + whole->q;
     for (; column < end; column++, to += inner) {
         const long left = column->low * inner, right = column->high * inner;
+        const vec first = vec_all((real)(1 - column->weight)),
+                  second = vec_all((real)column->weight);
         fetch_more(next, lines, false);
-        for (long i = 0; i < inner; i += VLEN) {
-            const vec above =
-                between(vec_load(low + left + i), vec_load(low + right + i), column->weight);
-            const vec below =
-                between(vec_load(high + left + i), vec_load(high + right + i), column->weight);
-            write_vector(stream, to + i, between(above, below, down));
-        }
+        if (column->weight == 0)
+            for (long i = 0; i < inner; i += VLEN)
+                write_vector(stream, to + i,
+                             upper * vec_load(low + left + i) + lower * vec_load(high + left + i));
+        else
+            for (long i = 0; i < inner; i += VLEN) {
+                const vec above =
+                    first * vec_load(low + left + i) + second * vec_load(low + right + i);
+                const vec below =
+                    first * vec_load(high + left + i) + second * vec_load(high + right + i);
+                write_vector(stream, to + i, upper * above + lower * below);
+            }
     }
 }
 
