@@ -218,10 +218,10 @@ static void pass_block(const struct pass *pass, long row, long column)
     for (const struct step *s = pass->step; pass->stream && s->kind != STEP_END; s++)
         if (step_is_binary(s->kind) && s->span == SPAN_element)
             for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
-                sweep_fetch((const real *)s->operand + element, j);
+                sweep_fetch_far((const real *)s->operand + element, j);
     for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
         if (pass->stream)
-            sweep_fetch(pass->x + element, j);
+            sweep_fetch_far(pass->x + element, j);
     for (int j = 0; j < BLOCK; j += COUNT * VLEN)
         pass_vectors(pass, place_of(pass, row, column + j), COUNT);
 }

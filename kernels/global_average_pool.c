@@ -105,7 +105,7 @@ static real plane_sum(const real *p, long count)
     for (; i + CHAINS * VLEN <= count; i += CHAINS * VLEN)
         UNROLL(CHAINS)
     for (int j = 0; j < CHAINS; j++) {
-        __builtin_prefetch(p + i + j * VLEN + IMAGE_AHEAD);
+        __builtin_prefetch(p + i + j * VLEN + IMAGE_AHEAD, 0, 2);
         sum[j] += vec_load(p + i + j * VLEN);
     }
     for (; i + VLEN <= count; i += VLEN)

@@ -160,7 +160,7 @@ ALWAYS_INLINE void copy_elements(const struct job *job, const real *from, long c
     }
     for (const long whole = smaller(job->input_end - from, limit - to) - VLEN;
          i < count && i <= whole; i += VLEN) {
-        __builtin_prefetch(from + i + job->ahead);
+        __builtin_prefetch(from + i + job->ahead, 0, 2);
         vec_store(to + i, vec_load(from + i));
     }
     for (; i < count; i++)

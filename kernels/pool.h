@@ -301,8 +301,8 @@ ALWAYS_INLINE void join_rows(const int taps, const real *from, long pitch, const
     const long whole = end - last - VLEN;
     long i = 0;
     for (; i < count && i <= whole; i += VLEN) {
-        __builtin_prefetch(before + i + ahead);
-        __builtin_prefetch(last + i + ahead);
+        __builtin_prefetch(before + i + ahead, 0, 2);
+        __builtin_prefetch(last + i + ahead, 0, 2);
         vec_store(line + i, join_taps(vec_load, taps, from + i, pitch));
     }
     for (; i < count; i++) {
@@ -472,7 +472,7 @@ static real join_plane(const real *p, long count)
     vec value[CHAINS] = {neutral, neutral};
     long i = 0;
     for (; i + CHAINS * VLEN <= count; i += CHAINS * VLEN) {
-        __builtin_prefetch(p + i + IMAGE_AHEAD);
+        __builtin_prefetch(p + i + IMAGE_AHEAD, 0, 2);
         UNROLL(CHAINS)
         for (int j = 0; j < CHAINS; j++)
             value[j] = join(value[j], vec_load(p + i + j * VLEN));

@@ -251,7 +251,7 @@ static void resize_columns(const struct job *job, const real *from, const real *
             for (long i = 0; i < inner; i += VLEN) {
                 const vec a = load_until(low + i, until);
                 const vec b = load_until(high + i, until);
-                __builtin_prefetch(high + i + job->ahead);
+                __builtin_prefetch(high + i + job->ahead, 0, 2);
                 vec_store(to + x * inner + i, between(a, b, tap.weight));
             }
     }
@@ -266,7 +266,7 @@ static void double_columns(const struct job *job, const real *from, long columns
     for (long x = 1; x < columns - 1; x = x < last && x + VLEN > last ? last : x + VLEN) {
         const vec here = vec_load(from + x), before = vec_load(from + x - 1),
                   after = vec_load(from + x + 1);
-        __builtin_prefetch(from + x + job->ahead);
+        __builtin_prefetch(from + x + job->ahead, 0, 2);
         if (nearest)
             interleave_two(here, here, to + 2 * x);
         else
@@ -367,7 +367,7 @@ ALWAYS_INLINE void resize_pixel(const bool inside, const real *const corner[4], 
 {
     for (long i = 0; i < inner; i += VLEN) {
         vec x[4];
-        __builtin_prefetch(corner[2] + i + ahead);
+        __builtin_prefetch(corner[2] + i + ahead, 0, 2);
         UNROLL(4)
         for (int j = 0; j < 4; j++)
             x[j] = inside ? vec_load(corner[j] + i) : load_until(corner[j] + i, end);

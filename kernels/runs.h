@@ -123,7 +123,7 @@ ALWAYS_INLINE void fetch_lines(const real *p, const long count)
 {
     UNROLL(4)
     for (long i = 0; i < count; i += RUN_LINE)
-        __builtin_prefetch(p + i);
+        __builtin_prefetch(p + i, 0, 2);
 }
 
 /* Four lines where the run has as many left; else one, put together where runs meet in it. */
