@@ -26,6 +26,7 @@ double convolution_stencil_workspace(const struct convolution *conv, enum isa is
 #else
 #include <string.h>
 
+#include "lanes.h"
 #include "vec.h"
 
 /* Output rows of a band: with 32 registers four sums, nine weights and what is kept of up to nine
@@ -35,28 +36,6 @@ enum {
     STRIDE_MOST = 2,
     INPUTS_MOST = (BAND_ROWS - 1) * STRIDE_MOST + TAPS
 };
-
-#if VLEN > 1
-/* VLEN numbers from `first` on, `step` apart. */
-#if VLEN == 2
-#define LANES(first, step) (first), (first) + (step)
-#else
-#define LANES_4(first, step) (first), (first) + (step), (first) + 2 * (step), (first) + 3 * (step)
-#if VLEN == 4
-#define LANES(first, step) LANES_4(first, step)
-#else
-#define LANES_8(first, step) LANES_4(first, step), LANES_4((first) + 4 * (step), step)
-#if VLEN == 8
-#define LANES(first, step) LANES_8(first, step)
-#else
-#define LANES(first, step) LANES_8(first, step), LANES_8((first) + 8 * (step), step)
-#endif
-#endif
-#endif
-#define LANES_OF_TWO(a, b, first, step) __builtin_shufflevector(a, b, LANES(first, step))
-#else
-#define LANES_OF_TWO(a, b, first, step) ((first) == 0 ? (a) : (b))
-#endif
 
 /* Of a vector of the input: all, the first elements, none. A constant where things are inlined:
  * each row has as many. */

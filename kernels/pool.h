@@ -237,6 +237,8 @@ ALWAYS_INLINE vec join(vec a, vec b)
     return vec_larger(a, b);
 }
 
+#include "pool_threes.h"
+
 /* What a sum or maximum becomes. */
 ALWAYS_INLINE vec finish(vec value, real scale)
 {
@@ -457,6 +459,36 @@ static void pool_segment(const void *context, const struct segment *segment)
                  segment->to + i * count * plan->planes.inner);
 }
 
+/* Whether windows are 3 x 3 at every pixel of planes that pool_threes() takes. */
+static bool are_threes(const struct shape *shape, long inner)
+{
+    LETTERS(KERNEL_LETTER_LONG)
+    return VLEN > 1 && r == 3 && s == 3 && stride == 1 && pad == 1 && dilation == 1 && inner == 1 &&
+           w >= VLEN;
+}
+
+static void pool_segment_of_threes(const void *context, const struct segment *segment)
+{
+    const struct job *job = context;
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    struct threes threes = {.h = h,
+                            .w = w,
+                            .neutral = vec_all(MEAN ? 0 : -INFINITY),
+                            .scale = {job->scales[r], job->scales[!HAS_BORDER ? r
+                                                                  : h > 1     ? 2
+                                                                              : 1]},
+                            .border = HAS_BORDER ? (real)1.5 : 1};
+    real *to = segment->to;
+    for (long row = segment->row, next; row < segment->row + segment->rows; row = next) {
+        const long plane = row / h;
+        next = smaller(segment->row + segment->rows, (plane + 1) * h);
+        threes.plane = job->input + plane * h * w;
+        pool_threes(&threes, (struct part){row - plane * h, next - plane * h}, to);
+        to += (next - row) * w;
+    }
+}
+
 /* Whether the image is one window, of which each plane lies in a piece. */
 static bool is_one_window(const struct shape *shape, long inner)
 {
@@ -521,7 +553,8 @@ void NAME(POOL)(const struct call *call)
                               .inner = plan->planes.inner,
                               .stream = stream,
                               .buffer = buffer};
-    rows_write(call, &rows, pool_segment, &job);
+    rows_write(call, &rows,
+               are_threes(shape, plan->planes.inner) ? pool_segment_of_threes : pool_segment, &job);
 }
 
 #endif
