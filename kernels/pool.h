@@ -31,11 +31,15 @@ struct plan {
     long p, q;         /* output rows and columns */
     struct part whole; /* columns of the output whose windows lie inside the image */
     struct planes planes;
-    long pitch; /* of the lines that windows are joined into, one per row of a segment */
-    /* Of a member's workspace: segment_buffer(), the lines, a factor for each column of the output
-     * that is not whole and for each number of window rows. */
+    bool pixels; /* are whole lines of the caches, written where they belong, without a buffer */
+    long pitch;  /* of the lines that windows are joined into, one per row of a segment */
+    /* Of a member's workspace: segment_buffer(), the lines, or for whole pixels one, a factor for
+     * each column of the output that is not whole and for each number of window rows. */
     long buffer, lines, factors;
 };
+
+/* A line that L2 keeps beside what is read. */
+enum { LINE_BYTES_MOST = 1 << 17 };
 
 static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 {
@@ -53,6 +57,12 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
     /* Vectors stick out, two of them where a stride of 2 takes every other element. */
     plan.lines =
         image_lines(extent.rows * plan.pitch, element_bytes) + 3 * IMAGE_LINE_BYTES / element_bytes;
+    plan.pixels = plan.planes.inner * element_bytes % IMAGE_LINE_BYTES == 0 &&
+                  w * plan.planes.inner * element_bytes <= LINE_BYTES_MOST;
+    if (plan.pixels) {
+        plan.buffer = 0;
+        plan.lines = w * plan.planes.inner;
+    }
     plan.factors = image_lines(plan.q - (plan.whole.end - plan.whole.begin) + r + 1, element_bytes);
     return plan;
 }
@@ -200,6 +210,7 @@ const struct kernel PASTE(POOL, _kernel) = {
 };
 
 #else
+#include "fetch.h"
 #include "fold.h"
 
 /* Larger of each pair; NaN where one is NaN, as the maximum of IEEE 754-2019 (9.6). */
@@ -253,6 +264,7 @@ struct job {
     const real *input, *input_end;
     real *lines, *factors, *scales;
     long ahead; /* where to fetch from */
+    bool asks_for_rows;
 };
 
 static void fill_neutral(real *line, long count)
@@ -349,15 +361,21 @@ ALWAYS_INLINE void join_pixels(const int taps, const real *line, long step, long
             function((int)(taps), __VA_ARGS__);                                                    \
     } while (0)
 
+/* Which of the taps, the first at `at`, are within so many lines. */
+static struct part taps_within(long at, long taps, long dilation, long lines)
+{
+    if (at >= 0 && at + (taps - 1) * dilation < lines)
+        return (struct part){0, taps};
+    long first = at < 0 ? (-at + dilation - 1) / dilation : 0;
+    long last = at < lines ? (lines - at + dilation - 1) / dilation : 0;
+    return (struct part){first, greater(first, smaller(last, taps))};
+}
+
 /* Input rows of the window whose first is y0. */
 static struct part rows_inside(const struct shape *shape, long y0)
 {
     LETTERS(KERNEL_LETTER_LONG)
-    if (y0 >= 0 && y0 + (r - 1) * dilation < h)
-        return (struct part){0, r};
-    long first = y0 < 0 ? (-y0 + dilation - 1) / dilation : 0;
-    long last = y0 < h ? (h - y0 + dilation - 1) / dilation : 0;
-    return (struct part){first, greater(first, smaller(last, r))};
+    return taps_within(y0, r, dilation, h);
 }
 
 /* The rows `taps` of windows joined: line[i] from column `left` of the padded image on. */
@@ -459,6 +477,8 @@ static void pool_segment(const void *context, const struct segment *segment)
                  segment->to + i * count * plan->planes.inner);
 }
 
+#include "pool_pixels.h"
+
 /* Whether windows are 3 x 3 at every pixel of planes that pool_threes() takes. */
 static bool are_threes(const struct shape *shape, long inner)
 {
@@ -547,6 +567,20 @@ void NAME(POOL)(const struct call *call)
     job.factors = job.lines + plan->lines;
     job.scales = job.factors + plan->q - (plan->whole.end - plan->whole.begin);
     find_factors(&job);
+    if (plan->pixels) {
+        /* Long rows are asked for while they are joined, short ones with the row before. */
+        const double due_bytes = (double)(stride * w * plan->planes.inner * REAL_BYTES);
+        job.asks_for_rows = stream && due_bytes <= call->caches.l1_bytes / 2;
+        if (job.asks_for_rows)
+            job.ahead = 0;
+        const struct part part = member_part(call->member, plan->planes.count * plan->p, 1);
+        real *const to = (real *)call->operand[0] + part.begin * plan->q * plan->planes.inner;
+        if (stream && (uintptr_t)to % sizeof(vec) == 0)
+            pool_whole_rows(true, &job, part, to);
+        else
+            pool_whole_rows(false, &job, part, to);
+        return;
+    }
     const struct rows rows = {.out = call->operand[0],
                               .count = plan->planes.count * plan->p,
                               .columns = plan->q,
