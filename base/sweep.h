@@ -20,7 +20,7 @@ ALWAYS_INLINE void sweep_fetch(const real *p, const long at)
 }
 
 /* The same into L2, for loops that wait for their arithmetic between lines: L1 has fewer buffers
- * for lines on their way (24 on Zen 4) than L2, and they would be held for longer. */
+ * for lines on their way than L2 (docs/kernels.md). */
 ALWAYS_INLINE void sweep_fetch_far(const real *p, const long at)
 {
     if (at * REAL_BYTES % SWEEP_LINE_BYTES == 0)

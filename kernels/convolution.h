@@ -81,23 +81,6 @@ static inline bool axis_is_inside(const struct axis *axis)
     return axis->lowest >= 0 && axis->lowest + lines_under(axis, axis->grid) <= axis->in;
 }
 
-/* Of what is not negative; the divisor is 1 almost always, and a division takes as long as a row of
- * a small image. */
-static inline long quotient(long dividend, long divisor)
-{
-    return divisor == 1 ? dividend : dividend / divisor;
-}
-
-/* The taps [begin, end) of a line that are inside the image, for the output line whose first tap is
- * at `first`. */
-static inline struct part taps_in_image(long first, long taps, long dilation, long lines)
-{
-    long begin = first < 0 ? quotient(-first + dilation - 1, dilation) : 0;
-    long end = first < lines ? quotient(lines - 1 - first, dilation) + 1 : 0;
-    end = end < taps ? end : taps;
-    return (struct part){begin < end ? begin : end, end};
-}
-
 /* The output lines index, index + phases, index + 2 phases ... */
 struct phase {
     long index, lines;

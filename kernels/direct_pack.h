@@ -141,7 +141,7 @@ static void copy_planes(const struct direct *plan, const real *from, long count,
     for (long channel = 0, together; channel < conv->c_group; channel += together) {
         const long rest = conv->c_group - channel;
         together = rest >= 2 * VLEN ? VLEN : rest;
-        fetch_more(&fetch, together * fetch.row_lines, false);
+        fetch_more(&fetch, together * fetch.row_lines);
         transpose_block(to + channel, plan->pixel, from + channel * pixels, pixels, together, count,
                         NULL);
     }

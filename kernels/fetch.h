@@ -30,17 +30,14 @@ static inline struct fetch fetch_block(const real *at, long rows, long elements,
                           (pitch - lines * LINE) * REAL_BYTES};
 }
 
-/* `near`: into L1, else into L2. */
-ALWAYS_INLINE void fetch_more(struct fetch *fetch, long count, const bool near)
+/* Into L2. */
+static inline void fetch_more(struct fetch *fetch, long count)
 {
     while (count > 0 && fetch->rows > 0) {
         const long run = count < fetch->lines ? count : fetch->lines;
         const char *const end = fetch->at + run * SWEEP_LINE_BYTES;
         for (const char *at = fetch->at; at < end; at += SWEEP_LINE_BYTES)
-            if (near)
-                __builtin_prefetch(at);
-            else
-                __builtin_prefetch(at, 0, 2);
+            __builtin_prefetch(at, 0, 2);
         fetch->at = end;
         fetch->lines -= run;
         count -= run;

@@ -64,7 +64,7 @@ static void stream_run(real *out, const real *in, long count, struct fetch *fetc
     }
     for (; i < count; i++)
         out[i] = in[i];
-    fetch_more(fetch, count / LINE / 2, false);
+    fetch_more(fetch, count / LINE / 2);
 }
 
 /* How one member goes through its planes. */

@@ -263,8 +263,8 @@ struct job {
     struct plan plan;
     const real *input, *input_end;
     real *lines, *factors, *scales;
-    long ahead; /* where to fetch from */
-    bool asks_for_rows;
+    long ahead;         /* where to fetch from */
+    bool asks_for_rows; /* whole pixels: the next row's input, while one is taken from its line */
 };
 
 static void fill_neutral(real *line, long count)
@@ -361,21 +361,11 @@ ALWAYS_INLINE void join_pixels(const int taps, const real *line, long step, long
             function((int)(taps), __VA_ARGS__);                                                    \
     } while (0)
 
-/* Which of the taps, the first at `at`, are within so many lines. */
-static struct part taps_within(long at, long taps, long dilation, long lines)
-{
-    if (at >= 0 && at + (taps - 1) * dilation < lines)
-        return (struct part){0, taps};
-    long first = at < 0 ? (-at + dilation - 1) / dilation : 0;
-    long last = at < lines ? (lines - at + dilation - 1) / dilation : 0;
-    return (struct part){first, greater(first, smaller(last, taps))};
-}
-
 /* Input rows of the window whose first is y0. */
 static struct part rows_inside(const struct shape *shape, long y0)
 {
     LETTERS(KERNEL_LETTER_LONG)
-    return taps_within(y0, r, dilation, h);
+    return taps_in_image(y0, r, dilation, h);
 }
 
 /* The rows `taps` of windows joined: line[i] from column `left` of the padded image on. */
@@ -479,12 +469,13 @@ static void pool_segment(const void *context, const struct segment *segment)
 
 #include "pool_pixels.h"
 
-/* Whether windows are 3 x 3 at every pixel of planes that pool_threes() takes. */
+/* Whether windows are 3 x 3 at every pixel of planes that pool_threes() takes: rows of a vector at
+ * least, and at most those that segments have whole. */
 static bool are_threes(const struct shape *shape, long inner)
 {
     LETTERS(KERNEL_LETTER_LONG)
     return VLEN > 1 && r == 3 && s == 3 && stride == 1 && pad == 1 && dilation == 1 && inner == 1 &&
-           w >= VLEN;
+           w >= VLEN && w * REAL_BYTES <= IMAGE_SEGMENT_BYTES;
 }
 
 static void pool_segment_of_threes(const void *context, const struct segment *segment)

@@ -29,10 +29,10 @@ ALWAYS_INLINE void pool_pixels(const bool stream, const struct job *job, const r
     const long lines = stride * w * inner / job->plan.q / LINE + 1;
     for (long x = 0; x < job->plan.q; x++, to += inner) {
         const long left = x * stride - pad;
-        fetch_more(next, lines, false);
+        fetch_more(next, lines);
         struct part taps = {0, s};
         if (x < whole.begin || x >= whole.end)
-            taps = taps_within(left, s, dilation, w);
+            taps = taps_in_image(left, s, dilation, w);
         const long count = taps.end - taps.begin;
         const real *const from = line + (left + taps.begin * dilation) * inner;
         if (count == 0) /* a mean of nothing is 0 / 0, but of padding 0 */

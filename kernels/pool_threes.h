@@ -1,6 +1,6 @@
 // pool_threes.h - windows of 3 x 3 that begin at every pixel, padded by one, of planes whose rows
-// are a vector or longer: each input row is joined along its columns once, in registers, for the
-// three output rows that see it.
+// are a vector or longer: each input row is joined along its columns in registers, once for those
+// output rows of a call that see it.
 //
 // Included by pool.h, which says what join() is.
 #ifndef ROOFLINE_POOL_THREES_H

@@ -428,7 +428,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
         if (i < target->rows)
             ask_for_row(target, &finish, i, vectors * VLEN);
         for (int j = 0; j < AHEADS && ahead; j++)
-            fetch_more(&ahead[j].fetch, ahead[j].lines, false);
+            fetch_more(&ahead[j].fetch, ahead[j].lines);
         if (i < rows - 1 && is_short)
             continue;
         for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++) {

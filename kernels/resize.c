@@ -214,6 +214,7 @@ const struct kernel resize_kernel = {
 
 #include "interleave.h"
 #include "resize_whole.h"
+#include "vec_math.h"
 
 struct job {
     const struct shape *shape;
@@ -278,8 +279,8 @@ static void double_columns(const struct job *job, const real *from, long columns
 }
 
 /* All columns of a row of single elements: the neighbours of each side by side, then vectors of
- * them. Those with one neighbour, at both ends, are made anew: the difference of an infinity and
- * what is beside it would not vanish with a weight of 0. */
+ * them. Those with one neighbour, at both ends, are made anew: the last have the one before
+ * beside them, which is not theirs. */
 static void resize_pairs(const struct job *job, const real *from, const real *until, long columns,
                          real *to)
 {
@@ -289,7 +290,8 @@ static void resize_pairs(const struct job *job, const real *from, const real *un
         const vec a = vec_load(job->pair + 2 * x), b = vec_load(job->pair + 2 * x + VLEN);
         const vec low = first_of_pairs(a, b), high = second_of_pairs(a, b);
         const vec weight = vec_load(job->weight + x);
-        vec_store(to + x, (vec_all(1) - weight) * low + weight * high);
+        const vec value = (vec_all(1) - weight) * low + weight * high;
+        vec_store(to + x, vec_select(vec_equal(weight, vec_all(0)), low, value));
     }
     long first = 0, last = columns;
     while (first < columns && job->taps[first].low == job->taps[first].high)

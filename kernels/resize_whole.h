@@ -58,7 +58,7 @@ ALWAYS_INLINE void resize_whole_row(const bool stream, const struct whole *whole
         const real *const right = from + column->high * inner;
         const vec first = vec_all((real)(1 - column->weight)),
                   second = vec_all((real)column->weight);
-        fetch_more(next, lines, false);
+        fetch_more(next, lines);
         if (column->weight == 0)
             for (long i = 0; i < inner; i += VLEN)
                 write_vector(stream, to + i, vec_load(left + i));
@@ -81,7 +81,7 @@ ALWAYS_INLINE void resize_whole_corners(const bool stream, const struct whole *w
         const long left = column->low * inner, right = column->high * inner;
         const vec first = vec_all((real)(1 - column->weight)),
                   second = vec_all((real)column->weight);
-        fetch_more(next, lines, false);
+        fetch_more(next, lines);
         if (column->weight == 0)
             for (long i = 0; i < inner; i += VLEN)
                 write_vector(stream, to + i,

@@ -124,7 +124,7 @@ ALWAYS_INLINE void transpose_block(real *out, long out_pitch, const real *in, lo
             long row = i < rows - VLEN ? i : rows - VLEN;
             const real *from = in + row * in_pitch;
             if (fetch)
-                fetch_more(fetch, columns * VLEN / LINE / 2, false);
+                fetch_more(fetch, columns * VLEN / LINE / 2);
             for (long j = 0; j < columns; j += QUARTER) {
                 long column = j < columns - QUARTER ? j : columns - QUARTER;
                 transpose_strip(out + column * out_pitch + row, out_pitch, from + column, in_pitch);

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "team.h"
+
 /* Output rows or columns; less than 1 when the window does not fit the padded image. */
 static inline long output_size(long in, long window, long stride, long pad, long dilation)
 {
@@ -63,4 +65,21 @@ static inline double lines_used(double in, double window, double stride, double 
 }
 
 #endif
+/* Of what is not negative; the divisor is 1 almost always, and a division takes as long as a row of
+ * a small image. */
+static inline long quotient(long dividend, long divisor)
+{
+    return divisor == 1 ? dividend : dividend / divisor;
+}
+
+/* The taps [begin, end) of a line that are inside the image, for the output line whose first tap is
+ * at `first`. */
+static inline struct part taps_in_image(long first, long taps, long dilation, long lines)
+{
+    long begin = first < 0 ? quotient(-first + dilation - 1, dilation) : 0;
+    long end = first < lines ? quotient(lines - 1 - first, dilation) + 1 : 0;
+    end = end < taps ? end : taps;
+    return (struct part){begin < end ? begin : end, end};
+}
+
 #endif

@@ -153,7 +153,7 @@ static void print_classes(const struct table *rows)
 static bool is_selected(const struct peer_group *group, const char *only)
 {
     return !only || strncmp(only, group->name, strlen(only)) == 0 ||
-           (strcmp(only, "kernels") == 0 && group != &ceilings_group);
+           (strcmp(only, "kernels") == 0 && group != &ceilings_group && group != &memory_group);
 }
 
 static int compare_groups(struct comparison *comparison, const char *only, struct error *error)

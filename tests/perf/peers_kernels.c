@@ -1,4 +1,5 @@
-// peers_kernels.c - our kernels against the libraries that this machine has, in one process.
+// peers_kernels.c - our kernels against the libraries that this machine has, in one process, and
+// beyond the caches against what memory can do.
 //
 // All contestants of one work are open at the same time and sampled in every round, in an order
 // drawn anew, so that none has the better minute or always the same predecessor.
@@ -114,7 +115,7 @@ static void shuffle(int *order, int count, uint32_t *state)
     }
 }
 
-/* FLOP, or the bytes of what only moves data. */
+/* FLOP, or the bytes of what only moves data or is compared by them. */
 static double work_of(const struct match *match, const struct run *run)
 {
     return run->flops > 0 && !match->by_bytes ? run->flops : run->bytes;

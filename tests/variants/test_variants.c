@@ -386,7 +386,11 @@ static void rows_with_special_values_are_as_of_the_reference(void **state)
                  {"resize", "c=16,h=8,w=12,p=5,q=4,layout=nchwc", 8, 192},
                  {"resize", "c=17,h=9,w=12,p=5,q=25,layout=nhwc", 9, 204},
                  {"resize", "c=67,h=9,w=12,p=9,q=25,layout=nhwc", 9, 804},
-                 {"resize", "c=2,h=9,w=22,p=18,q=44", 18, 22}};
+                 {"resize", "c=2,h=9,w=22,p=18,q=44", 18, 22},
+                 {"resize", "c=2,h=9,w=12,p=9,q=12", 18, 12},
+                 {"resize", "c=2,h=9,w=21,p=9,q=7", 18, 21},
+                 {"max_pool", "c=2,h=9,w=37,r=3,s=3,pad=1", 18, 37},
+                 {"max_pool", "c=16,h=9,w=12,r=3,s=3,stride=2,pad=1,layout=nhwc", 9, 192}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int choice = 0; choice < 4 * ISA_COUNT * DTYPE_COUNT; choice++) {
             struct trial trial = {.kernel = kernel_find(cases[i].kernel),
