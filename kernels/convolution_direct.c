@@ -287,6 +287,16 @@ static void sum_sides(struct block *block, struct runs runs)
     }
 }
 
+/* Whether each input is read once, and from memory: then it, and not weights, is what comes next.
+ */
+static bool asks_for_input(const struct direct *plan)
+{
+    const struct convolution *conv = &plan->conv;
+    return plan->far && plan->in_place && conv->layout == LAYOUT_NHWC && conv->taps == 1 &&
+           conv->columns.step == 1 && conv->groups * plan->panels == 1 &&
+           plan->depth == conv->c_group;
+}
+
 /* All runs: the longer ones of a row come first, the others have a pixel less. */
 static void sum_block(struct block *block)
 {
@@ -301,6 +311,11 @@ static void sum_block(struct block *block)
     sums->ahead_bytes =
         ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
                     ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
+    if (asks_for_input(plan)) {
+        enum { DISTANCE_BYTES = 8192 };
+        sums->ahead = (const char *)block->band->input + DISTANCE_BYTES;
+        sums->ahead_bytes = AHEAD_STEPS * TILE_RUNS * RUN_PIXELS * REAL_BYTES;
+    }
     void (*const sum)(struct block *, struct runs) = plan->skips ? sum_sides : sum_runs;
     sum(block, (struct runs){pixels, longer, 0});
     if (shorter > 0)
