@@ -388,18 +388,15 @@ struct each_step {
     long lines;
 };
 
-/* What a row of a tile of C and of the addend needs from memory. What leads there is read anew for
- * each row: general registers are few, and GCC would have the loop of products hold it. */
-ALWAYS_INLINE void ask_for_row(const struct target *target, const struct finish *finish, long row,
-                               long columns)
+/* What a row of a tile has of the addend. What leads there is read anew for each row: general
+ * registers are few, and GCC would have the loop of products hold it. */
+ALWAYS_INLINE void ask_for_addend(const struct target *target, const struct finish *finish,
+                                  long row, long columns)
 {
     __asm__ volatile("" : "+r"(target), "+r"(finish));
-    const long distance = row * target->pitch;
+    const real *const at = finish->addend + target->place.element + row * target->pitch;
     for (long j = 0; j < columns; j += LINE)
-        __builtin_prefetch(target->c + distance + j, 1);
-    if (finish->addend)
-        for (long j = 0; j < columns; j += LINE)
-            __builtin_prefetch(finish->addend + target->place.element + distance + j);
+        __builtin_prefetch(at + j);
 }
 
 /* One tile of `rows` x `vectors`, constants where this is inlined, as are whether A and B are
@@ -425,8 +422,12 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
      * them. Where that leaves few steps for each, the loops would cost more than that. */
     const bool is_short = depth < 12 * rows;
     for (long i = 0, k = 0; i < rows; i++) {
-        if (i < target->rows)
-            ask_for_row(target, &finish, i, vectors * VLEN);
+        if (i < target->rows) {
+            for (long j = 0; j < vectors * VLEN; j += LINE)
+                __builtin_prefetch(target->c + i * target->pitch + j, 1);
+            if (finish.addend)
+                ask_for_addend(target, &finish, i, vectors * VLEN);
+        }
         for (int j = 0; j < AHEADS && ahead; j++)
             fetch_more(&ahead[j].fetch, ahead[j].lines);
         if (i < rows - 1 && is_short)
