@@ -287,6 +287,11 @@ static void sum_sides(struct block *block, struct runs runs)
     }
 }
 
+static bool reads_blocks(const struct direct *plan)
+{
+    return plan->in_place && plan->conv.layout == LAYOUT_NCHWC;
+}
+
 /* Whether each input is read once, and from memory: then it, and not weights, is what comes next.
  */
 static bool asks_for_input(const struct direct *plan)
@@ -295,6 +300,14 @@ static bool asks_for_input(const struct direct *plan)
     return plan->far && plan->in_place && conv->layout == LAYOUT_NHWC && conv->taps == 1 &&
            conv->columns.step == 1 && conv->groups * plan->panels == 1 &&
            plan->depth == conv->c_group;
+}
+
+/* The same of blocks of channels, each stretch of which lies in a plane of its own: too many
+ * streams for what the hardware asks for. */
+static bool asks_for_pieces(const struct direct *plan)
+{
+    const struct convolution *conv = &plan->conv;
+    return plan->far && reads_blocks(plan) && conv->taps == 1 && conv->columns.step == 1;
 }
 
 /* All runs: the longer ones of a row come first, the others have a pixel less. */
@@ -311,6 +324,11 @@ static void sum_block(struct block *block)
     sums->ahead_bytes =
         ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
                     ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
+    if (block->band->is_new && asks_for_pieces(plan)) {
+        const long of_tile = TILE_RUNS * RUN_PIXELS * LAYOUT_BLOCK;
+        sums->piece_ahead = 2 * of_tile;
+        sums->ahead_bytes = of_tile * REAL_BYTES / (LAYOUT_BLOCK / AHEAD_STEPS);
+    }
     if (asks_for_input(plan)) {
         enum { DISTANCE_BYTES = 8192 };
         sums->ahead = (const char *)block->band->input + DISTANCE_BYTES;
@@ -320,11 +338,6 @@ static void sum_block(struct block *block)
     sum(block, (struct runs){pixels, longer, 0});
     if (shorter > 0)
         sum(block, (struct runs){pixels - 1, shorter, longer * pixels});
-}
-
-static bool reads_blocks(const struct direct *plan)
-{
-    return plan->in_place && plan->conv.layout == LAYOUT_NCHWC;
 }
 
 /* What all blocks of a panel have in common. */
@@ -464,6 +477,7 @@ void NAME(convolution_direct)(const struct convolution *conv, const struct call 
                 band.group = panel / plan->panels;
                 open_band(&job, &band);
             }
+            band.is_new = panel == panels.begin;
             sum_panel(&job, &band, panel % plan->panels);
         }
     }

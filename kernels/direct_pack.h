@@ -116,6 +116,7 @@ static void find_taps(const struct job *job, const struct phase_pair *both)
 struct band {
     long image, images, row, rows, group;
     const real *input;
+    bool is_new; /* its first panel: what the tiles read comes from memory */
 };
 
 static void copy_channels(real *to, const real *from, long count)

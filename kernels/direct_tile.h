@@ -43,7 +43,8 @@ struct sums {
     const real *output, *addend; /* steps_addend() */
     const char *ahead;           /* the next block, */
     long ahead_bytes;            /* of which so many are fetched per AHEAD_STEPS */
-    bool far; /* the output is, so that its lines are asked for before they are due */
+    long piece_ahead; /* or, if not 0, what is so many elements behind a stretch of the input */
+    bool far;         /* the output is, so that its lines are asked for before they are due */
 };
 
 /* A way over the runs of some images, in the order run, row, image. */
@@ -145,6 +146,8 @@ ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors
     for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
         const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[runs - 1] + offset};
         long rest = sums->length;
+        if (sums->piece_ahead > 0)
+            tile->ahead = (const char *)(in[0] + sums->piece_ahead);
         for (; rest >= AHEAD_STEPS; rest -= AHEAD_STEPS) {
             ask_for_output(pixels, runs, vectors, tile);
             /* Of few tiles each has more than a line to fetch. */
