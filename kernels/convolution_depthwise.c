@@ -36,7 +36,6 @@ double convolution_depthwise_workspace(const struct convolution *conv, enum isa 
 #else
 #include <string.h>
 
-#include "sweep.h"
 #include "transposed.h"
 #include "vec.h"
 

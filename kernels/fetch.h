@@ -4,7 +4,6 @@
 #ifndef ROOFLINE_FETCH_H
 #define ROOFLINE_FETCH_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "sweep.h"

@@ -101,6 +101,15 @@ ALWAYS_INLINE void store_until(real *p, vec v, const real *end)
         vec_store_first(p, v, end - p);
 }
 
+/* Past the caches or not, a constant where this is inlined. */
+ALWAYS_INLINE void write_vector(const bool stream, real *to, vec value)
+{
+    if (stream)
+        vec_stream(to, value);
+    else
+        vec_store(to, value);
+}
+
 /* What reads an image asks for the lines that lie so far behind: it pauses while it calculates, and
  * processors fetch ahead no further than a page. */
 enum { IMAGE_AHEAD = 8192 / REAL_BYTES };

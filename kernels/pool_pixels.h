@@ -9,13 +9,8 @@
 ALWAYS_INLINE void join_pixel(const int taps, const bool stream, const real *line, long tap,
                               long inner, real scale, real *to)
 {
-    for (long i = 0; i < inner; i += VLEN) {
-        const vec value = finish(join_taps(vec_load, taps, line + i, tap), scale);
-        if (stream)
-            vec_stream(to + i, value);
-        else
-            vec_store(to + i, value);
-    }
+    for (long i = 0; i < inner; i += VLEN)
+        write_vector(stream, to + i, finish(join_taps(vec_load, taps, line + i, tap), scale));
 }
 
 /* An output row of whole pixels from its joined line, which has the image's columns. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "fetch.h"
+#include "image.h"
 #include "kernel.h"
 #include "resize_tap.h"
 #include "vec.h"
@@ -27,14 +28,6 @@ struct whole {
     real *blended;             /* room for a row of the input */
     long h, w, p, q, mode, inner;
 };
-
-ALWAYS_INLINE void write_vector(const bool stream, real *to, vec value)
-{
-    if (stream)
-        vec_stream(to, value);
-    else
-        vec_store(to, value);
-}
 
 /* `count` elements between those of two rows, or the first of them where nothing is between. */
 static const real *blend_rows(const real *low, const real *high, double weight, long count,
