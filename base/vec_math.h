@@ -132,11 +132,17 @@ ALWAYS_INLINE vec vec_polynomial(vec x, const real *c, const int count)
 #define LN2_LOW 5.4979230187083712e-14
 #endif
 
+/* 1.5 * 2^(fraction bits), whose sum with a small number is rounded to a whole one, and a bias. */
+ALWAYS_INLINE vec vec_exp_rounder(const int bias)
+{
+    return vec_all((real)(3LL << (REAL_FRACTION_BITS - 1)) + (real)bias);
+}
+
 /* x = n ln 2 + r, |r| <= ln 2 / 2: exp(r) - 1, and n + bias in the low bits of *power, above which
- * stand other bits. Adding 1.5 * 2^(fraction bits) rounds to a whole number. */
+ * stand other bits. */
 ALWAYS_INLINE vec vec_exp_reduced(vec x, const int bias, vec_word *power)
 {
-    const vec rounder = vec_all((real)(3LL << (REAL_FRACTION_BITS - 1)) + (real)bias);
+    const vec rounder = vec_exp_rounder(bias);
     vec shifted = x * vec_all((real)1.4426950408889634) + rounder;
     vec n = shifted - rounder;
     vec r = x - n * vec_all(LN2_HIGH);
@@ -154,8 +160,24 @@ ALWAYS_INLINE vec vec_exp_reduced(vec x, const int bias, vec_word *power)
     return tail * (r * r) + r;
 }
 
-/* 1 ulp. 2^(n / 2) twice, because 2^n may lie outside of the format where the product with it does
- * not: overflow and gradual underflow come from the last multiplication. */
+/* (p + 1) 2^n, where n + 2 bias stands in the low bits of `power`. 2^(n / 2) twice, because 2^n may
+ * lie outside of the format where the product with it does not: overflow and gradual underflow come
+ * from the last multiplication. */
+ALWAYS_INLINE vec vec_powered(vec p, vec_word power)
+{
+#if defined(__AVX512F__) && VEC_BYTES == 64
+    vec n = vec_from_word(power) - vec_exp_rounder(2 * REAL_BIAS), y = p + vec_all(1);
+    __asm__("vscalefp" VEC_SUFFIX " %1, %0, %0" : "+v"(y) : "v"(n));
+    return y;
+#else
+    vec_word half = power >> 1;
+    vec first = vec_from_word(half << REAL_FRACTION_BITS);
+    vec second = vec_from_word((power - half) << REAL_FRACTION_BITS);
+    return (first * p + first) * second;
+#endif
+}
+
+/* 1 ulp. */
 ALWAYS_INLINE vec vec_exp(vec x)
 {
 #if VEC_IS_F32
@@ -165,10 +187,7 @@ ALWAYS_INLINE vec vec_exp(vec x)
 #endif
     vec_word power; /* n + 2 bias */
     vec p = vec_exp_reduced(vec_min(high, vec_max(low, x)), 2 * REAL_BIAS, &power);
-    vec_word half = power >> 1;
-    vec first = vec_from_word(half << REAL_FRACTION_BITS);
-    vec second = vec_from_word((power - half) << REAL_FRACTION_BITS);
-    return (first * p + first) * second;
+    return vec_powered(p, power);
 }
 
 /* exp(x) = scale * p + scale where scale and its inverse are normal: exp(x) - 1 is then

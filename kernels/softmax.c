@@ -153,8 +153,9 @@ static struct moments chunk_exps(const real *x, long count)
     return (struct moments){(double)count, vec_first(largest), vec_first(sum)};
 }
 
-static inline struct moments row_exps(const real *x, long count)
+static inline struct moments row_exps(const real *x, long count, const bool asks)
 {
+    (void)asks; /* rows that a chunk holds go another way */
     struct moments all = {0, 0, 0};
     for (; count > 0; count -= ROW_CHUNK, x += ROW_CHUNK)
         all = exps_together(all, chunk_exps(x, count < ROW_CHUNK ? count : ROW_CHUNK));
@@ -180,8 +181,9 @@ ALWAYS_INLINE vec element(const struct map *map, vec x, long i)
     return vec_exp(x - map->center) * map->scale;
 }
 
-/* The exponentials about the largest, which are kept in out, and what row_exps() finds. */
-static struct moments keep_exps(real *out, const real *x, long count)
+/* The exponentials about the largest, which are kept in out, and what row_exps() finds. What lies
+ * `ahead` elements further is asked for meanwhile, unless that is 0. */
+ALWAYS_INLINE struct moments keep_exps(real *out, const real *x, long count, const long ahead)
 {
     const vec largest = row_max(x, count);
     vec sum[2] = {vec_all(0), vec_all(0)};
@@ -190,6 +192,8 @@ static struct moments keep_exps(real *out, const real *x, long count)
         UNROLL(2)
     for (int j = 0; j < 2; j++) {
         vec y = vec_exp(vec_load(x + i + j * VLEN) - largest);
+        if (ahead > 0 && j * VLEN * REAL_BYTES % SWEEP_LINE_BYTES == 0)
+            __builtin_prefetch(x + i + j * VLEN + ahead);
         vec_store(out + i + j * VLEN, y);
         sum[j] += y;
     }
@@ -201,6 +205,27 @@ static struct moments keep_exps(real *out, const real *x, long count)
     }
     return (struct moments){(double)count, vec_first(largest),
                             vec_first(fold_lanes(fold_add, sum[0] + sum[1]))};
+}
+
+/* Whole lines past the caches, of a row kept in L1. */
+static void stream_row(real *out, const real *kept, vec scale, long count)
+{
+    for (long i = 0; i < count; i += SWEEP_LINE_BYTES / REAL_BYTES)
+        UNROLL(SWEEP_LINE_BYTES / REAL_BYTES)
+    for (long j = i; j < i + SWEEP_LINE_BYTES / REAL_BYTES; j += VLEN)
+        vec_stream(out + j, vec_load(kept + j) * scale);
+}
+
+/* Rows of whole lines that L1 holds: read once and written once, and each exponential is computed
+ * once; the next row is asked for meanwhile. */
+static void softmax_past_caches(const struct rows *rows, struct part part)
+{
+    real kept[ROW_CHUNK] __attribute__((aligned(64)));
+    for (long row = part.begin; row < part.end; row++) {
+        const long at = row * rows->length;
+        const struct moments exps = keep_exps(kept, rows->x + at, rows->length, rows->length);
+        stream_row(rows->out + at, kept, vec_all((real)(1 / exps.squares)), rows->length);
+    }
 }
 
 static void scale_row(real *out, vec scale, long count)
@@ -222,7 +247,8 @@ static void softmax_in_cache(const struct rows *rows)
     const long begin = share.columns.begin, count = share.columns.end - begin;
     for (long row = share.rows.begin; row < share.rows.end; row++) {
         real *out = rows->out + row * rows->length + begin;
-        struct moments own = keep_exps(out, rows->x + row * rows->length + begin, count), all = own;
+        struct moments own = keep_exps(out, rows->x + row * rows->length + begin, count, 0),
+                       all = own;
         if (share.is_split)
             all = moments_exchange(rows->call, exps_together, row, own);
         scale_row(out, vec_all((real)(exp(own.mean - all.mean) / all.squares)), count);
@@ -261,7 +287,12 @@ void NAME(softmax)(const struct call *call)
                               .length = call->shape->value[LETTER_columns]};
     if (short_rows_run(&rows))
         return;
-    if (rows_exceed_caches(call))
+    const struct share share = rows_share(call, rows.count, rows.length);
+    if (rows_exceed_caches(call) && !share.is_split && rows.length <= ROW_CHUNK &&
+        rows.length * REAL_BYTES % SWEEP_LINE_BYTES == 0 &&
+        (uintptr_t)rows.out % SWEEP_LINE_BYTES == 0)
+        softmax_past_caches(&rows, share.rows);
+    else if (rows_exceed_caches(call))
         rows_run_as(row_exps, exps_together, sum_scale, map_of, element, &rows, true);
     else
         softmax_in_cache(&rows);
