@@ -50,14 +50,14 @@ ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma \
 ISA_FLAGS_neon :=
 
 # ---- sources: every .c file of a folder; those with vec.h have ISA bodies ----
-SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c)
+SOURCES := $(wildcard base/*.c probes/*.c kernels/*.c roofline/*.c graphopt/*.c graphopt/*/*.c)
 CLI_SOURCES := $(wildcard cli/*.c)
 BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise|image|pool|group_norm)\.h"' \
                 probes/*.c kernels/*.c)
 EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt \
             base/events/*.txt)
 TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
-FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch])
+FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch] graphopt/*/*.[ch])
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 BODY_OBJECTS := $(foreach isa,$(ISAS),$(foreach dtype,$(DTYPES),\
@@ -117,7 +117,8 @@ $(LIBRARY): $(OBJECTS) $(BODY_OBJECTS) $(BUILD)/embedded.o
 INCLUDES_probes := -Iprobes
 INCLUDES_kernels := -Ikernels
 INCLUDES_roofline := -Iroofline
-INCLUDES_cli := -Icli -Iprobes -Ikernels -Iroofline
+INCLUDES_graphopt := -Igraphopt -Ikernels
+INCLUDES_cli := -Icli -Iprobes -Ikernels -Iroofline -Igraphopt
 INCLUDES_tests := $(INCLUDES_cli) -DTEST_SOURCE_DIR='"$(CURDIR)/tests"'
 INCLUDES = $(INCLUDES_$(firstword $(subst /, ,$*)))
 # Flags that do not change what an object does; WERROR=1 is for CI.
