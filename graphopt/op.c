@@ -97,8 +97,8 @@ static int check_evaluable(const struct site *site, struct error *error)
         return error_skip(error, "the operator is not known; only a graph without it can run");
     if (!op->evaluate)
         return error_skip(error, "it cannot be evaluated by itself");
-    for (int i = 0; i < site->node->input_count; i++)
-        if (site->input[i].type.rank >= 0 && !site->input[i].data &&
+    for (int i = 0; i < site->node->input_count && !(op->flags & OP_TYPES); i++)
+        if (site->node->inputs[i] >= 0 && !site->input[i].data &&
             type_elements(&site->input[i].type) != 0)
             return error_skip(error, "input %d has no value yet", i);
     return OK;
@@ -137,6 +137,23 @@ int site_evaluate(struct site *site, size_t most_bytes, struct error *error)
     return result == OK ? OK : label_words(site, result, error);
 }
 
+/* Whether the kernel takes the launch's shape: SKIPPED where not. */
+static int check_launch(const struct launch *launch, struct error *error)
+{
+    const struct kernel *kernel = launch->kernel;
+    for (int i = 0; i < kernel->letter_count; i++) {
+        const long value = launch->shape.value[i];
+        if (value < kernel->letters[i].minimum || value > SHAPE_VALUE_MAX)
+            return error_skip(error, "kernel '%s' does not take %s=%ld", kernel->name,
+                              kernel->letters[i].name, value);
+    }
+    if (kernel->check && kernel->check(&launch->shape, error) != OK) {
+        error->fault = FAULT_NONE;
+        return SKIPPED;
+    }
+    return OK;
+}
+
 int site_lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     *lowering = (struct lowering){0};
@@ -144,6 +161,8 @@ int site_lower(const struct site *site, struct lowering *lowering, struct error 
     int result = !op          ? error_skip(error, "the operator is not known")
                  : !op->lower ? error_skip(error, "no kernel does what it does")
                               : op->lower(site, lowering, error);
+    for (int i = 0; i < lowering->launch_count && result == OK; i++)
+        result = check_launch(&lowering->launch[i], error);
     return result == OK ? OK : label_words(site, result, error);
 }
 
@@ -284,26 +303,32 @@ void broadcast_strides(const struct type *from, const struct type *to, long stri
     }
 }
 
-long place_next(const struct type *type, const long *strides, long at[RANK_MAX])
+bool place_next(const struct type *type, long at[RANK_MAX])
 {
-    long change = 0;
     for (int i = type->rank - 1; i >= 0; i--) {
-        change += strides[i];
         if (++at[i] < type->dims[i])
-            return change;
-        change -= strides[i] * type->dims[i];
+            return true;
         at[i] = 0;
     }
-    return 0;
+    return false;
+}
+
+long place_offset(int rank, const long *strides, const long *at)
+{
+    long offset = 0;
+    for (int i = 0; i < rank; i++)
+        offset += strides[i] * at[i];
+    return offset;
 }
 
 int lowering_start(const struct site *site, struct lowering *lowering, const char *kernel,
-                   struct error *error)
+                   enum dtype dtype, struct error *error)
 {
     struct launch *launch = arena_take(site->arena, sizeof *launch);
     if (!launch)
         return out_of_memory(error);
     launch->kernel = kernel_find(kernel);
+    launch->dtype = dtype;
     for (int i = 0; i < launch->kernel->letter_count; i++)
         launch->shape.value[i] = launch->kernel->letters[i].fallback;
     *lowering = (struct lowering){.launch = launch, .launch_count = 1};

@@ -63,6 +63,7 @@ enum op_flags {
     OP_UNARY = 8,   /* element i of the output comes from element i of input 0 alone */
     OP_BINARY = 16, /* element by element from two inputs with ONNX's broadcasting */
     OP_COMMUTES = 32, /* a binary one whose operands may be swapped */
+    OP_TYPES = 128,   /* its value follows from its inputs' types alone (Shape, Size) */
     OP_CONTROL = 64,  /* has subgraphs that the executor runs; no evaluate() */
 };
 
@@ -126,8 +127,8 @@ int site_infer(struct site *site, struct error *error);
  * `most_bytes`. Words begin with the node's label. */
 int site_evaluate(struct site *site, size_t most_bytes, struct error *error);
 
-/* The kernel calls; SKIPPED with a reason where there are none. Words begin with the node's label.
- */
+/* The kernel calls; SKIPPED with a reason where there are none, or where the kernel does not take
+ * the shape. Words begin with the node's label. */
 int site_lower(const struct site *site, struct lowering *lowering, struct error *error);
 
 /* FLOP of the node, by its launches (lowering NULL: by its evaluation), and the bytes that they
@@ -172,14 +173,17 @@ int type_broadcast(const struct type *a, const struct type *b, struct type *out,
  * broadcast. Both complete. */
 void broadcast_strides(const struct type *from, const struct type *to, long strides[RANK_MAX]);
 
-/* The next place in row-major order over `type`: moves `at` and returns how the offset changes that
- * has these strides; 0 after the last place. */
-long place_next(const struct type *type, const long *strides, long at[RANK_MAX]);
+/* Moves `at` to the next place in row-major order; false after the last one, when it is at the
+ * first again. */
+bool place_next(const struct type *type, long at[RANK_MAX]);
 
-/* The lowering of one launch: launch 0 of the arena with the kernel's default letters; set the
- * letters by launch_letter(), operands in the kernel's order. */
+/* Where the element of that place is in an array with these strides. */
+long place_offset(int rank, const long *strides, const long *at);
+
+/* A lowering of one launch with the kernel's default letters; then set letters by launch_letter(),
+ * and the operands in the kernel's order. */
 int lowering_start(const struct site *site, struct lowering *lowering, const char *kernel,
-                   struct error *error);
+                   enum dtype dtype, struct error *error);
 void launch_letter(struct launch *launch, const char *letter, long value);
 
 /* f32 and f64 as a kernel's dtype; SKIPPED for other elements. */

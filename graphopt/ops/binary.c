@@ -1,0 +1,228 @@
+// binary.c - the family of functions of two elements, with ONNX's broadcasting.
+#include <math.h>
+#include <string.h>
+
+#include "op.h"
+#include "wide.h"
+
+enum binary_kind {
+    KIND_NUMBERS = 1, /* reals and whole numbers */
+    KIND_BOOLS = 2,
+    KIND_COMPARES = 4, /* the result is bool */
+    KIND_EQUALS = 8,   /* takes numbers, bools and texts */
+    KIND_BITS = 16,    /* whole numbers only */
+    KIND_MIXED = 32,   /* the second element may be another */
+};
+
+/* A member. `mode` is a constant from its attributes. */
+struct binary {
+    double (*real)(double x, double y, long mode);
+    wide (*whole)(wide x, wide y, long mode);
+    int kind;           /* of enum binary_kind */
+    const char *kernel; /* for two arrays of the same shape; NULL: none */
+};
+
+/* What is divided by 0 has no value in ONNX; 0 rather than a signal. */
+static wide quotient(wide x, wide y)
+{
+    return y ? x / y : 0;
+}
+
+/* With the sign of the divisor, or of the dividend where `mode` (fmod) says so. */
+static wide remainder_of(wide x, wide y, long mode)
+{
+    const wide rest = y ? x % y : 0;
+    return !mode && rest && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+static double real_remainder(double x, double y, long mode)
+{
+    const double rest = fmod(x, y);
+    return !mode && rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+/* `mode`: to the left. */
+static wide shifted(wide x, wide by, long mode)
+{
+    if (by < 0 || by > 63)
+        return 0;
+    return mode ? x << (int)by : x >> (int)by;
+}
+
+/* X(name, real, whole, kinds, flags, kernel): the formulas of https://onnx.ai/onnx/operators/. */
+#define BINARY_LIST(X)                                                                             \
+    X(Add, x + y, x + y, KIND_NUMBERS, OP_COMMUTES, "add")                                         \
+    X(Sub, x - y, x - y, KIND_NUMBERS, 0, "sub")                                                   \
+    X(Mul, x *y, x *y, KIND_NUMBERS, OP_COMMUTES, "mul")                                           \
+    X(Div, x / y, quotient(x, y), KIND_NUMBERS, 0, "div")                                          \
+    X(Pow, pow(x, y), (wide)pow((double)x, (double)y), KIND_NUMBERS | KIND_MIXED, 0, NULL)         \
+    X(Mod, real_remainder(x, y, mode), remainder_of(x, y, mode), KIND_NUMBERS, 0, NULL)            \
+    X(PRelu, x < 0 ? x * y : x, x < 0 ? x * y : x, KIND_NUMBERS, 0, NULL)                          \
+    X(Equal, x == y, x == y, KIND_NUMBERS | KIND_BOOLS | KIND_COMPARES | KIND_EQUALS, OP_COMMUTES, \
+      NULL)                                                                                        \
+    X(Greater, x > y, x > y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                                \
+    X(Less, x < y, x < y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                                   \
+    X(GreaterOrEqual, x >= y, x >= y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                       \
+    X(LessOrEqual, x <= y, x <= y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                          \
+    X(And, 0, x &&y, KIND_BOOLS, OP_COMMUTES, NULL)                                                \
+    X(Or, 0, x || y, KIND_BOOLS, OP_COMMUTES, NULL)                                                \
+    X(Xor, 0, x != y, KIND_BOOLS, OP_COMMUTES, NULL)                                               \
+    X(BitShift, 0, shifted(x, y, mode), KIND_BITS, 0, NULL)                                        \
+    X(BitwiseAnd, 0, x &y, KIND_BITS, OP_COMMUTES, NULL)                                           \
+    X(BitwiseOr, 0, x | y, KIND_BITS, OP_COMMUTES, NULL)                                           \
+    X(BitwiseXor, 0, x ^ y, KIND_BITS, OP_COMMUTES, NULL)
+
+#define X(name, real_expression, whole_expression, kinds, flags, kernel)                           \
+    static double name##_real(double x, double y, long mode)                                       \
+    {                                                                                              \
+        (void)x, (void)y, (void)mode;                                                              \
+        return real_expression;                                                                    \
+    }                                                                                              \
+    static wide name##_whole(wide x, wide y, long mode)                                            \
+    {                                                                                              \
+        (void)mode;                                                                                \
+        return whole_expression;                                                                   \
+    }
+BINARY_LIST(X)
+#undef X
+
+static bool takes(int kind, enum element element)
+{
+    if (element == ELEMENT_NONE)
+        return true;
+    if (element == ELEMENT_bool)
+        return kind & KIND_BOOLS;
+    if (element == ELEMENT_text)
+        return kind & KIND_EQUALS;
+    if (element_is_whole(element))
+        return kind & (KIND_NUMBERS | KIND_BITS);
+    return element_is_real(element) && (kind & KIND_NUMBERS);
+}
+
+static int infer(struct site *site, struct error *error)
+{
+    const struct binary *binary = site->node->op->detail;
+    const struct type a = site_type(site, 0), b = site_type(site, 1);
+    struct type *out = &site->output[0].type;
+    if (!takes(binary->kind, a.element) || !takes(binary->kind, b.element))
+        return error_set(error, FAULT_IO, "there is no %s of elements '%s' and '%s'",
+                         site->node->type, element_name(a.element), element_name(b.element));
+    if (a.element != b.element && a.element != ELEMENT_NONE && b.element != ELEMENT_NONE &&
+        !(binary->kind & KIND_MIXED))
+        return error_set(error, FAULT_IO, "elements '%s' and '%s' differ", element_name(a.element),
+                         element_name(b.element));
+    if (type_broadcast(&a, &b, out, error) != OK)
+        return FAILED;
+    if (out->element == ELEMENT_NONE && !(binary->kind & KIND_MIXED))
+        out->element = b.element;
+    if (binary->kind & KIND_COMPARES)
+        out->element = ELEMENT_bool;
+    return OK;
+}
+
+static bool texts_equal(const struct text *a, const struct text *b)
+{
+    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* Mod's fmod, BitShift's direction. */
+static long mode_of(const struct node *node)
+{
+    return node_integer(node, "fmod", strcmp(node_text(node, "direction", ""), "LEFT") == 0);
+}
+
+static void put(const struct binary *binary, const struct site *site, long to, long a, long b,
+                long mode)
+{
+    const struct array *x = &site->input[0], *y = &site->input[1], *out = &site->output[0];
+    const enum element of_x = x->type.element, of_y = y->type.element;
+    if (of_x == ELEMENT_text)
+        element_put_whole(
+            out->data, out->type.element, to,
+            texts_equal((const struct text *)x->data + a, (const struct text *)y->data + b));
+    else if (element_is_real(of_x) || element_is_real(of_y))
+        element_put_real(
+            out->data, out->type.element, to,
+            binary->real(element_real(x->data, of_x, a), element_real(y->data, of_y, b), mode));
+    else
+        wide_put(out->data, out->type.element, to,
+                 binary->whole(wide_at(x->data, of_x, a), wide_at(y->data, of_y, b), mode));
+}
+
+static int evaluate(struct site *site, struct error *error)
+{
+    (void)error;
+    const struct binary *binary = site->node->op->detail;
+    const struct type *type = &site->output[0].type;
+    const long count = type_elements(type), mode = mode_of(site->node);
+    long of_a[RANK_MAX], of_b[RANK_MAX], at[RANK_MAX] = {0};
+    broadcast_strides(&site->input[0].type, type, of_a);
+    broadcast_strides(&site->input[1].type, type, of_b);
+    for (long i = 0; i < count; i++) {
+        put(binary, site, i, place_offset(type->rank, of_a, at), place_offset(type->rank, of_b, at),
+            mode);
+        place_next(type, at);
+    }
+    return OK;
+}
+
+static bool same_dims(const struct type *a, const struct type *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i])
+            return false;
+    return true;
+}
+
+static int lower(const struct site *site, struct lowering *lowering, struct error *error)
+{
+    const struct binary *binary = site->node->op->detail;
+    const struct type *out = &site->output[0].type;
+    enum dtype dtype;
+    if (!binary->kernel)
+        return error_skip(error, "no kernel computes it");
+    if (!same_dims(&site->input[0].type, out) || !same_dims(&site->input[1].type, out))
+        return error_skip(error, "kernel '%s' does not broadcast", binary->kernel);
+    if (element_dtype(out->element, &dtype, error) != OK)
+        return SKIPPED;
+    if (lowering_start(site, lowering, binary->kernel, dtype, error) != OK)
+        return FAILED;
+    struct launch *launch = lowering->launch;
+    launch_letter(launch, "n", type_elements(out));
+    launch->operand[0] = (struct launch_operand){.source = SOURCE_OUTPUT, .index = 0};
+    launch->operand[1] = (struct launch_operand){.source = SOURCE_INPUT, .index = 0};
+    launch->operand[2] = (struct launch_operand){.source = SOURCE_INPUT, .index = 1};
+    return OK;
+}
+
+static double flops(const struct site *site)
+{
+    return (double)type_elements(&site->output[0].type);
+}
+
+static const struct attribute_rule attributes[] = {
+    {"fmod", ATTRIBUTE_INT, false}, {"direction", ATTRIBUTE_TEXT, false}, {0}};
+
+#define X(member, real_expression, whole_expression, kinds, op_flags, kernel_name)                 \
+    static const struct binary member##_binary = {member##_real, member##_whole, kinds,            \
+                                                  kernel_name};                                    \
+    const struct op onnx_##member##_op = {                                                         \
+        .domain = "",                                                                              \
+        .name = #member,                                                                           \
+        .summary = "z = " #whole_expression,                                                       \
+        .flags = OP_BINARY | op_flags,                                                             \
+        .inputs_min = 2,                                                                           \
+        .inputs_max = 2,                                                                           \
+        .outputs_min = 1,                                                                          \
+        .outputs_max = 1,                                                                          \
+        .attributes = attributes,                                                                  \
+        .infer = infer,                                                                            \
+        .evaluate = evaluate,                                                                      \
+        .lower = lower,                                                                            \
+        .flops = flops,                                                                            \
+        .detail = &member##_binary,                                                                \
+    };
+BINARY_LIST(X)
+#undef X

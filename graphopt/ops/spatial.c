@@ -1,0 +1,103 @@
+// spatial.c - windows over images: attributes and sizes.
+#include "spatial.h"
+
+#include <string.h>
+
+/* A list attribute of `length` numbers, all at least `least`; a missing one is all `fallback`. */
+static int read_list(const struct node *node, const char *name, int length, long fallback,
+                     long least, long *values, struct error *error)
+{
+    int count;
+    const long *list = node_integers(node, name, &count);
+    for (int i = 0; i < length; i++)
+        values[i] = fallback;
+    if (!list)
+        return OK;
+    if (count != length)
+        return error_set(error, FAULT_IO, "'%s' has %d numbers; there have to be %d", name, count,
+                         length);
+    for (int i = 0; i < count; i++) {
+        if (list[i] < least || list[i] > ELEMENTS_MAX)
+            return error_set(error, FAULT_IO, "'%s' has a %ld; it may be %ld to %ld", name, list[i],
+                             least, ELEMENTS_MAX);
+        values[i] = list[i];
+    }
+    return OK;
+}
+
+/* Padding of a dim so that the output has ceil(in / stride) lines; an odd one is before the image
+ * for SAME_LOWER. */
+static void pad_to_same(struct spatial *spatial, int i, bool more_before)
+{
+    const long reach = (spatial->window[i] - 1) * spatial->dilation[i] + 1;
+    const long out = (spatial->in[i] + spatial->stride[i] - 1) / spatial->stride[i];
+    const long needed = (out - 1) * spatial->stride[i] + reach - spatial->in[i];
+    const long pad = needed > 0 ? needed : 0;
+    spatial->before[i] = more_before ? (pad + 1) / 2 : pad / 2;
+    spatial->after[i] = pad - spatial->before[i];
+}
+
+static int find_size(struct spatial *spatial, int i, bool ceil_mode, struct error *error)
+{
+    const long stride = spatial->stride[i], window = spatial->window[i];
+    long reach, room;
+    spatial->out[i] = -1;
+    if (spatial->in[i] < 0 || window < 0)
+        return OK;
+    if (window < 1 || window > ELEMENTS_MAX ||
+        __builtin_mul_overflow(window - 1, spatial->dilation[i], &reach) ||
+        __builtin_sub_overflow(spatial->in[i] + spatial->before[i] + spatial->after[i], reach + 1,
+                               &room))
+        return error_set(error, FAULT_IO, "a window of %ld lines does not fit", window);
+    if (room < 0 && !(ceil_mode && room > -stride))
+        return error_set(error, FAULT_IO,
+                         "a window of %ld lines %ld apart does not fit an image of %ld lines with "
+                         "%ld of padding",
+                         window, spatial->dilation[i], spatial->in[i],
+                         spatial->before[i] + spatial->after[i]);
+    spatial->out[i] = (ceil_mode ? room + stride - 1 : room) / stride + 1;
+    if (ceil_mode && (spatial->out[i] - 1) * stride >= spatial->in[i] + spatial->before[i])
+        spatial->out[i]--;
+    return OK;
+}
+
+int spatial_read(struct spatial *spatial, const struct node *node, int rank, const long *in,
+                 const long *window, struct error *error)
+{
+    const char *auto_pad = node_text(node, "auto_pad", "NOTSET");
+    const bool same_upper = strcmp(auto_pad, "SAME_UPPER") == 0;
+    const bool same_lower = strcmp(auto_pad, "SAME_LOWER") == 0;
+    const bool explicit = strcmp(auto_pad, "NOTSET") == 0;
+    long pads[2 * RANK_MAX];
+    *spatial = (struct spatial){.rank = rank, .is_padded_by_size = same_upper || same_lower};
+    if (!explicit && !same_upper && !same_lower && strcmp(auto_pad, "VALID") != 0)
+        return error_set(error, FAULT_IO,
+                         "'auto_pad' is '%.20s'; it may be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
+                         auto_pad);
+    if (read_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
+        read_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
+        read_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK)
+        return FAILED;
+    for (int i = 0; i < rank; i++) {
+        spatial->in[i] = in[i];
+        spatial->window[i] = window[i];
+        spatial->before[i] = explicit ? pads[i] : 0;
+        spatial->after[i] = explicit ? pads[rank + i] : 0;
+        if (spatial->is_padded_by_size && in[i] >= 0 && window[i] >= 0)
+            pad_to_same(spatial, i, same_lower);
+        if (find_size(spatial, i, node_integer(node, "ceil_mode", 0) != 0, error) != OK)
+            return FAILED;
+    }
+    return OK;
+}
+
+int spatial_square(const struct spatial *spatial, struct error *error)
+{
+    for (int i = 0; i < spatial->rank; i++)
+        if (spatial->stride[i] != spatial->stride[0] ||
+            spatial->dilation[i] != spatial->dilation[0] ||
+            spatial->before[i] != spatial->before[0] || spatial->after[i] != spatial->before[0])
+            return error_skip(error, "the kernel has one stride, dilation and padding for all "
+                                     "dimensions, and the same on both sides");
+    return OK;
+}

@@ -1,0 +1,29 @@
+// spatial.h - the window that convolutions and pools move over an image of any number of
+// dimensions: what their attributes say of it.
+#ifndef ROOFLINE_SPATIAL_H
+#define ROOFLINE_SPATIAL_H
+
+#include "op.h"
+
+/* Dims of an image are those of the tensor behind batch and channels: N C D1 D2 ... */
+struct spatial {
+    int rank;                                           /* of the image, at least 1 */
+    long in[RANK_MAX], window[RANK_MAX], out[RANK_MAX]; /* lines per dim; -1: unknown */
+    long stride[RANK_MAX], dilation[RANK_MAX];
+    long before[RANK_MAX], after[RANK_MAX]; /* lines of padding */
+    bool is_padded_by_size; /* auto_pad SAME_*: the padding follows from the input's size, and is 0
+                               here for a dim that is unknown */
+};
+
+/* Reads strides, dilations, pads and auto_pad of the node, and finds the output's dims from those
+ * of the image and of the window (-1: unknown). FAULT_IO for lists of another length, strides or
+ * dilations below 1, negative pads, and windows that do not fit. With ceil_mode the last window may
+ * reach beyond the padding, but begins before the padding behind. */
+int spatial_read(struct spatial *spatial, const struct node *node, int rank, const long *in,
+                 const long *window, struct error *error);
+
+/* The same in every dim, and no padding that differs before and behind: `stride`, `dilation` and
+ * `pad` of the image kernels. SKIPPED where not. */
+int spatial_square(const struct spatial *spatial, struct error *error);
+
+#endif
