@@ -33,7 +33,13 @@ FLOATS := -ffp-contract=fast
 ALL_CFLAGS = -std=gnu11 $(OPT) $(CFLAGS) $(FLOATS) $(WARNINGS) $(SANITIZE) -fopenmp
 # Asked when a recipe runs.
 PAPI = $(shell $(CC) -E -include papi.h -x c /dev/null >/dev/null 2>&1 && echo -lpapi)
-LDLIBS = -lhwloc -lm -ldl $(PAPI)
+# ONNX's own description of its files, from which protoc-c makes what reads them.
+ONNX_PROTO = $(firstword $(wildcard /usr/local/include/onnx/onnx.proto \
+             /usr/local/include/onnx/onnx-ml.proto /usr/include/onnx/onnx.proto \
+             /usr/include/onnx/onnx-ml.proto))
+ONNX = $(and $(ONNX_PROTO),$(shell command -v protoc-c >/dev/null && $(CC) -E \
+       -include protobuf-c/protobuf-c.h -x c /dev/null >/dev/null 2>&1 && echo -lprotobuf-c))
+LDLIBS = -lhwloc -lm -ldl $(PAPI) $(ONNX)
 
 # ---- instruction sets: one line each ----
 ISAS_x86_64 := scalar sse2 avx avx2 avx512
@@ -148,12 +154,24 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.c Makefile $(BUILD)/flags | check-deps
 	$(SAY)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
+# Where protoc-c or onnx.proto is missing there is nothing to include, and reading ONNX says so.
+$(BUILD)/onnx/made: $(BUILD)/flags | check-deps
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(SAY)
+	$(Q)$(if $(ONNX),cp $(ONNX_PROTO) $(@D)/onnx.proto && \
+	    protoc-c --proto_path=$(@D) --c_out=$(@D) onnx.proto)
+	@touch $@
+
+ONNX_OBJECTS := $(filter $(BUILD)/graphopt/onnx%,$(OBJECTS))
+$(ONNX_OBJECTS): $(BUILD)/onnx/made
+$(ONNX_OBJECTS): CPPFLAGS += -isystem $(BUILD)/onnx
+
 # Two files that change only when what they say changes; what depends on them is then built anew.
 .PHONY: FORCE
 $(BUILD)/flags $(BUILD)/commit: FORCE | check-deps
 	@mkdir -p $(@D)
 	@echo "$(STAMP_$(@F))" | cmp -s - $@ || echo "$(STAMP_$(@F))" >$@
-STAMP_flags = $(shell $(CC) --version | head -n 1) $(ALL_CFLAGS) $(LDFLAGS) $(PAPI)
+STAMP_flags = $(shell $(CC) --version | head -n 1) $(ALL_CFLAGS) $(LDFLAGS) $(PAPI) $(ONNX)
 STAMP_commit = $(or $(shell git --no-optional-locks describe --always --dirty 2>/dev/null),unknown)
 
 $(BUILD)/base/provenance.o: $(BUILD)/commit

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph_file.h"
 #include "graph_parts.h"
 #include "op.h"
 
@@ -42,8 +43,8 @@ int graph_init(struct graph *graph, const char *name, struct error *error)
 
 void graph_free(struct graph *graph)
 {
-    if (graph->file)
-        graph_file_close(graph->file);
+    for (struct graph_holding *held = graph->holding; held; held = held->next)
+        held->release(held);
     arena_free(&graph->arena);
     *graph = (struct graph){0};
 }
@@ -253,19 +254,54 @@ int graph_add_real(struct graph *graph, const char *name, enum element element, 
     return graph_add_constant(graph, name, &type, data, error);
 }
 
-int graph_add_input(struct graph *graph, int block, const char *name, const struct type *type,
-                    struct error *error)
+/* The tensor becomes the block's next input; -1 when memory is out. */
+static int append_input(struct graph *graph, int block, int id, struct error *error)
 {
     struct block *to = graph->block[block];
-    const int id = graph_add_tensor(graph, block, name, type, error);
-    if (id < 0)
-        return -1;
     if (!APPEND(graph, to->inputs, to->input_count))
         return graph_exhausted(graph, error);
     graph->tensor[id]->is_input = true;
     graph->tensor[id]->slot = to->input_count;
     to->inputs[to->input_count++] = id;
     return id;
+}
+
+int graph_add_input(struct graph *graph, int block, const char *name, const struct type *type,
+                    struct error *error)
+{
+    const int id = graph_add_tensor(graph, block, name, type, error);
+    return id < 0 ? -1 : append_input(graph, block, id, error);
+}
+
+int graph_make_overridable(struct graph *graph, int id, int block, struct error *error)
+{
+    struct tensor *tensor = graph->tensor[id];
+    tensor->fallback = tensor->data;
+    tensor->data = NULL;
+    tensor->block = block;
+    tensor->is_overridable = true;
+    return append_input(graph, block, id, error) < 0 ? FAILED : OK;
+}
+
+void graph_fix_overridable(struct graph *graph)
+{
+    for (int b = 0; b < graph->block_count; b++) {
+        struct block *block = graph->block[b];
+        int kept = 0;
+        for (int i = 0; i < block->input_count; i++) {
+            struct tensor *input = graph->tensor[block->inputs[i]];
+            if (!input->is_overridable) {
+                input->slot = kept;
+                block->inputs[kept++] = block->inputs[i];
+                continue;
+            }
+            input->data = input->fallback;
+            input->fallback = NULL;
+            input->is_input = input->is_overridable = false;
+            input->block = 0;
+        }
+        block->input_count = kept;
+    }
 }
 
 int graph_add_output(struct graph *graph, int block, int tensor, struct error *error)

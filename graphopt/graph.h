@@ -18,7 +18,8 @@
 #include "element.h"
 #include "error.h"
 
-enum { RANK_MAX = 8 };
+/* Models that exist have up to 9. */
+enum { RANK_MAX = 10 };
 
 /* Elements of one tensor at most: products with an element's bytes stay within a long. */
 #define ELEMENTS_MAX (1L << 48)
@@ -56,7 +57,7 @@ struct tensor {
     struct type type;
     /* Its value where that is known before the graph runs, else NULL: of a constant, or of a small
      * result that inference computed (producer >= 0). Borrowed: from the arena, from the file that
-     * graph->file holds, or from the graph that this one was copied from. Not to be written to. */
+     * the graph holds, or from the graph that this one was copied from. Not to be written to. */
     const void *data;
     int block;           /* where it is made; constants: 0 */
     int producer;        /* node; -1: a constant or an input */
@@ -143,8 +144,8 @@ struct graph {
     int node_count;
     struct block **block;
     int block_count;
-    struct graph_names *names; /* owned: which tensor has a name */
-    struct graph_file *file; /* owned; NULL: none. Mapped files that constants are borrowed from */
+    struct graph_names *names;     /* owned: which tensor has a name */
+    struct graph_holding *holding; /* owned; NULL: none. What constants are borrowed from */
 };
 
 /* ---- life ---- */
@@ -266,6 +267,12 @@ int graph_add_real(struct graph *graph, const char *name, enum element element, 
 int graph_add_input(struct graph *graph, int block, const char *name, const struct type *type,
                     struct error *error);
 
+/* A constant becomes an input of the block, with its value as fallback. */
+int graph_make_overridable(struct graph *graph, int tensor, int block, struct error *error);
+
+/* All inputs that have a fallback become constants, for who will not replace them. */
+void graph_fix_overridable(struct graph *graph);
+
 /* Makes the tensor the block's next output. */
 int graph_add_output(struct graph *graph, int block, int tensor, struct error *error);
 
@@ -341,8 +348,9 @@ int graph_inline_ifs(struct graph *graph, int *count, struct error *error);
 /* ---- checking ---- */
 
 /* Runs inference over all nodes: completes the types of their outputs and computes small values
- * that are known (shapes, mostly). FAULT_IO names the node where what the graph says of a tensor
- * contradicts its operator. */
+ * that are known (shapes, mostly). Where a file says other dims of a tensor than follow from its
+ * operator, these hold: exporters get them wrong, and runtimes go by the operator. FAULT_IO names
+ * the node whose inputs cannot be, or which makes other elements than the graph says. */
 int graph_infer(struct graph *graph, struct error *error);
 
 /* What holds of every graph between two passes: every tensor is produced once, before it is used

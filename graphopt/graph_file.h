@@ -6,17 +6,30 @@
 
 #include "graph.h"
 
+/* What a graph releases when it is freed, besides its arena. */
+struct graph_holding {
+    struct graph_holding *next;
+    void (*release)(struct graph_holding *holding);
+    const char *path; /* of a file that is mapped, of the arena; else NULL */
+    void *bytes;
+    size_t length;
+};
+
 /* A file that is mapped, not read: what nobody looks at takes no memory. */
-struct graph_file {
-    struct graph_file *next;
-    const char *path; /* of the graph's arena */
+struct mapping {
     const unsigned char *bytes;
     size_t length;
 };
 
-/* The file's bytes, mapped until graph_free() and once however often it is asked for; borrowed.
- * FAULT_IO where it cannot be opened, is no regular file, or is empty. */
-int graph_map(struct graph *graph, const char *path, const struct graph_file **file,
-              struct error *error);
+/* FAULT_IO where it cannot be opened, is no regular file, or is empty. */
+int mapping_open(struct mapping *mapping, const char *path, struct error *error);
+void mapping_close(struct mapping *mapping);
+
+/* The file's bytes, mapped until graph_free() and once however often it is asked for; borrowed. */
+int graph_map(struct graph *graph, const char *path, struct mapping *mapping, struct error *error);
+
+/* `release` is called with `bytes` when the graph is freed, or now where this fails. */
+int graph_hold(struct graph *graph, void (*release)(struct graph_holding *), void *bytes,
+               struct error *error);
 
 #endif

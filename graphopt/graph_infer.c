@@ -68,9 +68,14 @@ static int infer_node(struct graph *graph, struct node *node, struct arena *aren
         if (node->outputs[i] < 0)
             continue;
         struct tensor *tensor = graph->tensor[node->outputs[i]];
+        const struct type *inferred = &site.output[i].type;
         struct type merged = tensor->type;
-        if (type_merge(&merged, &site.output[i].type) != OK)
-            return contradiction(graph, node, node->outputs[i], &site.output[i].type, error);
+        if (type_merge(&merged, inferred) != OK) {
+            merged = *inferred;
+            if (inferred->element != tensor->type.element && inferred->element != ELEMENT_NONE)
+                return contradiction(graph, node, node->outputs[i], inferred, error);
+            merged.element = tensor->type.element;
+        }
         tensor->type = merged;
     }
     return know_values(graph, node, &site, error);

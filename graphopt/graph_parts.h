@@ -35,7 +35,4 @@ void order_link(struct graph *graph, int node, int before);
 int attribute_copy(struct graph *graph, struct attribute *to, const struct attribute *from,
                    struct error *error);
 
-/* Unmaps the files that constants are borrowed from. */
-void graph_file_close(struct graph_file *file);
-
 #endif

@@ -99,10 +99,27 @@ static bool takes(int kind, enum element element)
     return element_is_real(element) && (kind & KIND_NUMBERS);
 }
 
+/* The second operand as it is broadcast. Before opset 7 its dims stand at `axis` of the first
+ * one's, which is the same as ones behind them. */
+static struct type second_type(const struct site *site)
+{
+    const struct type a = site_type(site, 0);
+    struct type b = site_type(site, 1);
+    const long axis =
+        node_is(site->node, "PRelu") ? 1 : node_integer(site->node, "axis", a.rank - b.rank);
+    if (site->node->opset >= 7 || a.rank < 0 || b.rank < 0 || axis < 0)
+        return b;
+    while (b.rank < a.rank - axis) {
+        b.symbol[b.rank] = 0;
+        b.dims[b.rank++] = 1;
+    }
+    return b;
+}
+
 static int infer(struct site *site, struct error *error)
 {
     const struct binary *binary = site->node->op->detail;
-    const struct type a = site_type(site, 0), b = site_type(site, 1);
+    const struct type a = site_type(site, 0), b = second_type(site);
     struct type *out = &site->output[0].type;
     if (!takes(binary->kind, a.element) || !takes(binary->kind, b.element))
         return error_set(error, FAULT_IO, "there is no %s of elements '%s' and '%s'",
@@ -154,10 +171,11 @@ static int evaluate(struct site *site, struct error *error)
     (void)error;
     const struct binary *binary = site->node->op->detail;
     const struct type *type = &site->output[0].type;
+    const struct type second = second_type(site);
     const long count = type_elements(type), mode = mode_of(site->node);
     long of_a[RANK_MAX], of_b[RANK_MAX], at[RANK_MAX] = {0};
     broadcast_strides(&site->input[0].type, type, of_a);
-    broadcast_strides(&site->input[1].type, type, of_b);
+    broadcast_strides(&second, type, of_b);
     for (long i = 0; i < count; i++) {
         put(binary, site, i, place_offset(type->rank, of_a, at), place_offset(type->rank, of_b, at),
             mode);
@@ -202,8 +220,11 @@ static double flops(const struct site *site)
     return (double)type_elements(&site->output[0].type);
 }
 
-static const struct attribute_rule attributes[] = {
-    {"fmod", ATTRIBUTE_INT, false}, {"direction", ATTRIBUTE_TEXT, false}, {0}};
+static const struct attribute_rule attributes[] = {{"fmod", ATTRIBUTE_INT, false},
+                                                   {"direction", ATTRIBUTE_TEXT, false},
+                                                   {"axis", ATTRIBUTE_INT, false},
+                                                   {"broadcast", ATTRIBUTE_INT, false},
+                                                   {0}};
 
 #define X(member, real_expression, whole_expression, kinds, op_flags, kernel_name)                 \
     static const struct binary member##_binary = {member##_real, member##_whole, kinds,            \

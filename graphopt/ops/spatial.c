@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* So large that no image has more, so small that products of two are numbers. */
+#define LINES_MAX (1L << 31)
+
 /* A list attribute of `length` numbers, all at least `least`; a missing one is all `fallback`. */
 static int read_list(const struct node *node, const char *name, int length, long fallback,
                      long least, long *values, struct error *error)
@@ -17,9 +20,9 @@ static int read_list(const struct node *node, const char *name, int length, long
         return error_set(error, FAULT_IO, "'%s' has %d numbers; there have to be %d", name, count,
                          length);
     for (int i = 0; i < count; i++) {
-        if (list[i] < least || list[i] > ELEMENTS_MAX)
+        if (list[i] < least || list[i] > LINES_MAX)
             return error_set(error, FAULT_IO, "'%s' has a %ld; it may be %ld to %ld", name, list[i],
-                             least, ELEMENTS_MAX);
+                             least, LINES_MAX);
         values[i] = list[i];
     }
     return OK;
@@ -40,15 +43,11 @@ static void pad_to_same(struct spatial *spatial, int i, bool more_before)
 static int find_size(struct spatial *spatial, int i, bool ceil_mode, struct error *error)
 {
     const long stride = spatial->stride[i], window = spatial->window[i];
-    long reach, room;
     spatial->out[i] = -1;
     if (spatial->in[i] < 0 || window < 0)
         return OK;
-    if (window < 1 || window > ELEMENTS_MAX ||
-        __builtin_mul_overflow(window - 1, spatial->dilation[i], &reach) ||
-        __builtin_sub_overflow(spatial->in[i] + spatial->before[i] + spatial->after[i], reach + 1,
-                               &room))
-        return error_set(error, FAULT_IO, "a window of %ld lines does not fit", window);
+    const long room = spatial->in[i] + spatial->before[i] + spatial->after[i] -
+                      (window - 1) * spatial->dilation[i] - 1;
     if (room < 0 && !(ceil_mode && room > -stride))
         return error_set(error, FAULT_IO,
                          "a window of %ld lines %ld apart does not fit an image of %ld lines with "
@@ -81,6 +80,8 @@ int spatial_read(struct spatial *spatial, const struct node *node, int rank, con
     for (int i = 0; i < rank; i++) {
         spatial->in[i] = in[i];
         spatial->window[i] = window[i];
+        if (window[i] != -1 && (window[i] < 1 || window[i] > LINES_MAX))
+            return error_set(error, FAULT_IO, "a window of %ld lines is not possible", window[i]);
         spatial->before[i] = explicit ? pads[i] : 0;
         spatial->after[i] = explicit ? pads[rank + i] : 0;
         if (spatial->is_padded_by_size && in[i] >= 0 && window[i] >= 0)
