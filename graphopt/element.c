@@ -185,6 +185,8 @@ static unsigned small_nan(struct small_format format)
 static double small_count(struct small_format format, double magnitude)
 {
     int exponent;
+    if (magnitude == 0)
+        return 0;
     frexp(magnitude, &exponent);
     const int lowest = 1 - format.bias;
     const int scale = exponent - 1 < lowest ? lowest : exponent - 1;
