@@ -234,15 +234,22 @@ $(BUILD)/tests/cross/variants: $(BUILD)/tests/variants/test_variants.o \
 	$(Q)$(AR) rcs $@.a $^
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $@.a -lm
 
-# libFuzzer comes with clang; new inputs that it finds interesting stay in build/fuzz/corpus.
+# libFuzzer comes with clang; new inputs that it finds interesting stay in build/fuzz. What is fuzzed
+# is built with the sanitizers, the kernels that graphs refer to are those of the plain build.
 FUZZ_SECONDS ?= 20
-fuzz: | check-deps ## fuzz the CSV reader (needs clang; FUZZ_SECONDS=)
-	@mkdir -p build/fuzz/corpus
-	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -o build/fuzz/fuzz_table tests/fuzz/fuzz_table.c \
-	    base/table.c base/table_csv.c base/file.c base/error.c
-	build/fuzz/fuzz_table -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -verbosity=0 \
-	    -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/corpus tests/fuzz/corpus
+FUZZERS := table graph onnx
+FUZZED_table := base/table.c base/table_csv.c base/file.c base/error.c
+FUZZED_graph := $(wildcard graphopt/*.c graphopt/*/*.c)
+FUZZED_onnx := $(FUZZED_graph)
+fuzz: $(LIBRARY) | check-deps ## fuzz the readers of CSV, graphs and ONNX (needs clang; FUZZ_SECONDS=)
+	@mkdir -p $(FUZZERS:%=build/fuzz/%)
+	$(foreach name,$(FUZZERS),$(FUZZ) &&) true
+
+FUZZ = clang $(CPPFLAGS) -Igraphopt -Ikernels -isystem $(BUILD)/onnx -std=gnu11 -O1 -g \
+    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o build/fuzz/fuzz_$(name) \
+    tests/fuzz/fuzz_$(name).c $(FUZZED_$(name)) $(LIBRARY) $(LDLIBS) -lgomp && \
+    build/fuzz/fuzz_$(name) -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -verbosity=0 \
+    -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/$(name) tests/fuzz/corpus/$(name)
 
 # ---- keep in shape ----
 .PHONY: lint format check-format

@@ -23,6 +23,15 @@ static bool copy_texts(struct arena *arena, struct attribute *attribute)
     return texts != NULL;
 }
 
+static bool copy_reals(struct arena *arena, struct attribute *attribute)
+{
+    double *reals = arena_take_array(arena, (size_t)attribute->count, sizeof *reals);
+    for (long i = 0; reals && i < attribute->count; i++)
+        reals[i] = (float)attribute->reals[i];
+    attribute->reals = reals;
+    return reals != NULL;
+}
+
 int attribute_copy(struct graph *graph, struct attribute *to, const struct attribute *from,
                    struct error *error)
 {
@@ -31,9 +40,12 @@ int attribute_copy(struct graph *graph, struct attribute *to, const struct attri
     *to = *from;
     to->name = arena_copy_text(arena, from->name);
     switch (from->kind) {
-    case ATTRIBUTE_INT:
     case ATTRIBUTE_REAL:
+        to->real = (float)from->real;
+        break;
+    case ATTRIBUTE_INT:
     case ATTRIBUTE_BLOCK:
+    case ATTRIBUTE_OTHER:
         break;
     case ATTRIBUTE_TEXT:
         there = copy_text(arena, &to->text);
@@ -47,8 +59,7 @@ int attribute_copy(struct graph *graph, struct attribute *to, const struct attri
         there = to->integers != NULL;
         break;
     case ATTRIBUTE_REALS:
-        to->reals = arena_copy(arena, from->reals, (size_t)from->count * sizeof(double));
-        there = to->reals != NULL;
+        there = copy_reals(arena, to);
         break;
     case ATTRIBUTE_TEXTS:
         there = copy_texts(arena, to);
@@ -64,6 +75,8 @@ int graph_set_attribute(struct graph *graph, int node, const struct attribute *a
     struct attribute copy;
     if (attribute_copy(graph, &copy, attribute, error) != OK)
         return FAILED;
+    if (copy.kind == ATTRIBUTE_OTHER)
+        of->op = NULL;
     for (int i = 0; i < of->attribute_count; i++)
         if (strcmp(of->attributes[i].name, copy.name) == 0) {
             of->attributes[i] = copy;

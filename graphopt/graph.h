@@ -80,9 +80,11 @@ enum attribute_kind {
     ATTRIBUTE_INTS,
     ATTRIBUTE_REALS,
     ATTRIBUTE_TEXTS,
+    ATTRIBUTE_OTHER, /* what is not kept, such as lists of tensors: its node is opaque */
 };
 
-/* All pointers are of the graph's arena or of its file. */
+/* All pointers are of the graph's arena or of its file. Reals have the values of floats, as in
+ * ONNX. */
 struct attribute {
     const char *name;
     enum attribute_kind kind;
@@ -295,7 +297,8 @@ struct node_spec {
 int graph_add_node(struct graph *graph, const struct node_spec *spec, struct error *error);
 
 /* Adds or replaces an attribute: the name and all that it points to are copied, but for the data of
- * a tensor, which are borrowed. */
+ * a tensor, which are borrowed. Reals are rounded to float. With ATTRIBUTE_OTHER the node
+ * becomes opaque. */
 int graph_set_attribute(struct graph *graph, int node, const struct attribute *attribute,
                         struct error *error);
 int graph_set_integer(struct graph *graph, int node, const char *name, long value,

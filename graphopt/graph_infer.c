@@ -47,9 +47,9 @@ static int know_values(struct graph *graph, const struct node *node, struct site
     if (result != OK)
         return result == SKIPPED ? OK : result;
     for (int i = 0; i < node->output_count; i++) {
-        if (node->outputs[i] < 0)
-            continue;
         const struct array *output = &site->output[i];
+        if (node->outputs[i] < 0 || !output->data)
+            continue;
         void *data = arena_copy(&graph->arena, output->data, (size_t)type_bytes(&output->type));
         if (!data)
             return graph_exhausted(graph, error), FAILED;

@@ -13,6 +13,7 @@ struct parser {
     struct graph *graph;
     struct cursor cursor;
     int *named, named_count; /* constants that are filled when all of their users are known */
+    long named_bytes;        /* that they may still take */
     int depth;               /* of blocks */
 };
 
@@ -174,6 +175,9 @@ static int add_named(struct parser *parser, int id)
     const long bytes = type_bytes(&tensor->type);
     if (bytes < 0 || !element_is_real(tensor->type.element))
         return cursor_complain(&parser->cursor, "only reals of known dimensions can be 'named'");
+    if (bytes > parser->named_bytes)
+        return cursor_complain(&parser->cursor, "'named' values take more memory than is allowed");
+    parser->named_bytes -= bytes;
     void *data = arena_take(&graph->arena, (size_t)bytes);
     parser->named =
         arena_room(&graph->arena, parser->named, parser->named_count, sizeof *parser->named);
@@ -296,6 +300,10 @@ static int parse_value(struct parser *parser, int node, struct attribute *attrib
         attribute->kind = ATTRIBUTE_BLOCK;
         attribute->block = graph_add_block(parser->graph, node, "", cursor->error);
         return attribute->block < 0 ? FAILED : OK;
+    }
+    if (cursor_take_word(cursor, "other")) {
+        attribute->kind = ATTRIBUTE_OTHER;
+        return OK;
     }
     if (take_empty_list(cursor, attribute))
         return OK;
@@ -511,12 +519,14 @@ static int parse_head(struct parser *parser)
                                                   : result;
 }
 
-int graph_parse(struct graph *graph, const char *name, const char *text, struct error *error)
+int graph_parse(struct graph *graph, const char *name, const char *text, long most_named_bytes,
+                struct error *error)
 {
     if (graph_init(graph, "", error) != OK)
         return FAILED;
     struct parser parser = {
         .graph = graph,
+        .named_bytes = most_named_bytes,
         .cursor = {.at = text, .name = name, .line = 1, .arena = &graph->arena, .error = error}};
     if (parse_head(&parser) != OK || parse_block(&parser, 0) != OK)
         return FAILED;

@@ -198,8 +198,7 @@ static void print_list(FILE *file, const struct attribute *attribute)
         if (attribute->kind == ATTRIBUTE_INTS)
             fprintf(file, "%ld", attribute->integers[i]);
         else if (attribute->kind == ATTRIBUTE_REALS)
-            print_real(file, attribute->reals[i],
-                       attribute->reals[i] == (double)(float)attribute->reals[i]);
+            print_real(file, attribute->reals[i], true);
         else
             print_quoted(file, attribute->texts[i].bytes, attribute->texts[i].length);
     }
@@ -216,7 +215,7 @@ static void print_attribute(const struct printer *printer, const struct attribut
         fprintf(file, "%ld", attribute->integer);
         break;
     case ATTRIBUTE_REAL:
-        print_real(file, attribute->real, attribute->real == (double)(float)attribute->real);
+        print_real(file, attribute->real, true);
         break;
     case ATTRIBUTE_TEXT:
         print_quoted(file, attribute->text.bytes, attribute->text.length);
@@ -228,6 +227,9 @@ static void print_attribute(const struct printer *printer, const struct attribut
         break;
     case ATTRIBUTE_BLOCK:
         fputs("block", file);
+        break;
+    case ATTRIBUTE_OTHER:
+        fputs("other", file);
         break;
     default:
         print_list(file, attribute);

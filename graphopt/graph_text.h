@@ -32,8 +32,12 @@ enum { GRAPH_VALUES_MAX = 16 };
  * values. FAULT_IO where the stream fails. */
 int graph_print(const struct graph *graph, FILE *file, long most_values, struct error *error);
 
+/* Bytes of all values that are `named` at most, where nothing else is asked for. */
+#define GRAPH_NAMED_BYTES_MAX (4L << 30)
+
 /* Initialises `graph` from a text, which ends in a 0; types are inferred and the graph is verified.
  * FAULT_IO names `name` and the line. graph_free() also after a failure. */
-int graph_parse(struct graph *graph, const char *name, const char *text, struct error *error);
+int graph_parse(struct graph *graph, const char *name, const char *text, long most_named_bytes,
+                struct error *error);
 
 #endif

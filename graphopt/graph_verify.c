@@ -71,35 +71,7 @@ static int verify_outputs(struct verification *v, const struct node *node, int i
     return OK;
 }
 
-/* ---- against the operator ---- */
-
-static int verify_arity(struct verification *v, const struct node *node)
-{
-    const struct op *op = node->op;
-    if (node->input_count > op->inputs_max || node->output_count > op->outputs_max)
-        return complain(v, node, "has more inputs or outputs than", op->name);
-    for (int i = 0; i < op->inputs_min; i++)
-        if (node_input(node, i) < 0)
-            return complain(v, node, "lacks an input of", op->name);
-    if (node->output_count < op->outputs_min)
-        return complain(v, node, "lacks an output of", op->name);
-    return OK;
-}
-
-static int verify_attributes(struct verification *v, const struct node *node)
-{
-    static const struct attribute_rule none[] = {{0}};
-    const struct attribute_rule *rules = node->op->attributes ? node->op->attributes : none;
-    for (const struct attribute_rule *rule = rules; rule->name; rule++) {
-        const struct attribute *attribute = node_attribute(node, rule->name);
-        if (!attribute && rule->is_required)
-            return complain(v, node, "lacks the attribute", rule->name);
-        if (attribute && attribute->kind != rule->kind)
-            return complain(v, node, "has a value of another type for the attribute", rule->name);
-    }
-    return OK;
-}
-
+/* Also that the node has what its operator expects: site_infer(). */
 static int verify_types(struct verification *v, const struct node *node)
 {
     struct arena arena = {0};
@@ -131,10 +103,6 @@ static int verify_node(struct verification *v, int id)
     const struct node *node = v->graph->node[id];
     v->met[id] = 1;
     int result = OK;
-    if (node->op)
-        result = verify_arity(v, node);
-    if (node->op && result == OK)
-        result = verify_attributes(v, node);
     for (int i = 0; i < node->input_count && result == OK; i++)
         if (node->inputs[i] >= 0)
             result = verify_use(v, node, node->inputs[i], (struct use){id, i});

@@ -13,21 +13,32 @@ int onnx_available(struct error *error)
     return OK;
 }
 
+static int check_opset(const struct reader *reader, const Onnx__OperatorSetIdProto *import)
+{
+    const char *domain = domain_of(import->domain);
+    if (import->version >= 1 && import->version <= (*domain ? 1 << 20 : ONNX_OPSET_MAX))
+        return OK;
+    return error_set(reader->error, FAULT_IO,
+                     "'%s' asks for version %lld of the operators of '%.50s'; at most %d can be "
+                     "read: convert it with onnx.version_converter",
+                     reader->name, (long long)import->version, *domain ? domain : "ai.onnx",
+                     ONNX_OPSET_MAX);
+}
+
 static int read_opsets(struct reader *reader)
 {
     const Onnx__ModelProto *model = reader->model;
     for (size_t i = 0; i < model->n_opset_import; i++) {
-        const char *domain = domain_of(model->opset_import[i]->domain);
-        const int64_t version = model->opset_import[i]->version;
-        if (version < 1 || version > (*domain ? 1 << 20 : ONNX_OPSET_MAX))
-            return error_set(reader->error, FAULT_IO,
-                             "'%s' asks for version %lld of the operators of '%.50s'; at most %d "
-                             "can be read: convert it with onnx.version_converter",
-                             reader->name, (long long)version, *domain ? domain : "ai.onnx",
-                             ONNX_OPSET_MAX);
-        if (graph_import(reader->graph, domain, (int)version, reader->error) != OK)
+        const Onnx__OperatorSetIdProto *import = model->opset_import[i];
+        if (check_opset(reader, import) != OK ||
+            graph_import(reader->graph, domain_of(import->domain), (int)import->version,
+                         reader->error) != OK)
             return FAILED;
     }
+    for (size_t i = 0; i < model->n_functions; i++)
+        for (size_t k = 0; k < model->functions[i]->n_opset_import; k++)
+            if (check_opset(reader, model->functions[i]->opset_import[k]) != OK)
+                return FAILED;
     if (model->n_opset_import == 0)
         return error_set(reader->error, FAULT_IO,
                          "'%s' does not say of which opset its operators are", reader->name);

@@ -90,10 +90,10 @@ static int read_graph(struct reader *reader, const Onnx__AttributeProto *from, i
     return to->block < 0 ? FAILED : onnx_read_block(reader, from->g, to->block);
 }
 
-/* What is not among enum attribute_kind, or lacks its value: SKIPPED. */
 static int read_value(struct reader *reader, const Onnx__AttributeProto *from, int node,
                       struct attribute *to)
 {
+    to->kind = ATTRIBUTE_OTHER;
     switch (kind_of(from)) {
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
         to->kind = ATTRIBUTE_INT;
@@ -108,11 +108,15 @@ static int read_value(struct reader *reader, const Onnx__AttributeProto *from, i
         to->text = text_of(from->s);
         return OK;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
+        if (!from->t)
+            return OK;
         to->kind = ATTRIBUTE_TENSOR;
-        return from->t ? read_tensor(reader, from, to) : SKIPPED;
+        return read_tensor(reader, from, to);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH:
+        if (!from->g)
+            return OK;
         to->kind = ATTRIBUTE_BLOCK;
-        return from->g ? read_graph(reader, from, node, to) : SKIPPED;
+        return read_graph(reader, from, node, to);
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
         to->kind = ATTRIBUTE_INTS;
         return read_lists(reader, from, to);
@@ -123,7 +127,7 @@ static int read_value(struct reader *reader, const Onnx__AttributeProto *from, i
         to->kind = ATTRIBUTE_TEXTS;
         return read_lists(reader, from, to);
     default:
-        return SKIPPED;
+        return OK;
     }
 }
 
@@ -140,12 +144,8 @@ int onnx_read_attributes(struct reader *reader, const Onnx__NodeProto *from, int
             return error_set(reader->error, FAULT_IO,
                              "'%s': %s has an attribute twice, or without a name: '%.50s'",
                              reader->name, node_label(graph, graph->node[node]).text, name);
-        int result = read_value(reader, value, node, &attribute);
-        if (result == SKIPPED)
-            graph->node[node]->op = NULL;
-        else if (result == OK)
-            result = graph_set_attribute(graph, node, &attribute, reader->error);
-        if (result == FAILED)
+        if (read_value(reader, value, node, &attribute) != OK ||
+            graph_set_attribute(graph, node, &attribute, reader->error) != OK)
             return FAILED;
     }
     return OK;

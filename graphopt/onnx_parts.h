@@ -83,8 +83,7 @@ int onnx_read_block(struct reader *reader, const Onnx__GraphProto *from, int blo
 int onnx_declare(struct reader *reader, Onnx__NodeProto *const *nodes, size_t count, int block);
 int onnx_read_nodes(struct reader *reader, Onnx__NodeProto *const *nodes, size_t count, int block);
 
-/* The attributes of a node that has just been added. One that cannot be represented makes the node
- * opaque. */
+/* The attributes of a node that has just been added. */
 int onnx_read_attributes(struct reader *reader, const Onnx__NodeProto *from, int node);
 
 /* The type that is said of a tensor is added to what is known of it; FAULT_IO where it contradicts.

@@ -73,13 +73,48 @@ static void tidy(struct type *type)
             type->symbol[i] = 0;
 }
 
+static int check_operands(const struct op *op, const struct node *node, struct error *error)
+{
+    if (node->input_count > op->inputs_max)
+        return error_set(error, FAULT_IO, "it has %d inputs, more than the %d of the operator",
+                         node->input_count, op->inputs_max);
+    for (int i = 0; i < op->inputs_min; i++)
+        if (node_input(node, i) < 0)
+            return error_set(error, FAULT_IO, "it lacks input %d of %d", i, op->inputs_min);
+    if (node->output_count < op->outputs_min || node->output_count > op->outputs_max)
+        return error_set(error, FAULT_IO, "it has %d outputs; the operator has %d to %d",
+                         node->output_count, op->outputs_min, op->outputs_max);
+    return OK;
+}
+
+static int check_attributes(const struct op *op, const struct node *node, struct error *error)
+{
+    for (const struct attribute_rule *rule = op->attributes; rule && rule->name; rule++) {
+        const struct attribute *attribute = node_attribute(node, rule->name);
+        if (!attribute && rule->is_required)
+            return error_set(error, FAULT_IO, "it lacks the attribute '%s'", rule->name);
+        if (attribute && attribute->kind != rule->kind)
+            return error_set(error, FAULT_IO, "the attribute '%s' is of another type", rule->name);
+    }
+    return OK;
+}
+
+static int infer_checked(struct site *site, struct error *error)
+{
+    const struct op *op = site->node->op;
+    if (check_operands(op, site->node, error) != OK ||
+        check_attributes(op, site->node, error) != OK)
+        return FAILED;
+    return op->infer ? op->infer(site, error) : OK;
+}
+
 int site_infer(struct site *site, struct error *error)
 {
     for (int i = 0; i < site->node->output_count; i++)
         site->output[i].type = UNKNOWN_TYPE;
-    if (!site->node->op || !site->node->op->infer)
+    if (!site->node->op)
         return OK;
-    int result = site->node->op->infer(site, error);
+    int result = infer_checked(site, error);
     for (int i = 0; i < site->node->output_count && result == OK; i++) {
         char name[32];
         snprintf(name, sizeof name, "output %d", i);
@@ -154,13 +189,29 @@ static int check_launch(const struct launch *launch, struct error *error)
     return OK;
 }
 
+/* SKIPPED where a type is not complete. */
+static int check_types(const struct site *site, struct error *error)
+{
+    for (int i = 0; i < site->node->input_count; i++)
+        if (site->node->inputs[i] >= 0 && !type_is_complete(&site->input[i].type))
+            return error_skip(error, "the type of input %d is not known: %s", i,
+                              type_format(site->graph, &site->input[i].type).text);
+    for (int i = 0; i < site->node->output_count; i++)
+        if (site->node->outputs[i] >= 0 && !type_is_complete(&site->output[i].type))
+            return error_skip(error, "the type of output %d is not known: %s", i,
+                              type_format(site->graph, &site->output[i].type).text);
+    return OK;
+}
+
 int site_lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     *lowering = (struct lowering){0};
     const struct op *op = site->node->op;
     int result = !op          ? error_skip(error, "the operator is not known")
                  : !op->lower ? error_skip(error, "no kernel does what it does")
-                              : op->lower(site, lowering, error);
+                              : check_types(site, error);
+    if (result == OK)
+        result = op->lower(site, lowering, error);
     for (int i = 0; i < lowering->launch_count && result == OK; i++)
         result = check_launch(&lowering->launch[i], error);
     return result == OK ? OK : label_words(site, result, error);

@@ -85,7 +85,9 @@ struct op {
     int inputs_min, inputs_max; /* OP_VARIADIC: any number */
     int outputs_min, outputs_max;
     const struct attribute_rule *attributes; /* ends with a NULL name; NULL: it has none */
-    /* Fills in site->output[].type as far as it is known from input types, attributes and known
+    /* What is above has been checked before any of these is called.
+     *
+     * Fills in site->output[].type as far as it is known from input types, attributes and known
      * input values, by the rules of node->opset; they are UNKNOWN_TYPE before. Everything unknown
      * in an input is no error. FAULT_IO for inputs that cannot be (ranks, dims, elements); the
      * caller puts the node's label in front of the words. With complete types and values of all
@@ -118,8 +120,9 @@ const struct op *op_find(const char *domain, const char *name, int opset);
 int site_open(struct site *site, const struct graph *graph, const struct node *node,
               struct arena *arena, struct error *error);
 
-/* Infers the types of the outputs, from UNKNOWN_TYPE, and checks them (type_check()). Of an opaque
- * node nothing is known. Words begin with the node's label. */
+/* Checks that the node has the operands and attributes that its operator expects, infers the types
+ * of the outputs, from UNKNOWN_TYPE, and checks them (type_check()). Of an opaque node nothing is
+ * known. Words begin with the node's label. */
 int site_infer(struct site *site, struct error *error);
 
 /* Infers, allocates the outputs from the site's arena and evaluates; every input that is there must

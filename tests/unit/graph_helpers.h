@@ -12,7 +12,7 @@
 static inline void graph_of(struct graph *graph, const char *text)
 {
     struct error error = {FAULT_NONE, ""};
-    if (graph_parse(graph, "test", text, &error) != OK)
+    if (graph_parse(graph, "test", text, GRAPH_NAMED_BYTES_MAX, &error) != OK)
         fail_msg("%s", error.text);
 }
 

@@ -32,7 +32,7 @@ static void assert_refused(const char *lines, const char *node, const char *word
     struct graph graph;
     struct error error = {FAULT_NONE, ""};
     text_with_node(text, lines, node);
-    assert_int_equal(graph_parse(&graph, "test", text, &error), FAILED);
+    assert_int_equal(graph_parse(&graph, "test", text, GRAPH_NAMED_BYTES_MAX, &error), FAILED);
     assert_int_equal(error.fault, FAULT_IO);
     assert_says(&error, words);
     graph_free(&graph);
