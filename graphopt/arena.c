@@ -98,3 +98,18 @@ void arena_free(struct arena *arena)
     }
     arena->held_bytes = 0;
 }
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_chunk *kept = arena->chunk;
+    if (!kept || kept->bytes > CHUNK_BYTES) {
+        arena_free(arena);
+        return;
+    }
+    arena->chunk = kept->before;
+    arena_free(arena);
+    memset(kept->base, 0, kept->used_bytes);
+    kept->used_bytes = 0;
+    kept->before = NULL;
+    *arena = (struct arena){kept, kept->bytes};
+}

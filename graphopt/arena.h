@@ -24,4 +24,7 @@ char *arena_print(struct arena *arena, const char *format, ...)
 
 void arena_free(struct arena *arena);
 
+/* The same, but keeps a chunk for what comes next: for memory of one node after the other. */
+void arena_reset(struct arena *arena);
+
 #endif

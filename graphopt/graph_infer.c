@@ -81,23 +81,26 @@ static int infer_node(struct graph *graph, struct node *node, struct arena *aren
     return know_values(graph, node, &site, error);
 }
 
-static int infer_block(struct graph *graph, int block, struct error *error)
+/* `arena` is for one node after the other, so that memory does not grow with the graph. */
+static int infer_block(struct graph *graph, int block, struct arena *arena, struct error *error)
 {
     int result = OK;
     for (int id = graph->block[block]->first; id >= 0 && result == OK; id = graph->node[id]->next) {
         struct node *node = graph->node[id];
         for (int i = 0; i < node->attribute_count && result == OK; i++)
             if (node->attributes[i].kind == ATTRIBUTE_BLOCK)
-                result = infer_block(graph, node->attributes[i].block, error);
-        struct arena arena = {0}; /* of one node, so that memory does not grow with the graph */
+                result = infer_block(graph, node->attributes[i].block, arena, error);
         if (result == OK)
-            result = infer_node(graph, node, &arena, error);
-        arena_free(&arena);
+            result = infer_node(graph, node, arena, error);
+        arena_reset(arena);
     }
     return result;
 }
 
 int graph_infer(struct graph *graph, struct error *error)
 {
-    return infer_block(graph, 0, error);
+    struct arena arena = {0};
+    const int result = infer_block(graph, 0, &arena, error);
+    arena_free(&arena);
+    return result;
 }

@@ -7,10 +7,11 @@
 
 struct verification {
     const struct graph *graph;
-    char *made;    /* of each tensor: it can be used at this place of the order */
-    int *uses;     /* of each tensor: met so far */
-    char *met;     /* of each node */
-    char *entered; /* of each block */
+    char *made;              /* of each tensor: it can be used at this place of the order */
+    int *uses;               /* of each tensor: met so far */
+    char *met;               /* of each node */
+    char *entered;           /* of each block */
+    struct arena site_arena; /* of one node after the other */
     struct error *error;
 };
 
@@ -74,9 +75,8 @@ static int verify_outputs(struct verification *v, const struct node *node, int i
 /* Also that the node has what its operator expects: site_infer(). */
 static int verify_types(struct verification *v, const struct node *node)
 {
-    struct arena arena = {0};
     struct site site;
-    int result = site_open(&site, v->graph, node, &arena, v->error);
+    int result = site_open(&site, v->graph, node, &v->site_arena, v->error);
     if (result == OK)
         result = site_infer(&site, v->error);
     for (int i = 0; i < node->output_count && result == OK; i++) {
@@ -90,7 +90,7 @@ static int verify_types(struct verification *v, const struct node *node)
                                type_format(v->graph, &type).text, node_label(v->graph, node).text,
                                type_format(v->graph, &site.output[i].type).text);
     }
-    arena_free(&arena);
+    arena_reset(&v->site_arena);
     return result;
 }
 
@@ -206,6 +206,7 @@ int graph_verify(const struct graph *graph, struct error *error)
         if (result == OK)
             result = verify_tensors(&v);
     }
+    arena_free(&v.site_arena);
     arena_free(&arena);
     return result;
 }

@@ -13,7 +13,7 @@
 enum { NESTING_MAX = 100 };
 
 /* Bytes that a message may take: so much, and so many times its length. */
-enum { ALLOWED_BYTES = 24 << 20, ALLOWED_FACTOR = 4 };
+enum { ALLOWED_BYTES = 32 << 20, ALLOWED_FACTOR = 8 };
 
 /* What protobuf-c 1.4 takes for each field while it unpacks (struct ScannedMember, in a list that
  * doubles), and an allocation beside its bytes. */

@@ -9,7 +9,7 @@ cd "$root" || exit 5
 folders="Makefile .ci base probes kernels roofline graphopt cli scripts tests"
 # shellcheck disable=SC2086 # words on purpose
 mapfile -t sources < <(find $folders -type f ! -path 'tests/golden/*' ! -path tests/lint/sizes.sh \
-    ! -name '*.csv' ! -name '*.def' ! -name '*.txt' 2>/dev/null)
+    ! -name '*.csv' ! -name '*.def' ! -name '*.txt' ! -name '*.onnx' 2>/dev/null)
 
 # found_nothing NAME AWK: passes when the program prints nothing over the sources
 found_nothing() {

@@ -64,7 +64,8 @@ objects() {
     find "$build" -path "$build/$isa-*" -name '*.o' | sort
 }
 
-mapfile -t baseline < <(find "$build"/{base,probes,kernels,roofline,graphopt,cli,embedded.o} -name '*.o')
+mapfile -t baseline < <(find "$build"/{base,probes,kernels,roofline,graphopt,cli,embedded.o} \
+    -name '*.o')
 offends "baseline objects have no vector code above SSE2" "$vex" "${baseline[@]}"
 
 mapfile -t list < <(objects scalar)

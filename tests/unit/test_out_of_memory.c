@@ -12,9 +12,12 @@
 
 #include <cmocka.h>
 
+#include "graph_text.h"
 #include "host.h"
 #include "memory.h"
+#include "onnx.h"
 #include "probe.h"
+#include "protobuf_writer.h"
 #include "table.h"
 
 void *__real_malloc(size_t bytes);
@@ -162,6 +165,60 @@ static void a_probe_says_that_memory_is_out(void **state)
     fail_every_allocation(collect_the_arithmetic, 3);
 }
 
+/* A graph that is read, copied, and put into order. */
+static int copy_and_free(struct graph *graph, int result, struct error *error)
+{
+    struct graph copy = {0};
+    if (result == OK)
+        result = graph_copy(&copy, graph, error);
+    if (result == OK)
+        result = graph_sort(&copy, error);
+    graph_free(&copy);
+    graph_free(graph);
+    return result;
+}
+
+static int parse_a_graph(struct error *error)
+{
+    struct graph graph;
+    static const char text[] = "graph g (onnx 17)\ninput x: f32[n,4]\nconst w: f32[4] = named\n"
+                               "const c: bool[] = {1}\ny = Mul(x, w) {a: [1, 2], b: \"text\"}\n"
+                               "z = If(c) {then_branch: block, else_branch: block}\nblock\n"
+                               "t = Neg(y)\noutput t\nend\nblock\noutput y\nend\noutput z\n";
+    int result = graph_parse(&graph, "test", text, 1 << 20, error);
+    if (result == OK)
+        result = graph_inline_ifs(&graph, NULL, error);
+    return copy_and_free(&graph, result, error);
+}
+
+static void the_parser_of_graphs_says_that_memory_is_out(void **state)
+{
+    (void)state;
+    fail_every_allocation(parse_a_graph, 3);
+}
+
+/* The file that read_a_model() reads: global, as it has no other way to get it. */
+static struct message model;
+
+/* What protobuf-c allocates is its own: it is not among those that fail. */
+static int read_a_model(struct error *error)
+{
+    struct graph graph;
+    int result = onnx_read_bytes(&graph, "test", model.bytes, model.length, error);
+    return copy_and_free(&graph, result, error);
+}
+
+static void the_reader_of_models_says_that_memory_is_out(void **state)
+{
+    (void)state;
+    struct error error;
+    if (onnx_available(&error) != OK)
+        skip();
+    model = model_message(small_graph(), 8, 17);
+    fail_every_allocation(read_a_model, 3);
+    free(model.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +226,8 @@ int main(void)
         cmocka_unit_test(the_reader_says_that_memory_is_out),
         cmocka_unit_test(the_host_says_that_memory_is_out),
         cmocka_unit_test(a_probe_says_that_memory_is_out),
+        cmocka_unit_test(the_parser_of_graphs_says_that_memory_is_out),
+        cmocka_unit_test(the_reader_of_models_says_that_memory_is_out),
     };
     return cmocka_run_group_tests_name("out of memory", tests, NULL, NULL);
 }
