@@ -319,11 +319,12 @@ int graph_set_input(struct graph *graph, int node, int slot, int tensor, struct 
 /* Drops the inputs from `count` on. */
 void graph_cut_inputs(struct graph *graph, int node, int count);
 
-/* Everything that uses `old` uses `tensor` from now on. Outputs of block 0 keep their names: where
- * `old` is one, `tensor` takes its name and `old` gets another. OK, or SKIPPED with nothing changed
- * where that cannot be, because `tensor` is an input, a constant or an output itself (then an
- * Identity would have to stay) or is made in another block. The caller sees to it that `tensor` is
- * made before it is used (graph_sort()). */
+/* Everything that uses `old` uses `tensor` from now on, but for the node that makes `tensor`, so
+ * that a node can be put behind `old`. Outputs of block 0 keep their names: where `old` is one,
+ * `tensor` takes its name and `old` gets another. OK, or SKIPPED with nothing changed where that
+ * cannot be, because `tensor` is an input, a constant or an output itself (then an Identity would
+ * have to stay) or is made in another block. The caller sees to it that `tensor` is made before it
+ * is used (graph_sort()). */
 int graph_replace(struct graph *graph, int old, int tensor, struct error *error);
 
 /* The tensor, whose value is now known, becomes a constant: its producer no longer makes it. An

@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How ops.def writes a domain. */
-#define DOMAIN_onnx ""
-#define DOMAIN_microsoft "com.microsoft"
-#define DOMAIN_roofline "roofline"
-
 #define OP(file, domain, name) extern const struct op domain##_##name##_op;
 #include "ops.def"
 #undef OP

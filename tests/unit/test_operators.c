@@ -159,6 +159,21 @@ static void shapes_that_do_not_fit_are_refused(void **state)
                    "8 elements do not fill the 12");
 }
 
+static void constants_stand_in_attributes(void **state)
+{
+    (void)state;
+    assert_computed("", "Constant() {value_ints: [3, -4]}", "y: i64[2] = {3, -4}");
+    assert_computed("", "Constant() {value_int: 3}", "y: i64[] = {3}");
+    assert_computed("", "Constant() {value_float: 0.5}", "y: f32[] = {0.5}");
+    assert_computed("", "Constant() {value_floats: reals[]}", "y: f32[0] = {}");
+    assert_computed("", "Constant() {value_strings: [\"a\", \"b\"]}",
+                    "y: text[2] = {\"a\", \"b\"}");
+    assert_computed("", "Constant() {value: u8[3] {1, 2, 3}}", "y: u8[3] = {1, 2, 3}");
+    assert_refused("", "Constant() {other: 1}", "no value that is known");
+    assert_inferred("input x: f32[6]\ns = Constant() {value_ints: [2, -1]}", "Reshape(x, s)",
+                    "f32[2,3]");
+}
+
 static void windows_have_sizes(void **state)
 {
     (void)state;
@@ -327,6 +342,7 @@ int main(void)
         cmocka_unit_test(reshape_resolves_zero_and_minus_one),
         cmocka_unit_test(shapes_are_known_values),
         cmocka_unit_test(shapes_that_do_not_fit_are_refused),
+        cmocka_unit_test(constants_stand_in_attributes),
         cmocka_unit_test(windows_have_sizes),
         cmocka_unit_test(convolution_sums_taps_of_its_group),
         cmocka_unit_test(kernels_run_what_they_can),
