@@ -46,7 +46,20 @@ static wide shifted(wide x, wide by, long mode)
 {
     if (by < 0 || by > 63)
         return 0;
-    return mode ? x << (int)by : x >> (int)by;
+    return mode ? (wide)((uint64_t)x << (int)by) : x >> (int)by;
+}
+
+/* Modulo 2^64, which a product of longs that is too large wraps to; of a negative exponent what is
+ * left of 1 / x^-y. */
+static wide power(wide x, wide y)
+{
+    if (y < 0)
+        return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
+    uint64_t result = 1, square = (uint64_t)x;
+    for (; y > 0; y /= 2, square *= square)
+        if (y % 2)
+            result *= square;
+    return (int64_t)result;
 }
 
 /* X(name, real, whole, kinds, flags, kernel): the formulas of https://onnx.ai/onnx/operators/. */
@@ -55,7 +68,7 @@ static wide shifted(wide x, wide by, long mode)
     X(Sub, x - y, x - y, KIND_NUMBERS, 0, "sub")                                                   \
     X(Mul, x *y, x *y, KIND_NUMBERS, OP_COMMUTES, "mul")                                           \
     X(Div, x / y, quotient(x, y), KIND_NUMBERS, 0, "div")                                          \
-    X(Pow, pow(x, y), (wide)pow((double)x, (double)y), KIND_NUMBERS | KIND_MIXED, 0, NULL)         \
+    X(Pow, pow(x, y), power(x, y), KIND_NUMBERS | KIND_MIXED, 0, NULL)                             \
     X(Mod, real_remainder(x, y, mode), remainder_of(x, y, mode), KIND_NUMBERS, 0, NULL)            \
     X(PRelu, x < 0 ? x * y : x, x < 0 ? x * y : x, KIND_NUMBERS, 0, NULL)                          \
     X(Equal, x == y, x == y, KIND_NUMBERS | KIND_BOOLS | KIND_COMPARES | KIND_EQUALS, OP_COMMUTES, \

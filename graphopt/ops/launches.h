@@ -1,0 +1,57 @@
+// launches.h - lowerings of several kernel calls, with memory between them.
+#ifndef ROOFLINE_LAUNCHES_H
+#define ROOFLINE_LAUNCHES_H
+
+#include "op.h"
+
+/* More calls than this for one node take longer to start than plain loops would run. */
+enum { LAUNCHES_MAX = 4096 };
+
+/* Another call behind those that the lowering has, with the kernel's default letters; NULL when
+ * memory is out. Earlier launches may move. */
+struct launch *launches_add(const struct site *site, struct lowering *lowering, const char *kernel,
+                            enum dtype dtype, struct error *error);
+
+/* Scratch of so many elements, aligned to 64 bytes. */
+struct launch_operand launches_scratch(struct lowering *lowering, long elements, enum dtype dtype);
+
+/* An array of so many equal values. SKIPPED where it would take more than a graph is worth. */
+int launches_fill(const struct site *site, struct launch_operand *operand, long elements,
+                  double value, enum dtype dtype, struct error *error);
+
+/* Input `i` times `factor`: the input itself, a constant computed now where the input is one, else
+ * the result of a launch that is added. SKIPPED as above. */
+int launches_scaled(const struct site *site, struct lowering *lowering, int i, double factor,
+                    struct launch_operand *operand, struct error *error);
+
+/* Sets a letter that has words; false where the kernel does not know this one. */
+bool launch_word(struct launch *launch, const char *letter, const char *word);
+
+static inline struct launch_operand of_input(int i)
+{
+    return (struct launch_operand){.source = SOURCE_INPUT, .index = i};
+}
+
+static inline struct launch_operand of_output(int i)
+{
+    return (struct launch_operand){.source = SOURCE_OUTPUT, .index = i};
+}
+
+static inline struct launch_operand of_constant(const void *data)
+{
+    return (struct launch_operand){.source = SOURCE_CONSTANT, .constant = data};
+}
+
+/* The same operand, so many elements further on. */
+static inline struct launch_operand operand_behind(struct launch_operand operand, long elements,
+                                                   enum dtype dtype)
+{
+    const size_t bytes = (size_t)elements * (size_t)dtype_bytes(dtype);
+    if (operand.source == SOURCE_CONSTANT)
+        operand.constant = (const char *)operand.constant + bytes;
+    else
+        operand.offset_bytes += bytes;
+    return operand;
+}
+
+#endif

@@ -1,0 +1,352 @@
+// transposed_conv.c - ConvTranspose: the adjoint of Conv, of images of any number of dimensions.
+#include <string.h>
+
+#include "adjoint.h"
+#include "epilogue.h"
+#include "launches.h"
+
+/* Lines beyond which sizes are refused: products of two stay numbers. */
+enum { LINES_MAX = 1 << 30 };
+
+/* X (N, C, D...), W (C, K / group, R...), bias (K). */
+static int check_operands(const struct site *site, long *group, struct error *error)
+{
+    const struct type x = site_type(site, 0), w = site_type(site, 1), bias = site_type(site, 2);
+    *group = node_integer(site->node, "group", 1);
+    if (*group < 1 || *group > LINES_MAX)
+        return error_set(error, FAULT_IO, "'group' is %ld; it has to be 1 to %d", *group,
+                         LINES_MAX);
+    if (x.element != ELEMENT_NONE && (!element_is_real(x.element) || element_bits(x.element) < 16))
+        return error_set(error, FAULT_IO, "there is no ConvTranspose of elements '%s'",
+                         element_name(x.element));
+    if ((x.rank >= 0 && x.rank < 3) || (w.rank >= 0 && w.rank < 3))
+        return error_set(error, FAULT_IO, "input and weights need at least 3 dimensions");
+    if (x.rank >= 0 && w.rank >= 0 && x.rank != w.rank)
+        return error_set(error, FAULT_IO, "input and weights have %d and %d dimensions", x.rank,
+                         w.rank);
+    const long c = w.rank >= 0 && w.dims[0] >= 0 ? w.dims[0] : x.rank >= 0 ? x.dims[1] : -1;
+    if (c >= 0 && x.rank >= 0 && x.dims[1] >= 0 && c != x.dims[1])
+        return error_set(error, FAULT_IO, "the input has %ld channels, the weights are for %ld",
+                         x.dims[1], c);
+    if (c >= 0 && c % *group != 0)
+        return error_set(error, FAULT_IO, "'group' %ld does not divide the %ld input channels",
+                         *group, c);
+    if (w.rank >= 0 && w.dims[1] > LINES_MAX)
+        return error_set(error, FAULT_IO, "%ld output channels in each group are too many",
+                         w.dims[1]);
+    const long k = w.rank >= 0 && w.dims[1] >= 0 ? w.dims[1] * *group : -1;
+    if (bias.rank >= 0 && (bias.rank != 1 || (bias.dims[0] >= 0 && k >= 0 && bias.dims[0] != k)))
+        return error_set(error, FAULT_IO, "the bias is %s for %ld output channels",
+                         type_format(site->graph, &bias).text, k);
+    return OK;
+}
+
+/* A list attribute of `rank` numbers from `least` on; a missing one is all `fallback`. */
+static int read_list(const struct node *node, const char *name, int rank, long fallback, long least,
+                     long *values, struct error *error)
+{
+    int count;
+    const long *list = node_integers(node, name, &count);
+    for (int i = 0; i < rank; i++)
+        values[i] = fallback;
+    if (!list)
+        return OK;
+    if (count != rank)
+        return error_set(error, FAULT_IO, "'%s' has %d numbers; there have to be %d", name, count,
+                         rank);
+    for (int i = 0; i < rank; i++) {
+        if (list[i] < least || list[i] > LINES_MAX)
+            return error_set(error, FAULT_IO, "'%s' has a %ld; it may be %ld to %d", name, list[i],
+                             least, LINES_MAX);
+        values[i] = list[i];
+    }
+    return OK;
+}
+
+/* How large a dim of the output is to be. */
+struct wish {
+    long lines; /* that output_shape asks for; -1: none */
+    long output_pad;
+    bool is_same;  /* auto_pad SAME_*: as many lines as strides, if there are as many */
+    bool is_upper; /* of an odd padding the larger part is behind, else before */
+};
+
+/* The list of output_shape may begin with batch and channels. */
+static int read_wishes(const struct node *node, int rank, struct wish *wishes, struct error *error)
+{
+    const char *auto_pad = node_text(node, "auto_pad", "NOTSET");
+    long output_pad[RANK_MAX];
+    int count;
+    const long *list = node_integers(node, "output_shape", &count);
+    if (list && count != rank && count != rank + 2)
+        return error_set(error, FAULT_IO, "'output_shape' has %d numbers; there have to be %d",
+                         count, rank);
+    if (read_list(node, "output_padding", rank, 0, 0, output_pad, error) != OK)
+        return FAILED;
+    for (int i = 0; i < rank; i++) {
+        wishes[i] =
+            (struct wish){list ? list[count - rank + i] : -1, output_pad[i],
+                          strncmp(auto_pad, "SAME_", 5) == 0, strcmp(auto_pad, "SAME_UPPER") == 0};
+        if (list && (wishes[i].lines < 1 || wishes[i].lines > LINES_MAX))
+            return error_set(error, FAULT_IO, "'output_shape' has a %ld; it may be 1 to %d",
+                             wishes[i].lines, LINES_MAX);
+    }
+    return OK;
+}
+
+/* Size of dim i, and the padding where that follows from the size. */
+static int find_size(struct spatial *spatial, int i, struct wish wish, struct error *error)
+{
+    spatial->out[i] = wish.lines;
+    if (spatial->in[i] < 0 || spatial->window[i] < 0)
+        return OK;
+    if (spatial->in[i] > LINES_MAX || spatial->window[i] > LINES_MAX || spatial->window[i] < 1)
+        return error_set(error, FAULT_IO, "a window of %ld lines on an image of %ld is too large",
+                         spatial->window[i], spatial->in[i]);
+    const long full = (spatial->in[i] - 1) * spatial->stride[i] +
+                      (spatial->window[i] - 1) * spatial->dilation[i] + 1 + wish.output_pad;
+    const long same = spatial->in[i] * spatial->stride[i];
+    if (wish.lines >= 0 || wish.is_same) {
+        spatial->out[i] = wish.lines >= 0 ? wish.lines : same < full ? same : full;
+        const long pad = full > spatial->out[i] ? full - spatial->out[i] : 0;
+        spatial->before[i] = wish.is_upper ? pad / 2 : pad - pad / 2;
+        spatial->after[i] = pad - spatial->before[i];
+    } else {
+        spatial->out[i] = full - spatial->before[i] - spatial->after[i];
+    }
+    if (spatial->out[i] < 1)
+        return error_set(error, FAULT_IO,
+                         "the padding of %ld leaves nothing of an output of %ld lines",
+                         spatial->before[i] + spatial->after[i], full);
+    return OK;
+}
+
+static int read_window(const struct site *site, struct spatial *spatial, struct error *error)
+{
+    const struct node *node = site->node;
+    const struct type x = site_type(site, 0), w = site_type(site, 1);
+    const char *auto_pad = node_text(node, "auto_pad", "NOTSET");
+    const bool is_explicit = strcmp(auto_pad, "NOTSET") == 0;
+    struct wish wishes[RANK_MAX];
+    long pads[2 * RANK_MAX];
+    int count;
+    const int rank = (x.rank >= 0 ? x.rank : w.rank) - 2;
+    const long *given = node_integers(node, "kernel_shape", &count);
+    *spatial = (struct spatial){.rank = rank};
+    if (!is_explicit && strcmp(auto_pad, "VALID") != 0 && strcmp(auto_pad, "SAME_UPPER") != 0 &&
+        strcmp(auto_pad, "SAME_LOWER") != 0)
+        return error_set(error, FAULT_IO,
+                         "'auto_pad' is '%.20s'; it may be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
+                         auto_pad);
+    for (int i = 0; i < rank; i++) {
+        spatial->in[i] = x.rank >= 0 ? x.dims[2 + i] : -1;
+        spatial->window[i] = w.rank >= 0 ? w.dims[2 + i] : -1;
+        if (given && (count != rank || (spatial->window[i] >= 0 && spatial->window[i] != given[i])))
+            return error_set(error, FAULT_IO,
+                             "'kernel_shape' differs from the weights' dimensions");
+        if (given)
+            spatial->window[i] = given[i];
+    }
+    if (read_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
+        read_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
+        read_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK ||
+        read_wishes(node, rank, wishes, error) != OK)
+        return FAILED;
+    for (int i = 0; i < rank; i++) {
+        spatial->before[i] = is_explicit ? pads[i] : 0;
+        spatial->after[i] = is_explicit ? pads[rank + i] : 0;
+        if (find_size(spatial, i, wishes[i], error) != OK)
+            return FAILED;
+    }
+    return OK;
+}
+
+static int infer(struct site *site, struct error *error)
+{
+    const struct type x = site_type(site, 0), w = site_type(site, 1);
+    struct type *out = &site->output[0].type;
+    struct spatial spatial;
+    long group;
+    if (check_operands(site, &group, error) != OK)
+        return FAILED;
+    out->element = x.element;
+    if (x.rank < 0 && w.rank < 0)
+        return OK;
+    if (read_window(site, &spatial, error) != OK)
+        return FAILED;
+    out->rank = spatial.rank + 2;
+    out->dims[0] = x.rank >= 0 ? x.dims[0] : -1;
+    out->symbol[0] = x.rank >= 0 ? x.symbol[0] : 0;
+    out->dims[1] = w.rank >= 0 && w.dims[1] >= 0 ? w.dims[1] * group : -1;
+    out->symbol[1] = 0;
+    for (int i = 0; i < spatial.rank; i++) {
+        out->dims[2 + i] = spatial.out[i];
+        out->symbol[2 + i] = 0;
+    }
+    return OK;
+}
+
+/* ---- plain loops ---- */
+
+struct plain {
+    const struct array *x, *w;
+    struct spatial spatial;
+    struct type taps, places; /* the window and the output's image as dims */
+    long in_size;             /* of one channel of the input */
+    long channels, filters;   /* of input and output, in one group */
+};
+
+/* The sum over the channels of a group: x begins at that element, w at the filter of the group's
+ * first channel. */
+static double sum_at(const struct plain *plain, const long *place, long x, long w)
+{
+    const long taps = type_elements(&plain->taps);
+    const enum element of_x = plain->x->type.element, of_w = plain->w->type.element;
+    double sum = 0;
+    long tap[RANK_MAX] = {0};
+    for (long t = 0; t < taps && plain->channels > 0; t++) {
+        const long offset = adjoint_offset(&plain->spatial, place, tap);
+        for (long c = 0; c < plain->channels && offset >= 0; c++)
+            sum += element_real(plain->x->data, of_x, x + c * plain->in_size + offset) *
+                   element_real(plain->w->data, of_w, w + c * plain->filters * taps + t);
+        place_next(&plain->taps, tap);
+    }
+    return sum;
+}
+
+static int evaluate(struct site *site, struct error *error)
+{
+    const struct array *bias = site_input(site, 2), *out = &site->output[0];
+    struct plain plain = {.x = &site->input[0], .w = &site->input[1]};
+    long group;
+    if (check_operands(site, &group, error) != OK || read_window(site, &plain.spatial, error) != OK)
+        return FAILED;
+    plain.taps.rank = plain.places.rank = plain.spatial.rank;
+    for (int i = 0; i < plain.spatial.rank; i++) {
+        plain.taps.dims[i] = plain.spatial.window[i];
+        plain.places.dims[i] = plain.spatial.out[i];
+    }
+    const long taps = type_elements(&plain.taps), places = type_elements(&plain.places);
+    const long k = out->type.dims[1], c = plain.x->type.dims[1];
+    plain.in_size = type_product(&plain.x->type, 2, plain.x->type.rank);
+    plain.channels = c / group;
+    plain.filters = k / group;
+    for (long row = 0; row < out->type.dims[0] * k; row++) { /* a channel of an image */
+        const long filter = row % k, first = filter / plain.filters * plain.channels;
+        const long w = (first * plain.filters + filter % plain.filters) * taps;
+        long place[RANK_MAX] = {0};
+        for (long i = 0; i < places; i++) {
+            const double start = bias ? element_real(bias->data, bias->type.element, filter) : 0;
+            element_put_real(out->data, out->type.element, row * places + i,
+                             start +
+                                 sum_at(&plain, place, (row / k * c + first) * plain.in_size, w));
+            place_next(&plain.places, place);
+        }
+    }
+    return OK;
+}
+
+/* ---- kernel ---- */
+
+/* What the kernel has once for both dims. */
+struct square {
+    long stride, dilation, pad, output_pad;
+};
+
+/* Lines that the output has beyond those of the kernel without output_pad. */
+static long extra_lines(const struct spatial *spatial, int i)
+{
+    return spatial->out[i] - ((spatial->in[i] - 1) * spatial->stride[i] - 2 * spatial->before[i] +
+                              (spatial->window[i] - 1) * spatial->dilation[i] + 1);
+}
+
+static int find_square(const struct spatial *spatial, struct square *square, struct error *error)
+{
+    *square = (struct square){1, 1, spatial->before[0], extra_lines(spatial, 0)};
+    for (int i = spatial->rank - 1; i >= 0; i--) { /* of one line, or one tap, they are free */
+        if (spatial->in[i] != 1)
+            square->stride = spatial->stride[i];
+        if (spatial->window[i] != 1)
+            square->dilation = spatial->dilation[i];
+    }
+    for (int i = 0; i < spatial->rank; i++)
+        if ((spatial->in[i] != 1 && spatial->stride[i] != square->stride) ||
+            (spatial->window[i] != 1 && spatial->dilation[i] != square->dilation) ||
+            spatial->before[i] != square->pad || extra_lines(spatial, i) != square->output_pad ||
+            square->output_pad < 0)
+            return error_skip(error, "the kernel has one stride, dilation, padding and output "
+                                     "padding for both dimensions");
+    return OK;
+}
+
+static int lower(const struct site *site, struct lowering *lowering, struct error *error)
+{
+    const struct type x = site_type(site, 0), w = site_type(site, 1);
+    const bool has_bias = site_input(site, 2) != NULL, is_line = x.rank == 3;
+    struct spatial spatial;
+    struct square square;
+    enum dtype dtype;
+    if (x.rank > 4)
+        return error_skip(error, "kernel 'conv_transpose2d' has images of two dimensions");
+    if (element_dtype(x.element, &dtype, error) != OK)
+        return SKIPPED;
+    if (read_window(site, &spatial, error) != OK)
+        return FAILED;
+    if (find_square(&spatial, &square, error) != OK)
+        return SKIPPED;
+    if (is_line && (square.pad != 0 || square.output_pad != 0))
+        return error_skip(error, "the kernel would pad the row that a line is taken for");
+    if (lowering_start(site, lowering, "conv_transpose2d", dtype, error) != OK)
+        return FAILED;
+    struct launch *launch = lowering->launch;
+    launch_letter(launch, "n", x.dims[0]);
+    launch_letter(launch, "c", x.dims[1]);
+    launch_letter(launch, "h", is_line ? 1 : x.dims[2]);
+    launch_letter(launch, "w", x.dims[x.rank - 1]);
+    launch_letter(launch, "k", site->output[0].type.dims[1]);
+    launch_letter(launch, "r", is_line ? 1 : w.dims[2]);
+    launch_letter(launch, "s", w.dims[w.rank - 1]);
+    launch_letter(launch, "stride", square.stride);
+    launch_letter(launch, "pad", square.pad);
+    launch_letter(launch, "output_pad", square.output_pad);
+    launch_letter(launch, "dilation", square.dilation);
+    launch_letter(launch, "groups", node_integer(site->node, "group", 1));
+    launch_letter(launch, "epilogue", has_bias ? EPILOGUE_bias : EPILOGUE_none);
+    launch->operand[0] = of_output(0);
+    for (int i = 0; i < (has_bias ? 3 : 2); i++)
+        launch->operand[1 + i] = of_input(i);
+    return OK;
+}
+
+/* Products with what falls into the padding count. */
+static double flops(const struct site *site)
+{
+    const struct type x = site_type(site, 0), w = site_type(site, 1);
+    return 2.0 * (double)type_elements(&x) * (double)type_product(&w, 1, w.rank);
+}
+
+static const struct attribute_rule attributes[] = {{"auto_pad", ATTRIBUTE_TEXT, false},
+                                                   {"dilations", ATTRIBUTE_INTS, false},
+                                                   {"group", ATTRIBUTE_INT, false},
+                                                   {"kernel_shape", ATTRIBUTE_INTS, false},
+                                                   {"output_padding", ATTRIBUTE_INTS, false},
+                                                   {"output_shape", ATTRIBUTE_INTS, false},
+                                                   {"pads", ATTRIBUTE_INTS, false},
+                                                   {"strides", ATTRIBUTE_INTS, false},
+                                                   {0}};
+
+const struct op onnx_ConvTranspose_op = {
+    .domain = "",
+    .name = "ConvTranspose",
+    .summary = "transposed convolution of x (N, C, D...) with w (C, K / group, R...), plus a bias "
+               "(K)",
+    .inputs_min = 2,
+    .inputs_max = 3,
+    .outputs_min = 1,
+    .outputs_max = 1,
+    .attributes = attributes,
+    .infer = infer,
+    .evaluate = evaluate,
+    .lower = lower,
+    .flops = flops,
+};
