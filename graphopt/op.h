@@ -104,6 +104,13 @@ struct op {
     int (*lower)(const struct site *site, struct lowering *lowering, struct error *error);
     /* FLOP of one evaluation, where it does arithmetic; NULL: 0. Not used where it is lowered. */
     double (*flops)(const struct site *site);
+    /* For operators that ONNX does not have (domain roofline): adds to `body` nodes of ONNX's own
+     * operators that compute the same, and an output for each of the node's. `body` has the
+     * graph's opsets and one input of the type known for each input of the node, those that are
+     * absent too (body->block[0]->inputs[i]); constants that it needs besides are of its own. So a
+     * graph with such nodes can be written as a file that others run, and evaluate() be checked.
+     * NULL: cannot be said so. */
+    int (*expand)(const struct site *site, struct graph *body, struct error *error);
     const void *detail; /* what the file of a family keeps about each member */
 };
 
