@@ -1,0 +1,84 @@
+// cost.h - what a node of a graph should take: its kernels' FLOPs and bytes under the ceilings of a
+// machine. docs/graphs.md derives the formula.
+#ifndef ROOFLINE_COST_H
+#define ROOFLINE_COST_H
+
+#include "op.h"
+
+enum { COST_LEVELS_MAX = 5 };
+
+/* A level of memory with so many threads. */
+struct cost_level {
+    char name[8];            /* "L1" ... "DRAM" */
+    double set_bytes;        /* the largest working set that it holds; INFINITY of the outermost */
+    double bytes_per_second; /* NAN where it is not known */
+};
+
+/* What of its roof a kernel reaches on this machine, where that was measured. */
+struct cost_rate {
+    char kernel[32];
+    enum dtype dtype;
+    double of_compute, of_memory; /* NAN where no row of that bound was measured */
+};
+
+/* The ceilings of one machine with one number of threads. */
+struct ceilings {
+    int threads;
+    double flops_per_second[DTYPE_COUNT]; /* NAN where it is not known */
+    struct cost_level level[COST_LEVELS_MAX];
+    int level_count; /* innermost first, at least one */
+    /* One launch of a graph that runs: all members meet, and a kernel is called. */
+    double launch_seconds;
+    const struct cost_rate *rate; /* borrowed */
+    int rate_count;               /* 0: every kernel reaches its roof */
+};
+
+enum cost_bound { COST_UNKNOWN, COST_COMPUTE, COST_MEMORY, COST_LAUNCH };
+
+/* "", "compute", "memory", "launch". */
+const char *cost_bound_name(enum cost_bound bound);
+
+struct cost {
+    double flops, bytes;  /* NAN where a type is not complete */
+    int launches;         /* kernel calls; 1 where it is evaluated; 0: a view, nothing runs */
+    double roof_seconds;  /* under the roof alone: the sum over launches of
+                             max(flops / peak, bytes / bandwidth) */
+    double seconds;       /* predicted: the same by what the kernels reach of it, and the launches;
+                             NAN where a number is missing */
+    enum cost_bound bound; /* what takes the largest part of it */
+    const char *level;    /* of the largest working set; of the ceilings; "" for none */
+    enum dtype dtype;     /* of the first launch */
+    bool is_lowered;
+    bool moves_only; /* copies data without arithmetic; views do not */
+};
+
+/* An ordinary server core of these years, for decisions where nobody measured one: the same on
+ * every machine, so that passes without a machine.csv give the same graph everywhere. */
+struct ceilings ceilings_nominal(int threads);
+
+/* The innermost level that holds the working set. */
+const struct cost_level *cost_level_of(const struct ceilings *ceilings, double set_bytes);
+
+/* Of one call of a kernel, whose operands are the working set. */
+struct cost cost_of_launch(const struct launch *launch, const struct ceilings *ceilings);
+
+/* Of a site, whose lowering is NULL where it is evaluated. */
+struct cost cost_of_site(const struct site *site, const struct lowering *lowering,
+                         const struct ceilings *ceilings);
+
+/* Of a node of a graph; `arena` is for what lowering allocates. */
+int cost_of_node(struct cost *cost, const struct graph *graph, const struct node *node,
+                 const struct ceilings *ceilings, struct arena *arena, struct error *error);
+
+/* Sums over the live nodes of block 0 that run. */
+struct cost_total {
+    double flops, bytes, roof_seconds, seconds;
+    double moved_bytes, moving_seconds; /* of nodes that only move data */
+    int nodes, launches;                /* nodes: views too */
+    int unknown;                        /* nodes without a cost, which are in no other sum */
+};
+int cost_of_graph(struct cost_total *total, const struct graph *graph,
+                  const struct ceilings *ceilings, struct error *error);
+void cost_add(struct cost_total *total, const struct cost *cost);
+
+#endif
