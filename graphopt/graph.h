@@ -357,6 +357,9 @@ int graph_inline_ifs(struct graph *graph, int *count, struct error *error);
  * the node whose inputs cannot be, or which makes other elements than the graph says. */
 int graph_infer(struct graph *graph, struct error *error);
 
+/* The same for one node whose inputs' types are known, without its subgraphs. */
+int graph_infer_node(struct graph *graph, int node, struct error *error);
+
 /* What holds of every graph between two passes: every tensor is produced once, before it is used
  * and where it is seen; uses are complete; names are unique; no dead thing is used; nodes have the
  * inputs, outputs and attributes that their operators expect; types agree with inference. FAULT_IO

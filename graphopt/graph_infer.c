@@ -104,3 +104,11 @@ int graph_infer(struct graph *graph, struct error *error)
     arena_free(&arena);
     return result;
 }
+
+int graph_infer_node(struct graph *graph, int node, struct error *error)
+{
+    struct arena arena = {0};
+    const int result = infer_node(graph, graph->node[node], &arena, error);
+    arena_free(&arena);
+    return result;
+}
