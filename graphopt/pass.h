@@ -21,13 +21,14 @@ enum pass_group {
 /* "elimination" */
 const char *pass_group_name(enum pass_group group);
 
-struct cost_model;
+struct ceilings;
 
 /* What passes go by besides the graph. */
 struct pass_settings {
-    size_t most_bytes;             /* of a constant that folding makes */
-    double most_flops;             /* of a computation that folding does */
-    const struct cost_model *cost; /* NULL: a pass that would have to weigh leaves things alone */
+    size_t most_bytes; /* of a constant that folding makes */
+    double most_flops; /* of a computation that folding does */
+    const struct ceilings
+        *ceilings; /* of cost.h, what passes weigh by; NULL: ceilings_nominal(1) */
     /* Told what was chosen and why where a rewrite is not always a gain; NULL: nobody asks. */
     void (*explain)(void *context, const char *pass, const char *words);
     void *explain_context;
