@@ -25,7 +25,7 @@ static int parse_terms(struct recipe *recipe, const char *text, struct error *er
     const char *rest = text;
     *recipe = (struct recipe){0};
     for (char joint = '+'; joint == '+';) {
-        struct term *term = &recipe->term[recipe->term_count];
+        struct event_term *term = &recipe->term[recipe->term_count];
         int used = 0;
         if (recipe->term_count == RECIPE_TERMS_MAX ||
             sscanf(rest, "%lf %79[^ \n]%n", &term->weight, term->event, &used) != 2 ||
@@ -70,7 +70,7 @@ void recipe_format(const struct recipe *recipe, char *text, size_t capacity)
 {
     text[0] = 0;
     for (int i = 0; i < recipe->term_count; i++) {
-        const struct term *term = &recipe->term[i];
+        const struct event_term *term = &recipe->term[i];
         size_t used = strlen(text);
         if (term->weight == 1)
             text_format(text + used, capacity - used, "%s%s", i ? " + " : "", term->event);

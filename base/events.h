@@ -12,7 +12,7 @@ enum { RECIPE_TERMS_MAX = 6 };
 
 /* A weighted sum of events that are counted together; none where nothing is known. */
 struct recipe {
-    struct term {
+    struct event_term {
         char event[80]; /* as PAPI names it: a preset or a native one */
         double weight;
     } term[RECIPE_TERMS_MAX];
