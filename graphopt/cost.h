@@ -29,6 +29,9 @@ struct ceilings {
     int level_count; /* innermost first, at least one */
     /* One launch of a graph that runs: all members meet, and a kernel is called. */
     double launch_seconds;
+    /* What one run of the whole graph touches: constants lie where so much fits, for all the rest
+     * comes between two uses of them. 0: they lie where the launch's other operands do. */
+    double run_bytes;
     const struct cost_rate *rate; /* borrowed */
     int rate_count;               /* 0: every kernel reaches its roof */
 };
@@ -39,15 +42,15 @@ enum cost_bound { COST_UNKNOWN, COST_COMPUTE, COST_MEMORY, COST_LAUNCH };
 const char *cost_bound_name(enum cost_bound bound);
 
 struct cost {
-    double flops, bytes;  /* NAN where a type is not complete */
-    int launches;         /* kernel calls; 1 where it is evaluated; 0: a view, nothing runs */
-    double roof_seconds;  /* under the roof alone: the sum over launches of
-                             max(flops / peak, bytes / bandwidth) */
-    double seconds;       /* predicted: the same by what the kernels reach of it, and the launches;
-                             NAN where a number is missing */
+    double flops, bytes;   /* NAN where a type is not complete */
+    int launches;          /* kernel calls; 1 where it is evaluated; 0: a view, nothing runs */
+    double roof_seconds;   /* under the roof alone: the sum over launches of
+                              max(flops / peak, bytes / bandwidth) */
+    double seconds;        /* predicted: the same by what the kernels reach of it, and the launches;
+                              NAN where a number is missing */
     enum cost_bound bound; /* what takes the largest part of it */
-    const char *level;    /* of the largest working set; of the ceilings; "" for none */
-    enum dtype dtype;     /* of the first launch */
+    const char *level;     /* of the largest working set; of the ceilings; "" for none */
+    enum dtype dtype;      /* of the first launch */
     bool is_lowered;
     bool moves_only; /* copies data without arithmetic; views do not */
 };
@@ -59,9 +62,6 @@ struct ceilings ceilings_nominal(int threads);
 /* The innermost level that holds the working set. */
 const struct cost_level *cost_level_of(const struct ceilings *ceilings, double set_bytes);
 
-/* Of one call of a kernel, whose operands are the working set. */
-struct cost cost_of_launch(const struct launch *launch, const struct ceilings *ceilings);
-
 /* Of a site, whose lowering is NULL where it is evaluated. */
 struct cost cost_of_site(const struct site *site, const struct lowering *lowering,
                          const struct ceilings *ceilings);
@@ -70,15 +70,19 @@ struct cost cost_of_site(const struct site *site, const struct lowering *lowerin
 int cost_of_node(struct cost *cost, const struct graph *graph, const struct node *node,
                  const struct ceilings *ceilings, struct arena *arena, struct error *error);
 
-/* Sums over the live nodes of block 0 that run. */
+/* Sums over the live nodes of block 0. */
 struct cost_total {
     double flops, bytes, roof_seconds, seconds;
     double moved_bytes, moving_seconds; /* of nodes that only move data */
     int nodes, launches;                /* nodes: views too */
     int unknown;                        /* nodes without a cost, which are in no other sum */
 };
+void cost_add(struct cost_total *total, const struct cost *cost);
 int cost_of_graph(struct cost_total *total, const struct graph *graph,
                   const struct ceilings *ceilings, struct error *error);
-void cost_add(struct cost_total *total, const struct cost *cost);
+
+/* Bytes of all tensors of the graph that are made or used, views counted once: ceilings.run_bytes.
+ */
+double graph_run_bytes(const struct graph *graph);
 
 #endif
