@@ -42,6 +42,16 @@ const struct cost_level *cost_level_of(const struct ceilings *ceilings, double s
     return &ceilings->level[i];
 }
 
+/* FLOP that the launch does, where its variant does them by another method than the kernel counts.
+ */
+static double flops_done(const struct launch *launch, const char *chosen)
+{
+    const char *name = chosen ? chosen : launch->variant;
+    const struct variant *variant = name ? variant_find(launch->kernel, name) : NULL;
+    return variant && variant->flops ? variant->flops(&launch->shape)
+                                     : launch->kernel->flops(&launch->shape);
+}
+
 /* What of its roof a kernel reaches; 1 where nobody measured it. */
 static double reached(const struct ceilings *ceilings, const char *kernel, enum dtype dtype,
                       enum cost_bound bound)
@@ -69,7 +79,7 @@ struct piece {
 };
 
 static struct piece piece_of_launch(const struct site *site, const struct launch *launch,
-                                    const struct ceilings *ceilings)
+                                    const char *variant, const struct ceilings *ceilings)
 {
     struct operand operand[KERNEL_OPERANDS_MAX];
     const int count = launch->kernel->operands(&launch->shape, operand);
@@ -87,8 +97,7 @@ static struct piece piece_of_launch(const struct site *site, const struct launch
     constant_bytes = fmin(constant_bytes, total_bytes);
     const struct cost_level *outer = cost_level_of(ceilings, fmax(set_bytes, ceilings->run_bytes));
     return (struct piece){
-        .computing =
-            launch->kernel->flops(&launch->shape) / ceilings->flops_per_second[launch->dtype],
+        .computing = flops_done(launch, variant) / ceilings->flops_per_second[launch->dtype],
         .moving = (total_bytes - constant_bytes) / level->bytes_per_second +
                   constant_bytes / outer->bytes_per_second,
         .level = constant_bytes > total_bytes / 2 ? outer : level,
@@ -124,7 +133,8 @@ static void finish(struct cost *cost, struct sums *sums, double launch_seconds)
 }
 
 static void add_launches(struct cost *cost, const struct site *site,
-                         const struct lowering *lowering, const struct ceilings *ceilings)
+                         const struct lowering *lowering, const char *const *variants,
+                         const struct ceilings *ceilings)
 {
     struct sums sums = {{0}};
     double longest = 0;
@@ -132,7 +142,8 @@ static void add_launches(struct cost *cost, const struct site *site,
     cost->is_lowered = true;
     for (int i = 0; i < lowering->launch_count; i++) {
         const struct launch *launch = &lowering->launch[i];
-        const struct piece piece = piece_of_launch(site, launch, ceilings);
+        const struct piece piece =
+            piece_of_launch(site, launch, variants ? variants[i] : NULL, ceilings);
         const char *kernel = launch->kernel->name;
         const double before = cost->roof_seconds;
         add_piece(cost, &sums, &piece, reached(ceilings, kernel, launch->dtype, COST_COMPUTE),
@@ -178,7 +189,7 @@ static bool types_complete(const struct site *site)
 }
 
 struct cost cost_of_site(const struct site *site, const struct lowering *lowering,
-                         const struct ceilings *ceilings)
+                         const char *const *variants, const struct ceilings *ceilings)
 {
     struct cost cost = {.level = ""};
     const int flags = site->node->op ? site->node->op->flags : 0;
@@ -193,7 +204,7 @@ struct cost cost_of_site(const struct site *site, const struct lowering *lowerin
     cost.flops = site_flops(site, lowering);
     cost.bytes = site_bytes(site, lowering);
     if (lowering)
-        add_launches(&cost, site, lowering, ceilings);
+        add_launches(&cost, site, lowering, variants, ceilings);
     else
         add_evaluation(&cost, site, ceilings);
     return cost;
@@ -212,7 +223,7 @@ int cost_of_node(struct cost *cost, const struct graph *graph, const struct node
         *error = reason;
         return FAILED;
     }
-    *cost = cost_of_site(&site, result == OK ? &lowering : NULL, ceilings);
+    *cost = cost_of_site(&site, result == OK ? &lowering : NULL, NULL, ceilings);
     return OK;
 }
 

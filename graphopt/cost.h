@@ -62,9 +62,10 @@ struct ceilings ceilings_nominal(int threads);
 /* The innermost level that holds the working set. */
 const struct cost_level *cost_level_of(const struct ceilings *ceilings, double set_bytes);
 
-/* Of a site, whose lowering is NULL where it is evaluated. */
+/* Of a site, whose lowering is NULL where it is evaluated. `variants` are those of the launches;
+ * NULL where nobody has chosen yet. */
 struct cost cost_of_site(const struct site *site, const struct lowering *lowering,
-                         const struct ceilings *ceilings);
+                         const char *const *variants, const struct ceilings *ceilings);
 
 /* Of a node of a graph; `arena` is for what lowering allocates. */
 int cost_of_node(struct cost *cost, const struct graph *graph, const struct node *node,
