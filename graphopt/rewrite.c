@@ -77,3 +77,100 @@ int rewrite_replace_by(struct graph *graph, int old, int node, struct error *err
         graph_remove_node(graph, node);
     return result;
 }
+
+/* ---- what rules ask ---- */
+
+bool types_surely_equal(const struct type *a, const struct type *b)
+{
+    if (a->element != b->element || a->element == ELEMENT_NONE || a->rank < 0 || a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dims[i] != b->dims[i] ||
+            (a->dims[i] < 0 && (a->symbol[i] == 0 || a->symbol[i] != b->symbol[i])))
+            return false;
+    return true;
+}
+
+int rewrite_type(const struct graph *graph, int node, struct type *type, struct error *error)
+{
+    struct arena arena = {0};
+    struct site site;
+    int result = site_open(&site, graph, graph->node[node], &arena, error);
+    if (result == OK)
+        result = site_infer(&site, error);
+    *type = result == OK ? site.output[0].type : UNKNOWN_TYPE;
+    arena_free(&arena);
+    return result;
+}
+
+bool tensor_integers(const struct tensor *tensor, long values[RANK_MAX], int *count)
+{
+    if (!tensor_is_known(tensor) || !element_is_whole(tensor->type.element) ||
+        tensor->type.rank != 1 || tensor->type.dims[0] > RANK_MAX)
+        return false;
+    *count = (int)tensor->type.dims[0];
+    for (int i = 0; i < *count; i++)
+        values[i] = element_whole(tensor->data, tensor->type.element, i);
+    return true;
+}
+
+bool node_list(const struct graph *graph, const struct node *node, const char *attribute, int slot,
+               long values[RANK_MAX], int *count)
+{
+    const long *list = attribute ? node_integers(node, attribute, count) : NULL;
+    const int tensor = node_input(node, slot);
+    if (!list)
+        return tensor >= 0 && tensor_integers(graph->tensor[tensor], values, count);
+    for (int i = 0; i < *count && i < RANK_MAX; i++)
+        values[i] = list[i];
+    return *count <= RANK_MAX;
+}
+
+/* ---- rules of several passes ---- */
+
+int rewrite_drop(struct rewriting *rewriting, const struct match *match, struct error *error)
+{
+    return rewrite_replace(rewriting->graph, match->tensor[DROP_Y], match->tensor[DROP_X], error);
+}
+
+int rewrite_drop_same(struct rewriting *rewriting, const struct match *match, struct error *error)
+{
+    const struct graph *graph = rewriting->graph;
+    struct type type;
+    if (rewrite_type(graph, match->node[0], &type, error) != OK)
+        return FAILED;
+    if (!types_surely_equal(&type, &graph->tensor[match->tensor[DROP_X]]->type))
+        return SKIPPED;
+    return rewrite_drop(rewriting, match, error);
+}
+
+/* The operand of a Reshape from one type to the other; false where there is none. */
+static bool find_shape(const struct type *from, const struct type *to, long shape[RANK_MAX])
+{
+    int open = 0;
+    for (int i = 0; i < to->rank; i++) {
+        shape[i] = to->dims[i];
+        if (shape[i] == 0)
+            return false;
+        if (shape[i] > 0)
+            continue;
+        const bool is_copy =
+            to->symbol[i] != 0 && i < from->rank && from->symbol[i] == to->symbol[i];
+        shape[i] = is_copy ? 0 : -1;
+        open += !is_copy;
+    }
+    return to->rank >= 0 && open <= 1;
+}
+
+int rewrite_add_reshape(struct graph *graph, int input, const struct type *type, int before,
+                        int *node, struct error *error)
+{
+    long shape[RANK_MAX];
+    if (!find_shape(&graph->tensor[input]->type, type, shape))
+        return SKIPPED;
+    const int list = graph_add_integers(graph, NULL, shape, type->rank, error);
+    if (list < 0)
+        return FAILED;
+    *node = rewrite_add(graph, NULL, "Reshape", before, (const int[]){input, list}, 2, error);
+    return *node < 0 ? FAILED : OK;
+}
