@@ -6,6 +6,7 @@
 #include "embedded.h"
 #include "isa.h"
 #include "kernel.h"
+#include "pass.h"
 #include "spec.h"
 #include "summary.h"
 #include "wrapped.h"
@@ -21,6 +22,7 @@ static const char usage[] =
     "  dtypes    number formats of the kernels\n"
     "  probes    what `roofline probe` fills machine.csv with\n"
     "  specs     published machines of `roofline theory`\n"
+    "  passes    rewrites of operator graphs: what each matches, and when it must not fire\n"
     "  columns   the columns of the files, with units\n";
 
 enum { CELLS = 4, CELL_CAPACITY = 400 };
@@ -201,6 +203,17 @@ static int list_specs(struct table *table, struct error *error)
     return result;
 }
 
+static int list_passes(struct table *table, struct error *error)
+{
+    int result = OK;
+    for (int i = 0; i < PASS_COUNT && result == OK; i++)
+        result = add(table,
+                     ROW(passes[i]->name, pass_group_name(passes[i]->group), passes[i]->summary,
+                         passes[i]->refuses),
+                     error);
+    return result;
+}
+
 static int list_columns(struct table *table, struct error *error)
 {
     static const struct schema *const schemas[] = {&ceiling_schema, &measurement_schema,
@@ -228,6 +241,7 @@ static const struct list {
     {"dtypes", {"dtype", "bytes"}, list_dtypes},
     {"probes", {"probe", "summary"}, list_probes},
     {"specs", {"spec", "kind", "title"}, list_specs},
+    {"passes", {"pass", "group", "matches", "refuses"}, list_passes},
     {"columns", {"file", "column", "meaning"}, list_columns},
 };
 enum { LIST_COUNT = sizeof lists / sizeof *lists };

@@ -17,7 +17,20 @@ int rewrite_add(struct graph *graph, const char *domain, const char *type, int b
                                    .input_count = input_count,
                                    .outputs = &output,
                                    .output_count = 1};
-    return output < 0 ? -1 : graph_add_node(graph, &spec, error);
+    if (output < 0 ||
+        (domain && graph_opset(graph, domain) == 0 && graph_import(graph, domain, 1, error) != OK))
+        return -1;
+    return graph_add_node(graph, &spec, error);
+}
+
+int rewrite_copy_attributes(struct graph *graph, int to, int from, struct error *error)
+{
+    const struct node *node = graph->node[from];
+    for (int i = 0; i < node->attribute_count; i++)
+        if (node->attributes[i].kind != ATTRIBUTE_BLOCK &&
+            graph_set_attribute(graph, to, &node->attributes[i], error) != OK)
+            return FAILED;
+    return OK;
 }
 
 static bool is_unused(const struct graph *graph, const struct node *node)

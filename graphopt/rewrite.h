@@ -5,10 +5,14 @@
 #include "pass.h"
 
 /* A node of one result in front of node `before`, in its block; the result's type is inferred once
- * its attributes are set: graph_infer_node(). Inputs of -1 are absent. The result's id is
+ * its attributes are set: graph_infer_node(). Inputs of -1 are absent. A domain that the
+ * graph does not import yet is imported at version 1. The result's id is
  * graph->node[id]->outputs[0]. Returns the node. */
 int rewrite_add(struct graph *graph, const char *domain, const char *type, int before,
                 const int *inputs, int input_count, struct error *error);
+
+/* Gives node `to` all attributes of `from` but its subgraphs. */
+int rewrite_copy_attributes(struct graph *graph, int to, int from, struct error *error);
 
 /* `tensor` takes the place of `old` and learns what its type says, and what nobody uses any more
  * because of that is removed: the node that makes `old`, and in turn what made its inputs. SKIPPED,

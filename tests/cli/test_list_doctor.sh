@@ -13,7 +13,7 @@ answers() {
 }
 
 # ---- list ----
-for what in kernels variants shapes isas dtypes probes specs columns; do
+for what in kernels variants shapes isas dtypes probes specs passes columns; do
     "$roofline" list $what >rows
     check "list $what prints rows" test "$(wc -l <rows)" -gt 1
 done
@@ -28,7 +28,7 @@ for file in machine bench summary; do
 done
 answers "list --csv has a header" '^spec,kind,title$' list specs --csv
 
-words="kernels variants shapes isas dtypes probes specs columns"
+words="kernels variants shapes isas dtypes probes specs passes columns"
 exits "list without a word names the words" 2 "$words" "$roofline" list
 exits "an unknown word is named with the known ones" 2 "'kernel'|$words" "$roofline" list kernel
 exits "a second word is one too many" 2 "'specs'" "$roofline" list kernels specs

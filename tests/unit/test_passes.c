@@ -1,0 +1,231 @@
+// test_passes.c - what passes make of the graphs in tests/golden/graphs, that both compute the
+// same, and that a second run changes nothing.
+//
+// A case is a file FOLDER/NAME.txt: a graph; a line `---- PASSES`; the graph that these passes make
+// of it, or nothing where they must leave it alone. Where PASSES are left out, the folder's name is
+// the pass. A line `# not run: WHY` says that it cannot be computed in plain loops. With
+// GOLDEN_WRITE=1 what they make is written into the files instead, to be read before it is kept.
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "graph_values.h"
+#include "optimize.h"
+
+/* ---- cases ---- */
+
+struct golden {
+    const char *path;
+    char *before, *after; /* of one text that is cut in two */
+    char list[256];       /* of passes */
+};
+
+static char *read_text(const char *path)
+{
+    char *text = NULL;
+    size_t capacity = 0;
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_true(getdelim(&text, &capacity, 0, file) > 0);
+    fclose(file);
+    return text;
+}
+
+static void read_golden(struct golden *golden, const char *path)
+{
+    static const char mark[] = "\n----";
+    golden->path = path;
+    golden->before = read_text(path);
+    char *line = strstr(golden->before, mark);
+    if (!line)
+        fail_msg("'%s' has no line that begins with ----", path);
+    line[1] = 0;
+    line += sizeof mark - 1;
+    const size_t length = strcspn(line, "\n");
+    snprintf(golden->list, sizeof golden->list, "%.*s", (int)length, line + (*line == ' '));
+    golden->list[strcspn(golden->list, "\n")] = 0;
+    if (!*golden->list) {
+        const char *name = strrchr(path, '/'), *folder = name;
+        while (folder[-1] != '/')
+            folder--;
+        snprintf(golden->list, sizeof golden->list, "%.*s", (int)(name - folder), folder);
+    }
+    golden->after = line + length + (line[length] == '\n');
+}
+
+/* ---- what has to hold ---- */
+
+static void optimize(struct graph *graph, const struct golden *golden,
+                     struct optimization *optimization)
+{
+    struct error error = {FAULT_NONE, ""};
+    struct pass_set set;
+    if (pass_set_parse(&set, golden->list, &error) != OK ||
+        graph_optimize(graph, &set, NULL, optimization, &error) != OK ||
+        graph_verify(graph, &error) != OK)
+        fail_msg("%s", error.text);
+}
+
+static void write_golden(const struct golden *golden, const char *before, const char *text)
+{
+    FILE *file = fopen(golden->path, "w");
+    const char *folder = strstr(golden->path, golden->list);
+    assert_non_null(file);
+    fprintf(file, "%s----%s%s\n%s", golden->before, folder ? "" : " ", folder ? "" : golden->list,
+            strcmp(before, text) == 0 ? "" : text);
+    fclose(file);
+}
+
+static void assert_made(const struct golden *golden, const char *before, const char *text)
+{
+    struct graph graph;
+    if (getenv("GOLDEN_WRITE")) {
+        write_golden(golden, before, text);
+        return;
+    }
+    if (!*golden->after) {
+        if (strcmp(before, text) != 0)
+            fail_msg("%s made\n%s", golden->list, text);
+        return;
+    }
+    graph_of(&graph, golden->after);
+    char *wanted = text_of(&graph);
+    if (strcmp(wanted, text) != 0)
+        fail_msg("%s made\n%sinstead of\n%s", golden->list, text, wanted);
+    free(wanted);
+    graph_free(&graph);
+}
+
+static void assert_nothing_changes(struct graph *graph, const struct golden *golden,
+                                   const char *text)
+{
+    struct optimization again;
+    optimize(graph, golden, &again);
+    for (int i = 0; i < PASS_COUNT; i++)
+        if (again.rewrites[i] != 0)
+            fail_msg("'%s' rewrites %d more the second time", passes[i]->name, again.rewrites[i]);
+    char *same = text_of(graph);
+    assert_string_equal(same, text);
+    free(same);
+}
+
+static void assert_computes_the_same(struct graph *before, struct graph *after)
+{
+    struct values old, new;
+    values_open(&old, before);
+    values_open(&new, after);
+    assert_same_values(&old, &new);
+    values_close(&old);
+    values_close(&new);
+}
+
+static void a_golden_graph_is_made(void **state)
+{
+    struct golden golden;
+    struct graph before, after;
+    struct optimization optimization;
+    read_golden(&golden, *state);
+    graph_of(&before, golden.before);
+    graph_of(&after, golden.before);
+    char *unchanged = text_of(&before);
+    optimize(&after, &golden, &optimization);
+    char *text = text_of(&after);
+    assert_made(&golden, unchanged, text);
+    assert_nothing_changes(&after, &golden, text);
+    if (!strstr(golden.before, "# not run: "))
+        assert_computes_the_same(&before, &after);
+    free(text);
+    free(unchanged);
+    free(golden.before);
+    graph_free(&after);
+    graph_free(&before);
+}
+
+/* ---- lists of passes, and what is told ---- */
+
+static int passes_of(const char *list)
+{
+    struct pass_set set;
+    struct error error;
+    int count = 0;
+    if (pass_set_parse(&set, list, &error) != OK)
+        return -1;
+    for (int i = 0; i < PASS_COUNT; i++)
+        count += set.has[i];
+    return count;
+}
+
+static void lists_of_passes_are_read(void **state)
+{
+    (void)state;
+    struct pass_set set;
+    struct error error;
+    assert_int_equal(passes_of("all"), PASS_COUNT);
+    assert_int_equal(passes_of("none"), 0);
+    assert_int_equal(passes_of("unused"), 1);
+    assert_int_equal(passes_of("unused,identity"), 2);
+    assert_int_equal(passes_of("-unused"), PASS_COUNT - 1);
+    assert_int_equal(passes_of("all,-unused,-identity"), PASS_COUNT - 2);
+    assert_int_equal(passes_of("elimination,-unused,unused"), passes_of("elimination"));
+    assert_int_equal(passes_of("unused,"), -1);
+    assert_int_equal(passes_of(""), -1);
+    assert_int_equal(pass_set_parse(&set, "unused,fuse", &error), FAILED);
+    assert_int_equal(error.fault, FAULT_USAGE);
+    assert_says(&error, "'fuse'");
+    assert_says(&error, " unused");
+}
+
+static void every_pass_says_what_it_does(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PASS_COUNT; i++) {
+        assert_true(*passes[i]->summary && *passes[i]->refuses);
+        assert_true((passes[i]->rules == NULL) != (passes[i]->run == NULL));
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(passes[i]->name, passes[k]->name);
+    }
+}
+
+static void rewrites_are_counted(void **state)
+{
+    (void)state;
+    struct graph graph;
+    struct optimization optimization;
+    graph_of(&graph, "graph g (onnx 17)\ninput x: f32[2]\na = Identity(x)\nb = Identity(a)\n"
+                     "y = Relu(b)\noutput y\n");
+    optimize(&graph, &(struct golden){.list = "identity"}, &optimization);
+    assert_int_equal(optimization.rewrites[PASS_pass_through], 2);
+    assert_int_equal(optimization.rounds, 2);
+    assert_int_equal(graph_live_nodes(&graph), 1);
+    graph_free(&graph);
+}
+
+/* ---- main ---- */
+
+enum { CASES_MAX = 1000 };
+
+int main(void)
+{
+    static struct CMUnitTest tests[CASES_MAX] = {
+        cmocka_unit_test(lists_of_passes_are_read),
+        cmocka_unit_test(every_pass_says_what_it_does),
+        cmocka_unit_test(rewrites_are_counted),
+    };
+    static const char folder[] = TEST_SOURCE_DIR "/golden/graphs/";
+    size_t count = 3;
+    glob_t found;
+    if (glob(TEST_SOURCE_DIR "/golden/graphs/*/*.txt", 0, NULL, &found) != 0)
+        return 1;
+    for (size_t i = 0; i < found.gl_pathc && count < CASES_MAX; i++)
+        tests[count++] = (struct CMUnitTest){.name = found.gl_pathv[i] + sizeof folder - 1,
+                                             .test_func = a_golden_graph_is_made,
+                                             .initial_state = found.gl_pathv[i]};
+    const int failed = _cmocka_run_group_tests("passes", tests, count, NULL, NULL);
+    globfree(&found);
+    return failed;
+}
