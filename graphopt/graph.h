@@ -327,6 +327,9 @@ void graph_cut_inputs(struct graph *graph, int node, int count);
  * is used (graph_sort()). */
 int graph_replace(struct graph *graph, int old, int tensor, struct error *error);
 
+/* `tensor` takes the name of `old`, which gets another. */
+int graph_pass_name(struct graph *graph, int old, int tensor, struct error *error);
+
 /* The tensor, whose value is now known, becomes a constant: its producer no longer makes it. An
  * output of block 0 can become one too. */
 int graph_make_constant(struct graph *graph, int tensor, const void *data, struct error *error);

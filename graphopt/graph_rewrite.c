@@ -106,8 +106,7 @@ void graph_cut_inputs(struct graph *graph, int id, int count)
 
 /* ---- replacing ---- */
 
-/* `tensor` takes the name of `old`, which gets another. */
-static int pass_name(struct graph *graph, int old, int tensor, struct error *error)
+int graph_pass_name(struct graph *graph, int old, int tensor, struct error *error)
 {
     const char *name = graph->tensor[old]->name;
     const char *other = graph_fresh_name(graph, name);
@@ -133,7 +132,7 @@ int graph_replace(struct graph *graph, int old, int tensor, struct error *error)
         if (to->producer < 0 || to->block != 0 || tensor_is_output(to))
             return error_skip(error, "'%s' cannot take the name of the output '%s'", to->name,
                               from->name);
-        if (pass_name(graph, old, tensor, error) != OK)
+        if (graph_pass_name(graph, old, tensor, error) != OK)
             return FAILED;
     }
     int kept = 0;

@@ -33,7 +33,8 @@ bool node_is_one_of(const struct node *node, const char *names)
 /* Text, and elements that element_real() does not read, are no numbers. */
 static bool is_number(const struct type *type)
 {
-    return element_is_real(type->element) || element_is_whole(type->element);
+    return element_is_real(type->element) || element_is_whole(type->element) ||
+           type->element == ELEMENT_bool;
 }
 
 bool tensor_is_filled(const struct tensor *tensor, double value, double tolerance_rel)

@@ -51,7 +51,7 @@ struct wanted {
 };
 
 struct pattern {
-    struct term term[PATTERN_TERMS];         /* ends with one that has no output */
+    struct term term[PATTERN_TERMS];        /* ends with one that has no output */
     struct wanted operand[PATTERN_TENSORS]; /* by number; {0}: any tensor */
 };
 

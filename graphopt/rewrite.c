@@ -83,12 +83,16 @@ int rewrite_replace(struct graph *graph, int old, int tensor, struct error *erro
 
 int rewrite_replace_by(struct graph *graph, int old, int node, struct error *error)
 {
+    const int made = graph->node[node]->outputs[0];
     int result = graph_infer_node(graph, node, error);
     if (result == OK)
-        result = rewrite_replace(graph, old, graph->node[node]->outputs[0], error);
+        result = rewrite_replace(graph, old, made, error);
     if (result == SKIPPED)
         graph_remove_node(graph, node);
-    return result;
+    /* The name of an output is the new one's already. */
+    return result == OK && !tensor_is_output(graph->tensor[made])
+               ? graph_pass_name(graph, old, made, error)
+               : result;
 }
 
 /* ---- what rules ask ---- */

@@ -20,8 +20,8 @@ int rewrite_copy_attributes(struct graph *graph, int to, int from, struct error 
  * differ. */
 int rewrite_replace(struct graph *graph, int old, int tensor, struct error *error);
 
-/* The same by a node that rewrite_add() made; it is removed where the answer is SKIPPED. Infers it
- * first. */
+/* The same by the result of a node that rewrite_add() made, which takes the name of `old`, too; the
+ * node is removed where the answer is SKIPPED. Infers it first. */
 int rewrite_replace_by(struct graph *graph, int old, int node, struct error *error);
 
 /* Removes the node, where none of its results is used, and in turn what made its inputs. */

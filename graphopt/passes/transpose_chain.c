@@ -31,17 +31,21 @@ static int compose(struct rewriting *rewriting, const struct match *match, struc
 
 static const struct pattern alone = {.term = {{"Transpose", {Y}, {X}, 0, NULL}}};
 
+static bool is_identity(const long *perm, int rank)
+{
+    for (int i = 0; i < rank; i++)
+        if (perm[i] != i)
+            return false;
+    return rank >= 0;
+}
+
 static int remove_identity(struct rewriting *rewriting, const struct match *match,
                            struct error *error)
 {
-    const struct graph *graph = rewriting->graph;
     long perm[RANK_MAX];
-    const int rank = permutation_read(graph, match->node[0], perm);
-    if (rank < 0)
+    const int rank = permutation_read(rewriting->graph, match->node[0], perm);
+    if (!is_identity(perm, rank))
         return SKIPPED;
-    for (int i = 0; i < rank; i++)
-        if (perm[i] != i)
-            return SKIPPED;
     return rewrite_replace(rewriting->graph, match->tensor[Y], match->tensor[X], error);
 }
 
@@ -68,7 +72,7 @@ static int reshape_instead(struct rewriting *rewriting, const struct match *matc
     long perm[RANK_MAX];
     int node;
     const int rank = permutation_read(graph, match->node[0], perm);
-    if (rank < 0 || in->rank != rank || !keeps_order(in, perm))
+    if (rank < 0 || in->rank != rank || !keeps_order(in, perm) || is_identity(perm, rank))
         return SKIPPED;
     if (rewrite_type(graph, match->node[0], &type, error) != OK)
         return FAILED;

@@ -25,22 +25,22 @@ struct golden {
     char list[256];       /* of passes */
 };
 
-static char *read_text(const char *path)
+/* The caller frees it. */
+static void read_text(const char *path, char **text)
 {
-    char *text = NULL;
     size_t capacity = 0;
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    assert_true(getdelim(&text, &capacity, 0, file) > 0);
+    *text = NULL;
+    assert_true(getdelim(text, &capacity, 0, file) > 0);
     fclose(file);
-    return text;
 }
 
 static void read_golden(struct golden *golden, const char *path)
 {
     static const char mark[] = "\n----";
     golden->path = path;
-    golden->before = read_text(path);
+    read_text(path, &golden->before);
     char *line = strstr(golden->before, mark);
     if (!line)
         fail_msg("'%s' has no line that begins with ----", path);
