@@ -237,10 +237,11 @@ $(BUILD)/tests/cross/variants: $(BUILD)/tests/variants/test_variants.o \
 # libFuzzer comes with clang; new inputs that it finds interesting stay in build/fuzz. What is
 # fuzzed is built with the sanitizers, the kernels that graphs refer to are the plain build's.
 FUZZ_SECONDS ?= 20
-FUZZERS := table graph onnx
+FUZZERS := table graph onnx optimize
 FUZZED_table := base/table.c base/table_csv.c base/file.c base/error.c
 FUZZED_graph := $(wildcard graphopt/*.c graphopt/*/*.c)
 FUZZED_onnx := $(FUZZED_graph)
+FUZZED_optimize := $(FUZZED_graph)
 fuzz: $(LIBRARY) | check-deps ## fuzz the readers of files (needs clang; FUZZ_SECONDS=)
 	@mkdir -p $(FUZZERS:%=build/fuzz/%)
 	$(foreach name,$(FUZZERS),$(FUZZ) &&) true
