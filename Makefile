@@ -61,7 +61,7 @@ CLI_SOURCES := $(wildcard cli/*.c)
 BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise|image|pool|group_norm)\.h"' \
                 probes/*.c kernels/*.c)
 EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt \
-            base/events/*.txt)
+            base/events/*.txt graphopt/graphs/*.txt)
 TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
 FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch] graphopt/*/*.[ch])
 

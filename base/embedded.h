@@ -12,5 +12,6 @@ extern const struct embedded_file embedded_specs[];              /* probes/specs
 extern const struct embedded_file embedded_microarchitectures[]; /* probes/microarchitectures */
 extern const struct embedded_file embedded_shapes[];             /* kernels/shapes */
 extern const struct embedded_file embedded_events[];             /* base/events */
+extern const struct embedded_file embedded_graphs[];             /* graphopt/graphs */
 
 #endif
