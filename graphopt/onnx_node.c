@@ -156,24 +156,38 @@ static const Onnx__TensorProto *constant_value(const Onnx__NodeProto *node)
     return is_constant ? node->attribute[0]->t : NULL;
 }
 
+/* "Conv_0" of domain 'roofline' is a node of ours that onnx_write() made a call of: its type, NULL
+ * where it is none. */
+static const char *own_type(const struct reader *reader, const Onnx__NodeProto *node)
+{
+    const char *name = text_or_empty(node->op_type), *mark = strrchr(name, '_');
+    const char *domain = domain_of(node->domain);
+    if (strcmp(domain, "roofline") != 0 || !mark || !mark[1] ||
+        mark[1 + strspn(mark + 1, "0123456789")])
+        return NULL;
+    const char *type = arena_print(&reader->graph->arena, "%.*s", (int)(mark - name), name);
+    return type && op_find(domain, type, graph_opset(reader->graph, domain)) ? type : NULL;
+}
+
 static int read_node(struct reader *reader, const Onnx__NodeProto *from, int block)
 {
     struct graph *graph = reader->graph;
     const Onnx__FunctionProto *function = find_function(reader, from);
     const Onnx__TensorProto *value = constant_value(from);
+    const char *own = function ? own_type(reader, from) : NULL;
     char text[160];
     int *inputs, *outputs;
     if (*text_or_empty(from->op_type) == 0)
         return error_set(reader->error, FAULT_IO, "'%s': %s has no operator", reader->name,
                          label(from, text));
-    if (function)
+    if (function && !own)
         return call(reader, function, from, block);
     if (find_operands(reader, from, from->input, from->n_input, &inputs) != OK ||
         find_operands(reader, from, from->output, from->n_output, &outputs) != OK)
         return FAILED;
     if (value && outputs[0] >= 0)
         return read_constant(reader, value, outputs[0]);
-    const struct node_spec spec = {.type = from->op_type,
+    const struct node_spec spec = {.type = own ? own : from->op_type,
                                    .domain = domain_of(from->domain),
                                    .name = from->name,
                                    .block = block,

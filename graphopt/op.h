@@ -107,7 +107,8 @@ struct op {
     /* For operators that ONNX does not have (domain roofline): adds to `body` nodes of ONNX's own
      * operators that compute the same, and an output for each of the node's. `body` has the
      * graph's opsets and one input of the type known for each input of the node, those that are
-     * absent too (body->block[0]->inputs[i]); constants that it needs besides are of its own. So a
+     * absent too (body->block[0]->inputs[i]); constants that it needs besides are of its own, and
+     * each output is made by a node. So a
      * graph with such nodes can be written as a file that others run, and evaluate() be checked.
      * NULL: cannot be said so. */
     int (*expand)(const struct site *site, struct graph *body, struct error *error);
