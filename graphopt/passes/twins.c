@@ -68,50 +68,6 @@ static void find_constants(struct twins *twins)
     }
 }
 
-/* ---- attributes ---- */
-
-static bool are_same_texts(const struct text *a, const struct text *b)
-{
-    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
-}
-
-static bool are_same_tensors(const struct array *a, const struct array *b)
-{
-    return a->type.element != ELEMENT_text && type_equal(&a->type, &b->type) &&
-           memcmp(a->data, b->data, (size_t)type_bytes(&a->type)) == 0;
-}
-
-static bool is_same_attribute(const struct attribute *a, const struct attribute *b)
-{
-    if (!b || a->kind != b->kind)
-        return false;
-    switch (a->kind) {
-    case ATTRIBUTE_INT:
-        return a->integer == b->integer;
-    case ATTRIBUTE_REAL:
-        return memcmp(&a->real, &b->real, sizeof a->real) == 0;
-    case ATTRIBUTE_TEXT:
-        return are_same_texts(&a->text, &b->text);
-    case ATTRIBUTE_TENSOR:
-        return are_same_tensors(a->tensor, b->tensor);
-    case ATTRIBUTE_INTS:
-        return a->count == b->count &&
-               memcmp(a->integers, b->integers, (size_t)a->count * sizeof *a->integers) == 0;
-    case ATTRIBUTE_REALS:
-        return a->count == b->count &&
-               memcmp(a->reals, b->reals, (size_t)a->count * sizeof *a->reals) == 0;
-    case ATTRIBUTE_TEXTS:
-        for (long i = 0; i < a->count && i < b->count; i++)
-            if (!are_same_texts(&a->texts[i], &b->texts[i]))
-                return false;
-        return a->count == b->count;
-    case ATTRIBUTE_BLOCK:
-    case ATTRIBUTE_OTHER:
-        return false;
-    }
-    return false;
-}
-
 /* ---- nodes ---- */
 
 static int input_of(const struct twins *twins, const struct node *node, int slot)
@@ -142,7 +98,7 @@ static bool are_twins(const struct twins *twins, const struct node *a, const str
         !has_same_inputs(twins, a, b))
         return false;
     for (int i = 0; i < a->attribute_count; i++)
-        if (!is_same_attribute(&a->attributes[i], node_attribute(b, a->attributes[i].name)))
+        if (!attribute_equal(&a->attributes[i], node_attribute(b, a->attributes[i].name)))
             return false;
     for (int i = 0; i < b->output_count; i++) /* the first has to make what the second makes */
         if (b->outputs[i] >= 0 && a->outputs[i] < 0)
