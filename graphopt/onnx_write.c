@@ -81,10 +81,69 @@ static int import_calls(struct writer *writer, Onnx__ModelProto *model)
     return OK;
 }
 
+/* ---- names of nodes ---- */
+
+struct named {
+    const char *name;
+    int id;
+};
+
+/* By name, those of one name in the order in which they were made. */
+static int compare_named(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    const int by_name = strcmp(x->name, y->name);
+    return by_name ? by_name : (x->id > y->id) - (x->id < y->id);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+/* The name with a number behind it that no node has. */
+static const char *fresh_name(struct writer *writer, struct named named, const struct named *sorted,
+                              size_t count)
+{
+    do
+        named.name = arena_print(writer->arena, "%s.%d", named.name, named.id);
+    while (named.name && bsearch(&named, sorted, count, sizeof *sorted, compare_names));
+    return named.name;
+}
+
+/* A function that is called twice leaves nodes of one name behind: the later ones get another. */
+static int name_nodes(struct writer *writer)
+{
+    const struct graph *graph = writer->graph;
+    const size_t most = (size_t)graph->node_count;
+    struct named *sorted = arena_take_array(writer->arena, most, sizeof *sorted);
+    size_t count = 0;
+    writer->node_name = arena_take_array(writer->arena, most, sizeof *writer->node_name);
+    if (!sorted || !writer->node_name)
+        return onnx_write_exhausted(writer);
+    for (int id = 0; id < graph->node_count; id++) {
+        writer->node_name[id] = graph->node[id]->name;
+        if (!graph->node[id]->is_dead && *graph->node[id]->name)
+            sorted[count++] = (struct named){graph->node[id]->name, id};
+    }
+    qsort(sorted, count, sizeof *sorted, compare_named);
+    for (size_t i = 1; i < count; i++)
+        if (compare_names(&sorted[i - 1], &sorted[i]) == 0) {
+            const char *name = fresh_name(writer, sorted[i], sorted, count);
+            if (!name)
+                return onnx_write_exhausted(writer);
+            writer->node_name[sorted[i].id] = name;
+        }
+    return OK;
+}
+
+/* ---- the model ---- */
+
 static int write_model(struct writer *writer, Onnx__ModelProto *model)
 {
     const int version = writer->graph->ir_version;
-    if (onnx_write_block(writer, 0, &model->graph) != OK || write_functions(writer, model) != OK ||
+    if (name_nodes(writer) != OK || onnx_write_block(writer, 0, &model->graph) != OK ||
+        write_functions(writer, model) != OK ||
         onnx_write_opsets(writer, &model->n_opset_import, &model->opset_import) != OK ||
         import_calls(writer, model) != OK)
         return FAILED;

@@ -176,14 +176,14 @@ static int write_names(struct writer *writer, const int *tensors, int count, cha
     return *names ? OK : onnx_write_exhausted(writer);
 }
 
-int onnx_write_node(struct writer *writer, const struct node *node, const char *function,
-                    Onnx__NodeProto **message)
+int onnx_write_node(struct writer *writer, const struct node *node, const char *name,
+                    const char *function, Onnx__NodeProto **message)
 {
     Onnx__NodeProto *to = onnx_write_new(writer, &onnx__node_proto__descriptor);
     if (!to)
         return onnx_write_exhausted(writer);
     *message = to;
-    to->name = borrow(node->name);
+    to->name = borrow(name);
     to->op_type = borrow(function ? function : node->type);
     to->domain = borrow(function ? "roofline" : node->domain);
     to->n_input = (size_t)node->input_count;
@@ -217,7 +217,8 @@ static int write_nodes(struct writer *writer, const struct block *block, Onnx__G
         const struct node *node = writer->graph->node[id];
         const char *function;
         if (onnx_write_call(writer, node, &function) != OK ||
-            onnx_write_node(writer, node, function, &to->node[to->n_node]) != OK)
+            onnx_write_node(writer, node, writer->node_name[id], function, &to->node[to->n_node]) !=
+                OK)
             return FAILED;
         to->n_node++;
     }

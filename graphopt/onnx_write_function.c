@@ -131,7 +131,7 @@ static int write_nodes(struct writer *writer, Onnx__FunctionProto *to)
             write_constant(writer, inner->tensor[id], &to->node[to->n_node++]) != OK)
             return FAILED;
     for (int id = inner->block[0]->first; id >= 0; id = inner->node[id]->next)
-        if (onnx_write_node(writer, inner->node[id], NULL, &to->node[to->n_node++]) != OK)
+        if (onnx_write_node(writer, inner->node[id], "", NULL, &to->node[to->n_node++]) != OK)
             return FAILED;
     return OK;
 }

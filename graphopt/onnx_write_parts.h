@@ -21,6 +21,7 @@ struct writer {
     const struct graph *graph; /* whose names, types and values are written */
     struct arena *arena;
     struct written_function **functions; /* newest first; shared by writers of functions' bodies */
+    const char **node_name;              /* by id: runtimes refuse two of one name */
     bool has_calls;                      /* of functions that stand for nodes of ours */
     struct error *error;
 };
@@ -34,9 +35,9 @@ void *onnx_write_new(struct writer *writer, const ProtobufCMessageDescriptor *ki
 /* A block with all that is in it; block 0 has the constants. */
 int onnx_write_block(struct writer *writer, int block, Onnx__GraphProto **message);
 
-/* The node; a call of that function where `function` is not NULL. */
-int onnx_write_node(struct writer *writer, const struct node *node, const char *function,
-                    Onnx__NodeProto **message);
+/* The node under that name; a call of `function` where that is not NULL. */
+int onnx_write_node(struct writer *writer, const struct node *node, const char *name,
+                    const char *function, Onnx__NodeProto **message);
 
 /* An array as a tensor; without a name where that is NULL. */
 int onnx_write_tensor(struct writer *writer, const struct array *array, const char *name,

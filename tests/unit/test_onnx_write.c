@@ -169,6 +169,44 @@ static void nodes_of_another_version_are_functions(void **state)
     graph_free(&again);
 }
 
+/* Those that are alike share one, and what is read is what it was. */
+static void nodes_of_ours_are_functions(void **state)
+{
+    (void)state;
+    need_onnx();
+    assert_text_reads_back(
+        "graph g (ir 8, onnx 17, roofline 1)\n"
+        "input x: f32[batch,6,2,2]\n"
+        "a: f32[batch,6,2,2] = roofline::Shuffle(x) {view: [-1, 2, 3, 4], perm: [0, 2, 1, 3], "
+        "shape: [-1, 6, 2, 2]} as first\n"
+        "b: f32[batch,6,2,2] = roofline::Shuffle(a) {view: [-1, 2, 3, 4], perm: [0, 2, 1, 3], "
+        "shape: [-1, 6, 2, 2]}\n"
+        "y: f32[batch,6,2,2] = roofline::Shuffle(b) {view: [-1, 3, 2, 4], perm: [0, 2, 1, 3], "
+        "shape: [-1, 6, 2, 2]}\n"
+        "output y\n");
+}
+
+static void nodes_of_one_name_get_others(void **state)
+{
+    (void)state;
+    need_onnx();
+    struct graph graph, again;
+    struct error error;
+    void *bytes;
+    size_t length;
+    graph_of(&graph, "graph g (onnx 17)\ninput x: f32[2]\na = Neg(x) as n\nb = Neg(a) as n\n"
+                     "c = Neg(b) as n.1\ny = Neg(c) as m\noutput y\n");
+    assert_int_equal(onnx_write_bytes(&graph, &bytes, &length, &error), OK);
+    assert_int_equal(onnx_read_bytes(&again, "written", bytes, length, &error), OK);
+    assert_string_equal(again.node[maker_of(&again, "a")]->name, "n");
+    assert_string_equal(again.node[maker_of(&again, "b")]->name, "n.1.1");
+    assert_string_equal(again.node[maker_of(&again, "c")]->name, "n.1");
+    assert_string_equal(again.node[maker_of(&again, "y")]->name, "m");
+    free(bytes);
+    graph_free(&graph);
+    graph_free(&again);
+}
+
 static void what_onnx_cannot_say_is_named(void **state)
 {
     (void)state;
@@ -226,6 +264,8 @@ int main(void)
         cmocka_unit_test(what_a_subgraph_passes_on_is_copied_in_it),
         cmocka_unit_test(builtin_graphs_read_back),
         cmocka_unit_test(nodes_of_another_version_are_functions),
+        cmocka_unit_test(nodes_of_ours_are_functions),
+        cmocka_unit_test(nodes_of_one_name_get_others),
         cmocka_unit_test(what_onnx_cannot_say_is_named),
         cmocka_unit_test(a_file_is_there_whole_or_not_at_all),
     };
