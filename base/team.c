@@ -2,8 +2,10 @@
 #include "team.h"
 
 #include <omp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "alone.h"
 #include "host.h"
 
 /* The OpenMP pool belongs to the process, and so does where its threads sit. A runtime may end
@@ -15,6 +17,7 @@ static struct {
     int generation;
 } pinning;
 static _Thread_local int pinned_generation;
+static _Thread_local bool is_alone; /* in team_alone() */
 
 struct part member_part(struct member member, long total, long grain)
 {
@@ -87,7 +90,16 @@ void team_spread(int count)
     host_spread(pinning.host, pinning.units, count);
 }
 
+void team_alone(team_function *function, void *context)
+{
+    is_alone = true;
+    function(context, (struct member){0, 1});
+    is_alone = false;
+}
+
 void team_barrier(void)
 {
+    if (is_alone)
+        return;
 #pragma omp barrier
 }

@@ -96,7 +96,7 @@ int run_shape(struct shape *shape, const struct kernel *kernel, const char *text
     return OK;
 }
 
-static struct cache_sizes caches_of(const struct host *host, int threads)
+struct cache_sizes run_caches(const struct host *host, int threads)
 {
     struct cache_sizes sizes = {0};
     for (int i = 0; i < host->cache_count; i++) {
@@ -194,7 +194,7 @@ int run_open(struct run *run, struct error *error)
         return result;
     run->call = (struct call){.shape = &run->shape,
                               .outputs = (long)run->operand[0].elements,
-                              .caches = caches_of(run->host, run->threads)};
+                              .caches = run_caches(run->host, run->threads)};
     double workspace_at = place(run, run->operand_count), workspace_bytes = 0;
     if (run->variant->workspace)
         workspace_bytes = run->variant->workspace(&run->shape, run->isa, run->dtype, run->threads,

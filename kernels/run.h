@@ -21,6 +21,9 @@ struct level_bytes {
 int run_shape(struct shape *shape, const struct kernel *kernel, const char *text, enum dtype dtype,
               const struct level_bytes *sizes, struct error *error);
 
+/* What so many working threads share the caches of the host in. */
+struct cache_sizes run_caches(const struct host *host, int threads);
+
 /* Set the first part, then run_open(). The host is borrowed until run_close(). */
 struct run {
     const struct host *host;

@@ -1,0 +1,274 @@
+// executor_steps.c - how each node will run: not at all, by kernels, by plain loops, or by its
+// subgraphs.
+#include <stdio.h>
+#include <string.h>
+
+#include "executor_parts.h"
+#include "run.h"
+
+/* What a core does in about a microsecond. Less than that is not worth waiting for another core. */
+static const double alone_flops = 64e3, alone_bytes = 64e3;
+
+static int out_of_memory(struct error *error)
+{
+    return error_set(error, FAULT_ENVIRONMENT, "out of memory to run the graph");
+}
+
+/* ---- kernels ---- */
+
+/* The first variant for the best instruction set that has a body and takes the shape; NULL. */
+static const struct variant *choose_variant(const struct launch *launch, enum isa most,
+                                            enum isa *isa)
+{
+    struct error ignored;
+    for (int i = (int)most; i >= 0; i--)
+        for (const struct variant *v = launch->kernel->variants; v->name; v++) {
+            if (!v->bodies[i][launch->dtype] ||
+                (launch->variant && strcmp(launch->variant, v->name) != 0) ||
+                (v->supports && v->supports(&launch->shape, &ignored) != OK))
+                continue;
+            *isa = (enum isa)i;
+            return v;
+        }
+    return NULL;
+}
+
+static int choose_threads(const struct launch *launch, int most)
+{
+    const double bytes = launch->kernel->bytes(&launch->shape, dtype_bytes(launch->dtype));
+    return launch->kernel->flops(&launch->shape) < alone_flops && bytes < alone_bytes ? 1 : most;
+}
+
+/* What an operand of a launch has at its disposal; -1: it is not bounded by a type. */
+static long bytes_behind(const struct step *step, const struct launch_operand *operand)
+{
+    long bytes = -1;
+    if (operand->source == SOURCE_INPUT)
+        bytes = type_bytes(&step->site.input[operand->index].type);
+    else if (operand->source == SOURCE_OUTPUT)
+        bytes = type_bytes(&step->site.output[operand->index].type);
+    else if (operand->source == SOURCE_SCRATCH)
+        bytes = (long)step->lowering.scratch_bytes;
+    return bytes < 0 ? -1 : bytes - (long)operand->offset_bytes;
+}
+
+/* A launch stays within its arrays: a mistake of lower() is found before it runs. */
+static int check_bounds(const struct step *step, const struct launch *launch, struct error *error)
+{
+    struct operand operand[KERNEL_OPERANDS_MAX];
+    const int count = launch->kernel->operands(&launch->shape, operand);
+    for (int i = 0; i < count; i++) {
+        const double needs =
+            operand[i].elements * operand_element_bytes(&operand[i], launch->dtype);
+        const long has = bytes_behind(step, &launch->operand[i]);
+        if (has >= 0 && needs > (double)has)
+            return error_set(error, FAULT_WRONG,
+                             "%s: kernel '%s' would use %.0f bytes of '%s', which has %ld",
+                             node_label(step->site.graph, step->site.node).text,
+                             launch->kernel->name, needs, operand[i].name, has);
+    }
+    return OK;
+}
+
+static int open_call(const struct executor *executor, struct step *step, int i, struct error *error)
+{
+    const struct launch *launch = &step->lowering.launch[i];
+    struct kernel_call *call = &step->calls[i];
+    enum isa isa;
+    struct operand operand[KERNEL_OPERANDS_MAX];
+    *call = (struct kernel_call){.launch = launch};
+    call->variant = choose_variant(launch, executor->setup.isa, &isa);
+    if (!call->variant)
+        return error_skip(error, "no variant of kernel '%s' takes this shape",
+                          launch->kernel->name);
+    if (check_bounds(step, launch, error) != OK)
+        return FAILED;
+    step->variants[i] = call->variant->name;
+    call->body = call->variant->bodies[isa][launch->dtype];
+    call->prepare = call->variant->prepare[isa][launch->dtype];
+    call->threads = choose_threads(launch, executor->setup.threads);
+    call->caches = run_caches(executor->setup.host, call->threads);
+    call->operand_count = launch->kernel->operands(&launch->shape, operand);
+    call->outputs = (long)operand[0].elements;
+    for (int k = 0; k < call->operand_count && call->prepare; k++) {
+        const struct launch_operand *from = &launch->operand[k];
+        if (strcmp(operand[k].name, "weights") == 0)
+            call->is_packed = from->source == SOURCE_CONSTANT ||
+                              (from->source == SOURCE_INPUT && step->site.input[from->index].data);
+    }
+    if (call->variant->workspace)
+        call->workspace_bytes = call->variant->workspace(&launch->shape, isa, launch->dtype,
+                                                         call->threads, &call->caches);
+    return OK;
+}
+
+/* SKIPPED with the reason where no kernel runs it. */
+static int open_calls(struct executor *executor, struct step *step, struct error *error)
+{
+    const int result = site_lower(&step->site, &step->lowering, error);
+    if (result != OK)
+        return result;
+    const size_t count = (size_t)step->lowering.launch_count;
+    step->calls = arena_take_array(&executor->arena, count, sizeof *step->calls);
+    step->variants = arena_take_array(&executor->arena, count, sizeof *step->variants);
+    if (!step->calls || !step->variants)
+        return out_of_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        const int opened = open_call(executor, step, (int)i, error);
+        if (opened != OK)
+            return opened;
+    }
+    return OK;
+}
+
+/* ---- nodes ---- */
+
+/* Whether every result that is wanted is known before the graph runs. */
+static bool is_known(const struct graph *graph, const struct node *node)
+{
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] >= 0 && !tensor_is_known(graph->tensor[node->outputs[i]]))
+            return false;
+    return node->op && !(node->op->flags & (OP_CONTROL | OP_RANDOM));
+}
+
+static bool has_known_types(const struct site *site)
+{
+    const struct node *node = site->node;
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] >= 0 && !type_is_complete(&site->input[i].type))
+            return false;
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] >= 0 && (!type_is_complete(&site->output[i].type) ||
+                                      site->output[i].type.element == ELEMENT_NONE ||
+                                      site->output[i].type.element == ELEMENT_text))
+            return false;
+    return true;
+}
+
+/* A view needs no step where its input's memory is the same in all runs. An output of the graph
+ * must not be an input's memory, which the user may set anew, or the graph's own. */
+static bool is_free_view(const struct executor *executor, const struct node *node)
+{
+    const struct graph *graph = executor->graph;
+    if (!(node->op->flags & OP_VIEW) || node->inputs[0] < 0 || node->output_count != 1 ||
+        !executor->is_planned[node->inputs[0]])
+        return false;
+    const int root = executor->root[node->inputs[0]];
+    const bool is_own = graph->tensor[root]->producer >= 0 && !graph->tensor[root]->data;
+    return is_own || !tensor_is_output(graph->tensor[node->outputs[0]]);
+}
+
+static void mark_planned(struct executor *executor, const struct step *step)
+{
+    const struct node *node = step->site.node;
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] >= 0) {
+            executor->is_planned[node->outputs[i]] = true;
+            executor->value[node->outputs[i]].type = step->site.output[i].type;
+        }
+}
+
+static int choose_kind(struct executor *executor, struct step *step, struct error *error)
+{
+    const struct node *node = step->site.node;
+    const bool is_static = has_known_types(&step->site);
+    if (is_static && is_free_view(executor, node)) {
+        step->kind = STEP_NOTHING;
+        executor->root[node->outputs[0]] = executor->root[node->inputs[0]];
+        return OK;
+    }
+    step->kind = STEP_KERNELS;
+    const int result = open_calls(executor, step, error);
+    if (result != SKIPPED)
+        return result;
+    step->kind = is_static ? STEP_PLAIN : STEP_OPEN;
+    step->calls = NULL;
+    step->lowering = (struct lowering){0};
+    step->reason = arena_copy_text(&executor->arena, error->text);
+    if (!step->reason)
+        return out_of_memory(error);
+    if (!node->op->evaluate)
+        return error_set(error, FAULT_IO, "%s: no kernel runs it and it has no plain loops: %s",
+                         node_label(executor->graph, node).text, step->reason);
+    return OK;
+}
+
+static int open_block(struct executor *executor, int block, struct error *error);
+
+static int open_control(struct executor *executor, struct step *step, struct error *error)
+{
+    const struct node *node = step->site.node;
+    step->kind = STEP_CONTROL;
+    step->reason = "its subgraphs run";
+    for (int i = 0; i < node->attribute_count; i++)
+        if (node->attributes[i].kind == ATTRIBUTE_BLOCK &&
+            open_block(executor, node->attributes[i].block, error) != OK)
+            return FAILED;
+    step->end = executor->moments++;
+    return OK;
+}
+
+static int open_step(struct executor *executor, struct step *step, struct error *error)
+{
+    const struct graph *graph = executor->graph;
+    const struct node *node = graph->node[step->node];
+    step->begin = step->end = executor->moments++;
+    if (!node->op)
+        return error_set(error, FAULT_IO, "%s: this program does not know the operator%s%s",
+                         node_label(graph, node).text, *node->domain ? " of domain " : "",
+                         node->domain);
+    if (site_open(&step->site, graph, node, &executor->arena, error) != OK ||
+        site_infer(&step->site, error) != OK)
+        return FAILED;
+    const size_t inputs = (size_t)node->input_count, outputs = (size_t)node->output_count;
+    step->input = arena_take_array(&executor->arena, inputs, sizeof *step->input);
+    step->output = arena_take_array(&executor->arena, outputs, sizeof *step->output);
+    step->kept = arena_take_array(&executor->arena, outputs, sizeof *step->kept);
+    if (!step->input || !step->output || !step->kept)
+        return out_of_memory(error);
+    if (node->op->flags & OP_CONTROL)
+        return open_control(executor, step, error);
+    if (is_known(graph, node)) {
+        step->kind = STEP_NOTHING;
+        return OK;
+    }
+    if (choose_kind(executor, step, error) != OK)
+        return FAILED;
+    if (step->kind != STEP_OPEN)
+        mark_planned(executor, step);
+    return OK;
+}
+
+static int open_block(struct executor *executor, int block, struct error *error)
+{
+    const struct graph *graph = executor->graph;
+    struct sequence *sequence = &executor->sequence[block];
+    for (int id = graph->block[block]->first; id >= 0; id = graph->node[id]->next)
+        sequence->count++;
+    sequence->steps =
+        arena_take_array(&executor->arena, (size_t)sequence->count, sizeof *sequence->steps);
+    if (!sequence->steps)
+        return out_of_memory(error);
+    int i = 0;
+    for (int id = graph->block[block]->first; id >= 0; id = graph->node[id]->next) {
+        sequence->steps[i].node = id;
+        if (open_step(executor, &sequence->steps[i++], error) != OK)
+            return FAILED;
+    }
+    return OK;
+}
+
+int steps_open(struct executor *executor, struct error *error)
+{
+    const struct graph *graph = executor->graph;
+    for (int i = 0; i < graph->tensor_count; i++) {
+        const struct tensor *tensor = graph->tensor[i];
+        executor->root[i] = i;
+        executor->value[i].type = tensor->type;
+        executor->is_planned[i] =
+            tensor_is_known(tensor) || (tensor->is_input && tensor->block == 0);
+    }
+    executor->moments = 1; /* moment 0: inputs are set */
+    return open_block(executor, 0, error);
+}
