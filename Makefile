@@ -62,7 +62,8 @@ BODY_SOURCES := $(shell grep -lE '^\# *include "(vec|elementwise|image|pool|grou
                 probes/*.c kernels/*.c)
 EMBEDDED := $(wildcard probes/specs/*.csv probes/microarchitectures/*.csv kernels/shapes/*.txt \
             base/events/*.txt graphopt/graphs/*.txt)
-TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c)
+TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/variants/test_*.c \
+                tests/conformance/test_*.c)
 FORMATTED := $(wildcard */*.[ch] tests/*/*.[ch] graphopt/*/*.[ch])
 
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
