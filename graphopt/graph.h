@@ -200,8 +200,8 @@ const char *node_text(const struct node *node, const char *name, const char *fal
 const long *node_integers(const struct node *node, const char *name, int *count);
 const double *node_reals(const struct node *node, const char *name, int *count);
 
-/* Whether both say the same; of subgraphs and of what is not kept that is not known: false, as where
- * `b` is NULL. */
+/* Whether both say the same; of subgraphs and of what is not kept that is not known: false, as
+ * where `b` is NULL. */
 bool attribute_equal(const struct attribute *a, const struct attribute *b);
 
 /* "Conv 'name'", or "Conv that makes 'tensor'" where the node has no name: for messages. */

@@ -84,7 +84,7 @@ int rewrite_replace(struct graph *graph, int old, int tensor, struct error *erro
 int rewrite_replace_by(struct graph *graph, int old, int node, struct error *error)
 {
     const int made = graph->node[node]->outputs[0];
-    int result = graph_infer_node(graph, node, error);
+    int result = graph->node[node]->op ? graph_infer_node(graph, node, error) : SKIPPED;
     if (result == OK)
         result = rewrite_replace(graph, old, made, error);
     if (result == SKIPPED)
@@ -190,4 +190,13 @@ int rewrite_add_reshape(struct graph *graph, int input, const struct type *type,
         return FAILED;
     *node = rewrite_add(graph, NULL, "Reshape", before, (const int[]){input, list}, 2, error);
     return *node < 0 ? FAILED : OK;
+}
+
+int rewrite_gemm_addend(struct graph *graph, int like, int *addend, struct error *error)
+{
+    *addend = -1;
+    if (graph_opset(graph, "") >= 11)
+        return OK;
+    *addend = graph_add_real(graph, "zero", graph->tensor[like]->type.element, 0, error);
+    return *addend < 0 ? FAILED : OK;
 }

@@ -21,7 +21,8 @@ int rewrite_copy_attributes(struct graph *graph, int to, int from, struct error 
 int rewrite_replace(struct graph *graph, int old, int tensor, struct error *error);
 
 /* The same by the result of a node that rewrite_add() made, which takes the name of `old`, too; the
- * node is removed where the answer is SKIPPED. Infers it first. */
+ * node is removed where the answer is SKIPPED, also because the graph's opset has no such operator.
+ * Infers it first. */
 int rewrite_replace_by(struct graph *graph, int old, int node, struct error *error);
 
 /* Removes the node, where none of its results is used, and in turn what made its inputs. */
@@ -56,6 +57,10 @@ int rewrite_drop(struct rewriting *rewriting, const struct match *match, struct 
 /* The same, where inference says that both are of one type: an operator that at most changes dims
  * has changed nothing then. */
 int rewrite_drop_same(struct rewriting *rewriting, const struct match *match, struct error *error);
+
+/* *addend is c of a Gemm without one: -1, or before opset 11, where it was not optional, a constant
+ * of the element of `like`. */
+int rewrite_gemm_addend(struct graph *graph, int like, int *addend, struct error *error);
 
 /* A Reshape of `input` to the dims of `type` in front of node `before`: at most one that is not
  * known, but for those that `input` has at the same place. SKIPPED where more are not known, or a

@@ -44,15 +44,17 @@ static const struct pattern second = {
 
 /* A product in front of `node` that can have its operands transposed, with the attributes that it
  * has. */
-static int add_product(struct graph *graph, int node, const int *inputs, int count,
-                       struct error *error)
+static int add_product(struct graph *graph, int node, int inputs[3], struct error *error)
 {
     const struct node *old = graph->node[node];
     const bool are_matrices =
         graph->tensor[inputs[0]]->type.rank == 2 && graph->tensor[inputs[1]]->type.rank == 2;
     const bool is_gemm = strcmp(old->type, "Gemm") == 0 || (node_is(old, "MatMul") && are_matrices);
-    const int made = rewrite_add(graph, is_gemm ? NULL : "com.microsoft",
-                                 is_gemm ? "Gemm" : "FusedMatMul", node, inputs, count, error);
+    if (is_gemm && inputs[2] < 0 && rewrite_gemm_addend(graph, inputs[0], &inputs[2], error) != OK)
+        return -1;
+    const int made =
+        rewrite_add(graph, is_gemm ? NULL : "com.microsoft", is_gemm ? "Gemm" : "FusedMatMul", node,
+                    inputs, inputs[2] >= 0 ? 3 : 2, error);
     return made < 0 || rewrite_copy_attributes(graph, made, node, error) != OK ? -1 : made;
 }
 
@@ -67,8 +69,7 @@ static int turn_operand(struct rewriting *rewriting, const struct match *match, 
         return SKIPPED;
     for (int i = 0; i < 3; i++)
         inputs[i] = i == slot ? match->tensor[X] : node_input(old, i);
-    const int node =
-        add_product(graph, match->node[0], inputs, old->input_count < 3 ? 2 : 3, error);
+    const int node = add_product(graph, match->node[0], inputs, error);
     if (node < 0 ||
         graph_set_integer(graph, node, name, node_integer(old, name, 0) == 0, error) != OK)
         return FAILED;
@@ -98,8 +99,8 @@ static int turn_result(struct rewriting *rewriting, const struct match *match, s
     const struct node *old = graph->node[match->node[1]];
     if (!swaps_last_two(graph, match->node[0]))
         return SKIPPED;
-    const int inputs[2] = {match->tensor[B], match->tensor[A]};
-    const int node = add_product(graph, match->node[1], inputs, 2, error);
+    int inputs[3] = {match->tensor[B], match->tensor[A], -1};
+    const int node = add_product(graph, match->node[1], inputs, error);
     if (node < 0 ||
         graph_set_integer(graph, node, "transA", node_integer(old, "transB", 0) == 0, error) !=
             OK ||

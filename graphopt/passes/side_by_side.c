@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cost.h"
 #include "rewrite.h"
+#include "weigh.h"
 
 enum { MEMBERS_MAX = 16 };
 
@@ -209,8 +209,9 @@ static int last_of(const struct graph *graph, const struct members *members, int
 }
 
 /* Leaves the order of nodes to graph_sort(). */
-static int join(struct graph *graph, const struct members *members, struct error *error)
+static int join(struct graph *graph, const void *what, struct error *error)
 {
+    const struct members *members = what;
     int parts[MEMBERS_MAX];
     const int joined = add_joined(graph, members, error);
     if (joined < 0 || add_split(graph, members, joined, parts, error) != OK)
@@ -226,84 +227,38 @@ static int join(struct graph *graph, const struct members *members, struct error
     return OK;
 }
 
-/* ---- what it costs ---- */
-
-static int add_cost(double *seconds, const struct graph *graph, int node,
-                    const struct ceilings *ceilings, struct error *error)
+static int join_if_faster(struct rewriting *rewriting, const struct members *members, int *count,
+                          struct error *error)
 {
-    struct arena arena = {0};
-    struct cost cost;
-    const int result = cost_of_node(&cost, graph, graph->node[node], ceilings, &arena, error);
-    arena_free(&arena);
-    *seconds += result == OK ? cost.seconds : 0;
-    return result;
-}
-
-/* Predicted seconds of the members as they are, and of what they would become, tried on a copy. */
-static int weigh(const struct graph *graph, const struct members *members,
-                 const struct ceilings *ceilings, double *apart, double *joined,
-                 struct error *error)
-{
-    struct graph copy;
-    int result = OK;
-    *apart = *joined = 0;
-    for (int i = 0; i < members->count && result == OK; i++) {
-        const int last = last_of(graph, members, i);
-        result = add_cost(apart, graph, members->node[i], ceilings, error);
-        if (result == OK && last != members->node[i])
-            result = add_cost(apart, graph, last, ceilings, error);
-    }
-    if (result != OK)
-        return result;
-    result = graph_copy(&copy, graph, error);
-    if (result == OK)
-        result = join(&copy, members, error);
-    for (int id = graph->node_count; id < copy.node_count && result == OK; id++)
-        result = add_cost(joined, &copy, id, ceilings, error);
-    graph_free(&copy);
-    return result;
-}
-
-static void explain(const struct rewriting *rewriting, const struct members *members, double apart,
-                    double joined)
-{
-    const struct graph *graph = rewriting->graph;
+    struct graph *graph = rewriting->graph;
     const struct node *first = graph->node[members->node[0]];
-    char words[400];
-    if (!rewriting->settings->explain)
-        return;
-    snprintf(words, sizeof words,
-             "%d %ss that read '%s' would take %.3g us, as one that is cut apart %.3g us: %s",
-             members->count, first->type, graph->tensor[first->inputs[0]]->name, apart * 1e6,
-             joined * 1e6, joined < apart ? "joined" : "left apart");
-    rewriting->settings->explain(rewriting->settings->explain_context, rewriting->pass->name,
-                                 words);
+    struct weighing weighing;
+    char words[250];
+    if (weigh_change(rewriting, join, members, &weighing, error) != OK)
+        return FAILED;
+    snprintf(words, sizeof words, "%d %ss that read '%.150s' as one that is cut apart",
+             members->count, first->type, graph->tensor[first->inputs[0]]->name);
+    if (!weigh_choose(rewriting, &weighing, words))
+        return OK;
+    ++*count;
+    return join(graph, members, error);
 }
 
 static int run(struct rewriting *rewriting, int *count, struct error *error)
 {
     struct graph *graph = rewriting->graph;
-    const struct ceilings nominal = ceilings_nominal(1);
-    const struct ceilings *ceilings =
-        rewriting->settings->ceilings ? rewriting->settings->ceilings : &nominal;
-    for (int id = 0; id < graph->node_count; id++) {
+    int result = OK;
+    if (!op_find("", "Split", graph_opset(graph, "")))
+        return OK;
+    for (int id = 0; id < graph->node_count && result == OK; id++) {
         struct members members;
-        double apart, joined;
         if (!may_join(graph, graph->node[id]))
             continue;
         find_members(graph, id, &members);
-        if (members.count < 2)
-            continue;
-        if (weigh(graph, &members, ceilings, &apart, &joined, error) != OK)
-            return FAILED;
-        explain(rewriting, &members, apart, joined);
-        if (!(joined < apart))
-            continue;
-        if (join(graph, &members, error) != OK)
-            return FAILED;
-        ++*count;
+        if (members.count > 1)
+            result = join_if_faster(rewriting, &members, count, error);
     }
-    return *count > 0 ? graph_sort(graph, error) : OK;
+    return result == OK && *count > 0 ? graph_sort(graph, error) : result;
 }
 
 const struct pass side_by_side_pass = {

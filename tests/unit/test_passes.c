@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "cost.h"
 #include "graph_values.h"
 #include "optimize.h"
 
@@ -205,6 +206,73 @@ static void rewrites_are_counted(void **state)
     graph_free(&graph);
 }
 
+/* ---- what a machine decides ---- */
+
+static void keep_words(void *context, const char *pass, const char *words)
+{
+    snprintf(context, 400, "%s: %s", pass, words);
+}
+
+/* On a machine where that kernel reaches a tenth of its roof, the pass makes a graph that has an
+ * operator of this type and computes the same; on one where all reach it nothing changes. */
+static void assert_chosen(const char *pass, const char *text, const char *slow, const char *type)
+{
+    const struct cost_rate rate = {.dtype = DTYPE_f32, .of_compute = 0.1, .of_memory = 0.1};
+    struct cost_rate rates[1] = {rate};
+    struct ceilings ceilings = ceilings_nominal(1);
+    char told[400] = "";
+    struct pass_settings settings = pass_settings_default;
+    struct graph before, after;
+    struct pass_set set;
+    struct optimization optimization;
+    struct error error = {FAULT_NONE, ""};
+    snprintf(rates[0].kernel, sizeof rates[0].kernel, "%s", slow);
+    settings.ceilings = &ceilings;
+    settings.explain = keep_words;
+    settings.explain_context = told;
+    graph_of(&before, text);
+    graph_of(&after, text);
+    assert_int_equal(pass_set_parse(&set, pass, &error), OK);
+    assert_int_equal(graph_optimize(&after, &set, &settings, &optimization, &error), OK);
+    assert_int_equal(optimization.rounds, 1);
+    assert_non_null(strstr(told, "left alone"));
+    ceilings.rate = rates;
+    ceilings.rate_count = 1;
+    if (graph_optimize(&after, &set, &settings, NULL, &error) != OK)
+        fail_msg("%s", error.text);
+    assert_non_null(strstr(told, pass));
+    char *made = text_of(&after);
+    if (!strstr(made, type))
+        fail_msg("there is no %s in\n%s", type, made);
+    free(made);
+    assert_int_equal(graph_optimize(&after, &set, &settings, &optimization, &error), OK);
+    assert_int_equal(optimization.rounds, 1);
+    assert_computes_the_same(&before, &after);
+    graph_free(&after);
+    graph_free(&before);
+}
+
+static void a_product_is_said_as_the_machine_likes_it(void **state)
+{
+    (void)state;
+    assert_chosen("product-conv",
+                  "graph g (onnx 17)\ninput x: f32[2,8,4,4]\nconst w: f32[64,8,4,4] = named\n"
+                  "const b: f32[64] = named\ny = Conv(x, w, b)\noutput y\n",
+                  "conv2d", "= Gemm(");
+    assert_chosen("product-conv",
+                  "graph g (onnx 9)\ninput x: f32[2,8,4,4]\nconst w: f32[64,8,4,4] = named\n"
+                  "a = Conv(x, w)\ny = Relu(a)\noutput y\n",
+                  "conv2d", "= Gemm(");
+    assert_chosen("product-conv",
+                  "graph g (onnx 17)\ninput x: f32[2,8,4,4]\nconst w: f32[128,64] = named\n"
+                  "const b: f32[64] = named\na = Flatten(x)\ny = Gemm(a, w, b)\noutput y\n",
+                  "gemm", "= Conv(");
+    assert_chosen("product-conv",
+                  "graph g (onnx 17)\ninput x: f32[2,32,64]\nconst w: f32[64,32] = named\n"
+                  "y = MatMul(w, x)\noutput y\n",
+                  "gemm", "= Conv(");
+}
+
 /* ---- main ---- */
 
 enum { CASES_MAX = 1000 };
@@ -215,9 +283,10 @@ int main(void)
         cmocka_unit_test(lists_of_passes_are_read),
         cmocka_unit_test(every_pass_says_what_it_does),
         cmocka_unit_test(rewrites_are_counted),
+        cmocka_unit_test(a_product_is_said_as_the_machine_likes_it),
     };
     static const char folder[] = TEST_SOURCE_DIR "/golden/graphs/";
-    size_t count = 3;
+    size_t count = 4;
     glob_t found;
     if (glob(TEST_SOURCE_DIR "/golden/graphs/*/*.txt", 0, NULL, &found) != 0)
         return 1;
