@@ -234,8 +234,8 @@ static void assert_chosen(const char *pass, const char *text, const char *slow, 
     graph_of(&after, text);
     assert_int_equal(pass_set_parse(&set, pass, &error), OK);
     assert_int_equal(graph_optimize(&after, &set, &settings, &optimization, &error), OK);
-    assert_int_equal(optimization.rounds, 1);
-    assert_non_null(strstr(told, "left alone"));
+    if (optimization.rounds != 1 || !strstr(told, "left alone"))
+        fail_msg("%s", told);
     ceilings.rate = rates;
     ceilings.rate_count = 1;
     if (graph_optimize(&after, &set, &settings, NULL, &error) != OK)
@@ -268,7 +268,7 @@ static void a_product_is_said_as_the_machine_likes_it(void **state)
                   "const b: f32[64] = named\na = Flatten(x)\ny = Gemm(a, w, b)\noutput y\n",
                   "gemm", "= Conv(");
     assert_chosen("product-conv",
-                  "graph g (onnx 17)\ninput x: f32[2,32,64]\nconst w: f32[64,32] = named\n"
+                  "graph g (onnx 17)\ninput x: f32[32,64]\nconst w: f32[64,32] = named\n"
                   "y = MatMul(w, x)\noutput y\n",
                   "gemm", "= Conv(");
 }
