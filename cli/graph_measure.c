@@ -1,0 +1,149 @@
+// graph_measure.c - both graphs of `roofline graph` run in turn: nodes, whole runs, and what each
+// pass gains.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph_run.h"
+#include "interrupt.h"
+
+/* Samples per budget: 10 at least, so that quartiles mean something. */
+static const int rounds_of_budget[] = {
+    [BUDGET_QUICK] = 11, [BUDGET_STANDARD] = 31, [BUDGET_FULL] = GRAPH_ROUNDS_MAX};
+
+/* What one more pass gains is known well enough from fewer, where runs take longer than this. */
+static const double long_seconds = 0.05;
+enum { GAIN_ROUNDS = 5 };
+
+int stage_open(struct stage *stage, const struct graph_bench *bench, struct error *error)
+{
+    const struct executor_setup setup = {
+        .host = &bench->bench.host, .threads = bench->threads, .isa = bench->isa};
+    stage->rounds = rounds_of_budget[bench->request->options.request.budget];
+    if (executor_open(&stage->executor, &stage->graph, &setup, error) != OK ||
+        graph_feed(bench, stage->executor, error) != OK ||
+        executor_run(stage->executor, error) != OK)
+        return FAILED;
+    stage->node_count = executor_node_count(stage->executor);
+    const size_t nodes = (size_t)stage->node_count + 1;
+    stage->node = calloc(nodes, sizeof *stage->node);
+    stage->sample = calloc(nodes * (size_t)stage->rounds, sizeof *stage->sample);
+    if (!stage->node || !stage->sample)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the times of %d nodes",
+                         stage->node_count);
+    for (int i = 0; i < stage->node_count; i++) {
+        const struct executor_node node = executor_node(stage->executor, i);
+        const struct ceilings *ceilings = &bench->ceilings[node.threads > 1];
+        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, ceilings);
+        cost_add(&stage->total, &stage->node[i].cost);
+    }
+    return OK;
+}
+
+void stage_close(struct stage *stage)
+{
+    executor_close(stage->executor);
+    free(stage->node);
+    free(stage->sample);
+    stage->executor = NULL;
+    stage->node = NULL;
+    stage->sample = NULL;
+}
+
+/* One run with a clock reading per node. */
+static int sample_nodes(struct stage *stage, int round, struct error *error)
+{
+    executor_clock(stage->executor, true);
+    const int result = executor_run(stage->executor, error);
+    for (int i = 0; i < stage->node_count && result == OK; i++)
+        stage->sample[(size_t)i * (size_t)stage->rounds + (size_t)round] =
+            executor_seconds(stage->executor, i);
+    executor_clock(stage->executor, false);
+    return result;
+}
+
+int stages_measure(struct graph_bench *bench, struct error *error)
+{
+    double seconds[2][GRAPH_ROUNDS_MAX], clocks[2][GRAPH_ROUNDS_MAX];
+    const int rounds = bench->stage[0].rounds;
+    for (int round = 0; round < rounds; round++) {
+        for (int s = 0; s < 2; s++) {
+            struct executor_job job = {bench->stage[s].executor, -1, 1};
+            const struct work work = executor_work(&job);
+            if (interrupted())
+                return error_skip(error, "interrupted");
+            const struct sample sample = measure_sample(&work);
+            seconds[s][round] = sample.seconds;
+            clocks[s][round] = sample.clock_hertz;
+            if (sample_nodes(&bench->stage[s], round, error) != OK)
+                return FAILED;
+        }
+        progress("graph: round", round + 1, rounds);
+    }
+    for (int s = 0; s < 2; s++) {
+        struct stage *stage = &bench->stage[s];
+        stage->whole = quartiles_of(seconds[s], (size_t)rounds);
+        stage->clock_hertz = quartiles_of(clocks[s], (size_t)rounds).median;
+        for (int i = 0; i < stage->node_count; i++)
+            stage->node[i].seconds =
+                quartiles_of(&stage->sample[(size_t)i * (size_t)rounds], (size_t)rounds);
+    }
+    return OK;
+}
+
+/* ---- passes one after another ---- */
+
+/* Median of whole runs of an open stage. */
+static double run_seconds(struct stage *stage)
+{
+    double seconds[GRAPH_ROUNDS_MAX];
+    struct executor_job job = {stage->executor, -1, 1};
+    const struct work work = executor_work(&job);
+    int rounds = stage->rounds;
+    for (int i = 0; i < rounds && !interrupted(); i++) {
+        seconds[i] = measure_sample(&work).seconds;
+        rounds = i == 0 && seconds[0] > long_seconds ? GAIN_ROUNDS : rounds;
+    }
+    return interrupted() ? NAN : quartiles_of(seconds, (size_t)rounds).median;
+}
+
+/* The graph with the passes of the set alone. */
+static int measure_set(struct graph_bench *bench, const struct pass_set *set, struct gain *gain,
+                       struct error *error)
+{
+    struct stage stage = {.name = ""};
+    struct optimization done;
+    int result = graph_copy(&stage.graph, &bench->model, error);
+    if (result == OK)
+        result = graph_optimize(&stage.graph, set, NULL, &done, error);
+    if (result == OK)
+        result = stage_open(&stage, bench, error);
+    if (result == OK) {
+        gain->nodes = stage.total.nodes;
+        gain->launches = stage.total.launches;
+        gain->bytes = stage.total.bytes;
+        gain->seconds = bench->request->no_times ? NAN : run_seconds(&stage);
+    }
+    stage_close(&stage);
+    graph_free(&stage.graph);
+    return result;
+}
+
+int gains_measure(struct graph_bench *bench, struct error *error)
+{
+    struct pass_set set = {.has = {false}};
+    bench->gain = calloc(PASS_COUNT + 1, sizeof *bench->gain);
+    if (!bench->gain)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the gains of passes");
+    int result = measure_set(bench, &set, &bench->gain[bench->gain_count++], error);
+    for (int i = 0; i < PASS_COUNT && result == OK && !interrupted(); i++) {
+        if (!bench->set.has[i] || bench->optimization.rewrites[i] == 0)
+            continue;
+        struct gain *gain = &bench->gain[bench->gain_count++];
+        set.has[i] = true;
+        gain->pass = passes[i];
+        gain->rewrites = bench->optimization.rewrites[i];
+        result = measure_set(bench, &set, gain, error);
+    }
+    return result;
+}

@@ -1,0 +1,149 @@
+// graph_run.h - what the parts of `roofline graph` share: what was asked for, and a graph before
+// and after its passes with what was measured of it.
+#ifndef ROOFLINE_GRAPH_RUN_H
+#define ROOFLINE_GRAPH_RUN_H
+
+#include <stdint.h>
+
+#include "bench_row.h"
+#include "cost.h"
+#include "executor.h"
+#include "node_measurement.h"
+#include "optimize.h"
+#include "stats.h"
+
+enum { GRAPH_WORDS_MAX = 16, GRAPH_ROUNDS_MAX = 101 };
+
+/* --input NAME=FILE.pb, --expect NAME=FILE.pb, --dim NAME=N. */
+struct assignment {
+    const char *name; /* owned */
+    const char *value;
+};
+
+struct assignments {
+    struct assignment item[GRAPH_WORDS_MAX];
+    int count;
+};
+
+struct graph_request {
+    struct options options;
+    const char *model; /* file or built-in */
+    const char *passes;
+    const char *data; /* folder, or NULL */
+    const char *dump; /* file, or NULL */
+    struct assignments inputs, expected, dims;
+    long batch[GRAPH_WORDS_MAX];
+    int batch_count; /* 0: as the model says, else 1 */
+    int check, explain, no_times;
+    bool named_weights;
+    double gemm_gain;
+};
+
+/* Arrays that graphs are fed with, or that results are compared with. */
+struct graph_values {
+    struct arena arena;
+    struct array *input, *expected; /* by input and output of block 0; data NULL: not given */
+    int expected_count;             /* that are given */
+};
+
+/* What one node took. */
+struct node_times {
+    struct cost cost;
+    struct quartiles seconds;
+};
+
+/* The graph before or after the passes. */
+struct stage {
+    const char *name; /* "before", "after" */
+    struct graph graph;
+    struct executor *executor; /* owned; NULL until it is opened */
+    int node_count;            /* that run: executor_node_count() */
+    struct node_times *node;   /* owned: node_count */
+    double *sample;            /* owned: node_count x rounds, a row per round */
+    struct cost_total total;
+    struct quartiles whole; /* seconds of runs without a clock reading per node */
+    double clock_hertz;
+    int rounds;
+};
+
+/* One gain: what enabling one more pass changed. */
+struct gain {
+    const struct pass *pass; /* NULL: nothing but inference */
+    int rewrites, nodes, launches;
+    double bytes, seconds;
+};
+
+/* Everything of one call of the command. */
+struct graph_bench {
+    const struct graph_request *request;
+    struct options gauged;       /* the request's, for the bench */
+    struct bench bench;          /* host, gauges and ceilings */
+    struct ceilings ceilings[2]; /* of one thread, of all threads that run */
+    bool sampled;                /* they are of these minutes */
+    int threads;
+    enum isa isa;
+    double batch; /* NAN: the model has its own */
+    struct pass_set set;
+    struct optimization optimization;
+    struct graph model; /* as it was read; the stages are copies of it */
+    struct graph_values values;
+    struct stage stage[2];
+    struct gain *gain; /* owned */
+    int gain_count;
+    struct table rows; /* graph.csv */
+};
+
+/* ---- graph_ceilings.c ---- */
+
+/* Fills in host, threads, ISA and ceilings: those of DIR/machine.csv where --out has one, else
+ * sampled now, unless nothing is to be timed. */
+int graph_ceilings(struct graph_bench *bench, struct error *error);
+
+/* ---- graph_load.c ---- */
+
+/* Reads the model, names its weights where asked for, and gives its inputs their dims. */
+int graph_load(struct graph_bench *bench, long batch, struct error *error);
+
+/* ---- graph_values.c ---- */
+
+/* The arrays of --data, --input and --expect. */
+int graph_values_read(struct graph_bench *bench, struct error *error);
+
+/* Feeds an executor: what was given, else values that follow from the input's name. */
+int graph_feed(const struct graph_bench *bench, struct executor *executor, struct error *error);
+
+/* Outputs against what was expected, and where `check` is asked for after against before:
+ * |difference| <= 1e-5 + 1e-4 |reference|. FAULT_WRONG names the first one that is further off. */
+int graph_compare(const struct graph_bench *bench, struct error *error);
+
+/* ---- graph_measure.c ---- */
+
+int stage_open(struct stage *stage, const struct graph_bench *bench, struct error *error);
+void stage_close(struct stage *stage);
+
+/* Times both stages in turn. False after an interrupt. */
+int stages_measure(struct graph_bench *bench, struct error *error);
+
+/* What each pass gains: the passes that did something, enabled one after another. */
+int gains_measure(struct graph_bench *bench, struct error *error);
+
+/* ---- graph_rows.c ---- */
+
+/* Appends the rows of a stage to bench->rows. */
+int stage_rows(struct graph_bench *bench, const struct stage *stage, struct error *error);
+
+/* ---- graph_view.c ---- */
+
+/* All of it for people, on stdout. */
+int graph_view(const struct graph_bench *bench, struct error *error);
+
+/* A line of a sweep over batch sizes, the first one with its head. */
+int graph_view_batch(const struct graph_bench *bench, bool first, struct error *error);
+
+/* "Conv", "com.microsoft::Gelu". */
+void op_format(const struct node *node, char *text, size_t capacity);
+
+/* What a node is called: its name, or that of what it makes. */
+const char *node_title(const struct graph *graph, const struct node *node);
+
+#endif
