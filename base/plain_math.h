@@ -42,6 +42,17 @@ static inline double plain_leaky_relu(double x, double slope)
     return x < 0 ? slope * x : x;
 }
 
+/* The second where one is NaN. */
+static inline double plain_max(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static inline double plain_min(double a, double b)
+{
+    return a < b ? a : b;
+}
+
 static inline double plain_clip(double x, double low, double high)
 {
     double raised = low > x ? low : x;

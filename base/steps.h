@@ -15,15 +15,22 @@
 
 /* X(name, value): x is the value so far, y the operand's element, a and b are the step's constants;
  * MATH(function) is the vectors' or the C library's. */
-#define STEP_BINARY_LIST(X) X(add, x + y) X(sub, x - y) X(mul, x *y) X(div, x / y)
+#define STEP_BINARY_LIST(X)                                                                        \
+    STEP_SIMPLE_BINARY_LIST(X)                                                                     \
+    X(max, MATH(max)(y, x))                                                                        \
+    X(min, MATH(min)(y, x))                                                                        \
+    X(prelu, MATH(leaky_relu)(x, y))
 /* A few instructions each, which a whole register tile has room for. */
-#define STEP_SIMPLE_LIST(X)                                                                        \
+#define STEP_SIMPLE_BINARY_LIST(X) X(add, x + y) X(sub, x - y) X(mul, x *y) X(div, x / y)
+#define STEP_SIMPLE_LIST(X) STEP_CONSTANT_LIST(X) STEP_SHORT_LIST(X)
+#define STEP_CONSTANT_LIST(X)                                                                      \
     X(scale_shift, a *x + b)                                                                       \
     X(clip, MATH(clip)(x, a, b))                                                                   \
-    X(relu, MATH(relu)(x))                                                                         \
     X(leaky_relu, MATH(leaky_relu)(x, a))
-#define STEP_UNARY_LIST(X)                                                                         \
-    STEP_SIMPLE_LIST(X)                                                                            \
+#define STEP_SHORT_LIST(X) X(relu, MATH(relu)(x))
+#define STEP_UNARY_LIST(X) STEP_CONSTANT_LIST(X) STEP_FUNCTION_LIST(X)
+#define STEP_FUNCTION_LIST(X) STEP_SHORT_LIST(X) STEP_LONG_LIST(X)
+#define STEP_LONG_LIST(X)                                                                          \
     X(sigmoid, MATH(sigmoid)(x))                                                                   \
     X(tanh, MATH(tanh)(x))                                                                         \
     X(gelu, MATH(gelu)(x))                                                                         \
@@ -52,7 +59,7 @@ static inline bool step_is_binary(enum step_kind kind)
 static inline bool step_is_simple(enum step_kind kind)
 {
 #define X(name, ...) || kind == STEP_##name
-    return step_is_binary(kind) STEP_SIMPLE_LIST(X);
+    return false STEP_SIMPLE_BINARY_LIST(X) STEP_SIMPLE_LIST(X);
 #undef X
 }
 

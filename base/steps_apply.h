@@ -143,7 +143,7 @@ ALWAYS_INLINE bool steps_apply_simple(const struct step *step, vec *v, const int
             EACH_VECTOR(vec_load(operand + i * distance + j * apart), __VA_ARGS__)                 \
         }                                                                                          \
         return true;
-        STEP_BINARY_LIST(X)
+        STEP_SIMPLE_BINARY_LIST(X)
 #undef X
 #define X(name, ...)                                                                               \
     case STEP_##name:                                                                              \

@@ -20,28 +20,70 @@
     CHAIN(bias_add_relu, {COLUMN(add)}, {ELEMENT(add)}, {UNARY(relu)})                             \
     CHAIN(silu_mul, {UNARY(silu)}, {ELEMENT(mul)})                                                 \
     STEP_BINARY_LIST(BINARY_ALONE)                                                                 \
-    STEP_UNARY_LIST(UNARY_ALONE)
+    STEP_UNARY_LIST(UNARY_ALONE)                                                                   \
+    CHAIN(given, {.kind = STEP_END}) /* by the letters step1, step2, ... */
 
-enum { STEPS_MAX = 4 };
+enum { STEPS_MAX = 7 }; /* with the end */
 static const struct step chains[][STEPS_MAX] = {
 #define CHAIN(name, ...) {__VA_ARGS__},
     CHAINS
 #undef CHAIN
+};
+enum {
+#define CHAIN(name, ...) CHAIN_##name,
+    CHAINS
+#undef CHAIN
+};
+
+/* What a letter step1, step2, ... can be. */
+static const struct step givens[] = {{.kind = STEP_END},
+#define X(name, ...) {ELEMENT(name)}, {ROW(name)}, {COLUMN(name)},
+                                     STEP_BINARY_LIST(X)
+#undef X
+#define X(name, ...) {.kind = STEP_##name},
+                                         STEP_FUNCTION_LIST(X)
+#undef X
 };
 
 #define LETTERS(X)                                                                                 \
     X(rows, 1024, 0, "rows of the matrix")                                                         \
     X(columns, 1024, 0, "columns of the matrix, next to each other in memory")                     \
     X(chain, 0, 0, "steps, with an operand by element, row or column for each that needs one",     \
-      chain_words)
+      chain_words)                                                                                 \
+    X(channels, 0, 0,                                                                              \
+      "operands by row have so many elements, for row i element i % channels; 0: "                 \
+      "one for each row")                                                                          \
+    X(step1, 0, 0, "of chain=given: the first step", step_words)                                   \
+    X(step2, 0, 0, "the second step", step_words)                                                  \
+    X(step3, 0, 0, "the third step", step_words)                                                   \
+    X(step4, 0, 0, "the fourth step", step_words)                                                  \
+    X(step5, 0, 0, "the fifth step", step_words)                                                   \
+    X(step6, 0, 0, "the last one; each binary one has an operand, in the order of the steps",      \
+      step_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+
+/* Step i without its operand; STEP_END behind the last one. */
+static inline struct step step_of(const struct shape *shape, int i)
+{
+    const long chain = shape->value[LETTER_chain];
+    if (i == STEPS_MAX - 1)
+        return (struct step){.kind = STEP_END};
+    return chain == CHAIN_given ? givens[shape->value[LETTER_step1 + i]] : chains[chain][i];
+}
+
+/* Which element of an operand by row. */
+static inline long channel_of(const struct shape *shape, long row)
+{
+    const long channels = shape->value[LETTER_channels];
+    return channels > 0 ? row % channels : row;
+}
 
 /* The steps with their operands, ended by STEP_END. */
 static inline void steps_of(const struct call *call, struct step step[STEPS_MAX])
 {
     int operand = 2;
     for (int i = 0; i < STEPS_MAX; i++) {
-        step[i] = chains[call->shape->value[LETTER_chain]][i];
+        step[i] = step_of(call->shape, i);
         if (step_is_binary(step[i].kind))
             step[i].operand = call->operand[operand++];
     }
@@ -54,13 +96,21 @@ static const char *const chain_words[] = {
     CHAINS
 #undef CHAIN
         NULL};
+static const char *const step_words[] = {"none",
+#define X(name, ...) #name "_element", #name "_row", #name "_column",
+                                         STEP_BINARY_LIST(X)
+#undef X
+#define X(name, ...) #name,
+                                             STEP_FUNCTION_LIST(X)
+#undef X
+                                                 NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
 static double length_of(const struct step *step, const struct shape *shape)
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
     return !step_is_binary(step->kind) ? 0
-           : step->span == SPAN_row    ? rows
+           : step->span == SPAN_row    ? (channels > 0 && channels < rows ? channels : rows)
            : step->span == SPAN_column ? columns
                                        : rows * columns;
 }
@@ -68,7 +118,7 @@ static double length_of(const struct step *step, const struct shape *shape)
 static double step_count(const struct shape *shape)
 {
     double count = 0;
-    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
+    while (step_of(shape, (int)count).kind != STEP_END)
         count++;
     return count;
 }
@@ -76,8 +126,9 @@ static double step_count(const struct shape *shape)
 static double operand_elements(const struct shape *shape)
 {
     double elements = 0;
-    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
-        elements += length_of(s, shape);
+    struct step step;
+    for (int i = 0; (step = step_of(shape, i)).kind != STEP_END; i++)
+        elements += length_of(&step, shape);
     return elements;
 }
 
@@ -94,10 +145,12 @@ static int chain_operands(const struct shape *shape, struct operand operand[KERN
     int count = 0;
     operand[count++] = reals("y", ROLE_OUTPUT, rows * columns, -2, 2);
     operand[count++] = reals("x", ROLE_INPUT, rows * columns, -2, 2);
-    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
-        if (step_is_binary(s->kind)) {
+    struct step step;
+    for (int i = 0; (step = step_of(shape, i)).kind != STEP_END; i++)
+        if (step_is_binary(step.kind)) {
             static const char *const names[] = {"element", "row", "column"};
-            operand[count++] = reals(names[s->span], ROLE_INPUT, length_of(s, shape), 0.5, 1.5);
+            operand[count++] =
+                reals(names[step.span], ROLE_INPUT, length_of(&step, shape), 0.5, 1.5);
         }
     return count;
 }
@@ -116,9 +169,10 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
     struct step step[STEPS_MAX];
     steps_of(call, step);
     for (long i = begin; i < end; i++)
-        out[i - begin] = steps_value(
-            step, dtype, real_at(call->operand[1], dtype, i),
-            (struct step_place){.row = i / columns, .column = i % columns, .element = i});
+        out[i - begin] = steps_value(step, dtype, real_at(call->operand[1], dtype, i),
+                                     (struct step_place){.row = channel_of(shape, i / columns),
+                                                         .column = i % columns,
+                                                         .element = i});
 }
 REFERENCE_BODIES(plain)
 
@@ -180,13 +234,14 @@ struct pass {
     const struct step *step;
     real *y;
     const real *x;
-    long pitch, first, columns;
+    long pitch, first, columns, channels;
     bool stream;
 };
 
 static inline struct step_place place_of(const struct pass *pass, long row, long column)
 {
-    return (struct step_place){row, pass->first + column, row * pass->pitch + pass->first + column};
+    return (struct step_place){pass->channels > 0 ? row % pass->channels : row,
+                               pass->first + column, row * pass->pitch + pass->first + column};
 }
 
 ALWAYS_INLINE void pass_vectors(const struct pass *pass, struct step_place place, const int count)
@@ -274,8 +329,9 @@ static void pass_run(const struct pass *pass, struct part part)
 static int arrays_of(const struct shape *shape)
 {
     int arrays = 2;
-    for (const struct step *s = chains[shape->value[LETTER_chain]]; s->kind != STEP_END; s++)
-        arrays += step_is_binary(s->kind) && s->span == SPAN_element;
+    struct step step;
+    for (int i = 0; (step = step_of(shape, i)).kind != STEP_END; i++)
+        arrays += step_is_binary(step.kind) && step.span == SPAN_element;
     return arrays;
 }
 
@@ -297,6 +353,7 @@ static struct pass pass_of(const struct call *call, const struct step *step)
                          .pitch = columns,
                          .first = split.begin,
                          .columns = split.end - split.begin,
+                         .channels = call->shape->value[LETTER_channels],
                          .stream = bytes > call->caches.last_level_bytes};
 }
 
@@ -320,7 +377,8 @@ void NAME(chain_unfused)(const struct call *call)
 {
     struct step step[STEPS_MAX];
     steps_of(call, step);
-    for (int i = 0; step[i].kind != STEP_END; i++) {
+    int i = 0;
+    do { /* one pass where there is no step */
         const struct step single[] = {step[i], {.kind = STEP_END}};
         struct pass pass = pass_of(call, single);
         if (i > 0) {
@@ -328,7 +386,7 @@ void NAME(chain_unfused)(const struct call *call)
             pass.stream = false;
         }
         pass_run(&pass, rows_of(call));
-    }
+    } while (step[i].kind != STEP_END && step[++i].kind != STEP_END);
 }
 
 #endif

@@ -11,6 +11,18 @@
     {                                                                                              \
         .kind = STEP_mul, .span = SPAN_column                                                      \
     }
+#define SLOPE                                                                                      \
+    {                                                                                              \
+        .kind = STEP_prelu, .span = SPAN_column                                                    \
+    }
+#define LOW                                                                                        \
+    {                                                                                              \
+        .kind = STEP_max, .span = SPAN_column                                                      \
+    }
+#define HIGH                                                                                       \
+    {                                                                                              \
+        .kind = STEP_min, .span = SPAN_column                                                      \
+    }
 #define ADDEND                                                                                     \
     {                                                                                              \
         .kind = STEP_add, .span = SPAN_element                                                     \
@@ -38,6 +50,11 @@ void epilogue_steps(const struct call *call, enum epilogue epilogue, int first,
         if (step[i].span == SPAN_column)
             step[i].span = channels;
     }
+}
+
+const struct step *epilogue_pattern(enum epilogue epilogue)
+{
+    return epilogues[epilogue];
 }
 
 double epilogue_flops(enum epilogue epilogue)
@@ -68,6 +85,12 @@ int epilogue_operands(enum epilogue epilogue, double channels, double outputs, d
         const double elements = length_of(s, channels, outputs);
         if (s->kind == STEP_mul)
             operand[count++] = reals("factor", ROLE_INPUT, elements, 0.5, 1.5);
+        else if (s->kind == STEP_prelu)
+            operand[count++] = reals("slope", ROLE_INPUT, elements, -0.5, 0.5);
+        else if (s->kind == STEP_max)
+            operand[count++] = reals("low", ROLE_INPUT, elements, -depth / 4, 0);
+        else if (s->kind == STEP_min)
+            operand[count++] = reals("high", ROLE_INPUT, elements, depth / 8, depth / 4);
         else if (step_is_binary(s->kind) && s->span == SPAN_element)
             operand[count++] = reals("addend", ROLE_INPUT, elements, -depth / 2, depth / 2);
         else if (step_is_binary(s->kind))
@@ -78,9 +101,20 @@ int epilogue_operands(enum epilogue epilogue, double channels, double outputs, d
 
 double epilogue_tolerance(enum epilogue epilogue, double depth)
 {
-    return epilogue == EPILOGUE_none         ? 1
-           : epilogue == EPILOGUE_bias_relu6 ? 4 * (1 + depth / 6)
-                                             : 4;
+    switch (epilogue) {
+    case EPILOGUE_none:
+        return 1;
+    case EPILOGUE_bias_relu6:
+        return 4 * (1 + depth / 6);
+    case EPILOGUE_bias_sigmoid:
+    case EPILOGUE_bias_tanh:
+    case EPILOGUE_scale_shift_clip:
+        return 4 * (1 + depth);
+    case EPILOGUE_bias_clip:
+        return 4 * 8;
+    default:
+        return 4;
+    }
 }
 
 int epilogue_none(long epilogue, struct error *error)

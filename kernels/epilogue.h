@@ -9,8 +9,8 @@
 #include "kernel.h"
 #include "steps.h"
 
-/* X(name, step...): one operand per step that has one; BIAS and FACTOR are of a channel or output
- * feature, ADDEND is of the output's shape. */
+/* X(name, step...): one operand per step that has one; BIAS, FACTOR, SLOPE, LOW and HIGH are of a
+ * channel or output feature, ADDEND is of the output's shape. */
 #define EPILOGUE_LIST(X)                                                                           \
     X(none, {.kind = STEP_END})                                                                    \
     X(bias, BIAS)                                                                                  \
@@ -25,7 +25,13 @@
     X(bias_add, BIAS, ADDEND)                                                                      \
     X(bias_add_relu, BIAS, ADDEND, {.kind = STEP_relu})                                            \
     X(add_relu, ADDEND, {.kind = STEP_relu})                                                       \
-    X(scale_shift_relu, FACTOR, BIAS, {.kind = STEP_relu})
+    X(scale_shift_relu, FACTOR, BIAS, {.kind = STEP_relu})                                         \
+    X(bias_sigmoid, BIAS, {.kind = STEP_sigmoid})                                                  \
+    X(bias_tanh, BIAS, {.kind = STEP_tanh})                                                        \
+    X(bias_mish, BIAS, {.kind = STEP_mish})                                                        \
+    X(scale_shift_clip, FACTOR, BIAS, {.kind = STEP_clip, .a = 0, .b = 1})                         \
+    X(bias_clip, BIAS, LOW, HIGH)                                                                  \
+    X(bias_prelu, BIAS, SLOPE)
 
 enum { EPILOGUE_STEPS = 4 }; /* with the end */
 enum epilogue {
@@ -55,6 +61,9 @@ extern const char *const epilogue_words[];
 /* Steps, each of which counts as 1 FLOP per element of the output. */
 double epilogue_flops(enum epilogue epilogue);
 
+/* The steps without operands, ended by STEP_END; those with SPAN_column are by channel. */
+const struct step *epilogue_pattern(enum epilogue epilogue);
+
 /* Elements of all operands. */
 double epilogue_elements(enum epilogue epilogue, double channels, double outputs);
 
@@ -65,7 +74,7 @@ int epilogue_operands(enum epilogue epilogue, double channels, double outputs, d
                       struct operand *operand, int count);
 
 /* What the kernel's tolerance is multiplied with: a bias cancels most of the sum, and what is cut
- * off at 6 is smaller by the rest. */
+ * off at 6 or squeezed below 1 is smaller by the rest. */
 double epilogue_tolerance(enum epilogue epilogue, double depth);
 
 /* For implementations that have no epilogues: SKIPPED with a reason where the shape has one. */

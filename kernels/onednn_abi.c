@@ -98,6 +98,8 @@ static const struct function functions[] = {
     /* Of two arrays. */
     {"add", 0x1fff0, 0x1fff0, true, 0, 0},
     {"mul", 0x1fff1, 0x1fff1, true, 0, 0},
+    {"max", 0x1fff2, 0x1fff2, true, 0, 0},
+    {"min", 0x1fff3, 0x1fff3, true, 0, 0},
     {"div", 0x1fff4, 0x1fff4, true, 0, 0},
     {"sub", 0x1fff5, 0x1fff5, true, 0, 0},
 };
