@@ -1,0 +1,373 @@
+// fused.c - operators of domain roofline: a product, a convolution or nothing, followed by steps
+// element by element.
+#include "fused_parts.h"
+
+#include <string.h>
+
+/* ---- steps ---- */
+
+static const struct {
+    enum step_kind kind;
+    const char *name;
+} kinds[] = {
+#define X(name, ...) {STEP_##name, #name},
+    STEP_BINARY_LIST(X) STEP_FUNCTION_LIST(X)
+#undef X
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+enum step_kind fused_kind(const char *name, size_t length)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (strlen(kinds[i].name) == length && memcmp(kinds[i].name, name, length) == 0)
+            return kinds[i].kind;
+    return STEP_END;
+}
+
+const char *fused_kind_name(enum step_kind kind)
+{
+    for (int i = 0; i < KINDS; i++)
+        if (kinds[i].kind == kind)
+            return kinds[i].name;
+    return "";
+}
+
+int fused_read(const struct node *node, const struct fused *fused, struct fused_steps *steps,
+               struct error *error)
+{
+    const struct attribute *attribute = node_attribute(node, "steps");
+    int input = fused->base_inputs;
+    steps->count = 0;
+    if (!attribute || attribute->kind != ATTRIBUTE_TEXTS)
+        return OK; /* a base without any */
+    if (attribute->count > FUSED_STEPS_MAX)
+        return error_set(error, FAULT_IO, "it has %ld steps; there are at most %d",
+                         attribute->count, FUSED_STEPS_MAX);
+    for (int i = 0; i < attribute->count; i++) {
+        const struct text *name = &attribute->texts[i];
+        const enum step_kind kind = fused_kind(name->bytes, name->length);
+        if (kind == STEP_END)
+            return error_set(error, FAULT_IO, "there is no step '%s'", name->bytes);
+        steps->step[i] = (struct fused_step){kind, step_is_binary(kind) ? input++ : -1};
+        if (steps->step[i].input >= 0 && node_input(node, steps->step[i].input) < 0)
+            return error_set(error, FAULT_IO, "step '%s' lacks input %d", name->bytes,
+                             steps->step[i].input);
+    }
+    steps->count = (int)attribute->count;
+    return OK;
+}
+
+/* ---- inference ---- */
+
+/* The site as the base sees it. */
+static struct site base_of(const struct site *site, const struct fused *fused, struct node *node)
+{
+    struct site base = *site;
+    *node = *site->node;
+    node->op = fused->base;
+    if (node->input_count > fused->base_inputs)
+        node->input_count = fused->base_inputs;
+    base.node = node;
+    return base;
+}
+
+/* An operand may be broadcast, the output may not. */
+static int check_operand(const struct site *site, int i, struct error *error)
+{
+    const struct type type = site_type(site, i), *out = &site->output[0].type;
+    if (type.element != ELEMENT_NONE && out->element != ELEMENT_NONE &&
+        type.element != out->element)
+        return error_set(error, FAULT_IO, "input %d has elements '%s' and not '%s'", i,
+                         element_name(type.element), element_name(out->element));
+    if (type.rank < 0 || out->rank < 0)
+        return OK;
+    bool fits = type.rank <= out->rank;
+    for (int k = 0; k < type.rank && fits; k++) {
+        const long dim = type.dims[k], of_out = out->dims[out->rank - type.rank + k];
+        fits = dim == 1 || dim < 0 || of_out < 0 || dim == of_out;
+    }
+    if (!fits)
+        return error_set(error, FAULT_IO, "input %d, %s, does not broadcast to the output's %s", i,
+                         type_format(site->graph, &type).text, type_format(site->graph, out).text);
+    return OK;
+}
+
+static int infer(struct site *site, struct error *error)
+{
+    const struct fused *fused = site->node->op->detail;
+    struct fused_steps steps;
+    struct node node;
+    if (fused_read(site->node, fused, &steps, error) != OK)
+        return FAILED;
+    if (fused->base) {
+        struct site base = base_of(site, fused, &node);
+        if (fused->base->infer(&base, error) != OK)
+            return FAILED;
+    } else {
+        site->output[0].type = site_type(site, 0);
+    }
+    const enum element element = site->output[0].type.element;
+    if (element != ELEMENT_NONE && !element_is_real(element))
+        return error_set(error, FAULT_IO, "steps are for real numbers, not for '%s'",
+                         element_name(element));
+    for (int i = 0; i < steps.count; i++)
+        if (steps.step[i].input >= 0 && check_operand(site, steps.step[i].input, error) != OK)
+            return FAILED;
+    return OK;
+}
+
+/* ---- plain loops ---- */
+
+/* A step over the whole output. */
+static void apply(struct site *site, const struct fused_step *fused_step)
+{
+    const struct array *out = &site->output[0], *y = NULL;
+    const enum element element = out->type.element;
+    const long count = type_elements(&out->type);
+    long stride[RANK_MAX] = {0}, at[RANK_MAX] = {0};
+    if (fused_step->input >= 0) {
+        y = &site->input[fused_step->input];
+        broadcast_strides(&y->type, &out->type, stride);
+    }
+    for (long i = 0; i < count; i++) {
+        const double operand =
+            y ? element_real(y->data, y->type.element, place_offset(out->type.rank, stride, at))
+              : 0;
+        const struct step step[] = {{.kind = fused_step->kind, .operand = &operand}, {STEP_END}};
+        const double x = element_real(out->data, element, i);
+        element_put_real(out->data, element, i,
+                         steps_value(step, DTYPE_f64, x, (struct step_place){0}));
+        place_next(&out->type, at);
+    }
+}
+
+static int evaluate(struct site *site, struct error *error)
+{
+    const struct fused *fused = site->node->op->detail;
+    struct fused_steps steps;
+    struct node node;
+    if (fused_read(site->node, fused, &steps, error) != OK)
+        return FAILED;
+    if (fused->base) {
+        struct site base = base_of(site, fused, &node);
+        const int result = fused->base->evaluate(&base, error);
+        if (result != OK)
+            return result;
+    } else {
+        memcpy(site->output[0].data, site->input[0].data,
+               (size_t)type_bytes(&site->output[0].type));
+    }
+    for (int i = 0; i < steps.count; i++)
+        apply(site, &steps.step[i]);
+    return OK;
+}
+
+static double flops(const struct site *site)
+{
+    const struct fused *fused = site->node->op->detail;
+    struct fused_steps steps;
+    struct error unused; /* inference has read them */
+    struct node node;
+    double sum = 0;
+    if (fused->base && fused->base->flops) {
+        const struct site base = base_of(site, fused, &node);
+        sum = fused->base->flops(&base);
+    }
+    if (fused_read(site->node, fused, &steps, &unused) != OK)
+        return sum;
+    return sum + steps.count * (double)type_elements(&site->output[0].type);
+}
+
+/* ---- kernels ---- */
+
+static int lower(const struct site *site, struct lowering *lowering, struct error *error)
+{
+    const struct fused *fused = site->node->op->detail;
+    const int rank = site->output[0].type.rank;
+    struct fused_steps steps;
+    struct node node;
+    int done = 0;
+    if (fused_read(site->node, fused, &steps, error) != OK)
+        return FAILED;
+    if (!fused->base)
+        return fused_lower_chain(site, lowering, &steps, 0, of_input(0), error);
+    const struct site base = base_of(site, fused, &node);
+    const bool is_image = strncmp(fused->base->name, "Conv", 4) == 0;
+    int result = fused->base->lower(&base, lowering, error);
+    if (result == OK)
+        result =
+            fused_lower_epilogue(site, lowering, &steps, is_image ? 1 : rank - 1, &done, error);
+    if (result == OK && done < steps.count)
+        result = fused_lower_chain(site, lowering, &steps, done, of_output(0), error);
+    return result;
+}
+
+/* ---- in ONNX's own operators ---- */
+
+struct expansion {
+    const char *type;   /* of a node; NULL: none */
+    bool takes_operand; /* a second input */
+};
+
+static struct expansion expansion_of(enum step_kind kind)
+{
+    static const struct expansion table[] = {
+        [STEP_add] = {"Add", true},          [STEP_sub] = {"Sub", true},
+        [STEP_mul] = {"Mul", true},          [STEP_div] = {"Div", true},
+        [STEP_max] = {"Max", true},          [STEP_min] = {"Min", true},
+        [STEP_prelu] = {"PRelu", true},      [STEP_relu] = {"Relu", false},
+        [STEP_sigmoid] = {"Sigmoid", false}, [STEP_tanh] = {"Tanh", false},
+        [STEP_exp] = {"Exp", false},         [STEP_sqrt] = {"Sqrt", false},
+    };
+    return kind < (int)(sizeof table / sizeof *table) ? table[kind] : (struct expansion){NULL, 0};
+}
+
+/* y = type(a, b); b may be -1. The result's tensor, -1. */
+static int add_node(struct graph *own, const char *type, int a, int b, struct error *error)
+{
+    const int output = graph_add_tensor(own, 0, NULL, &UNKNOWN_TYPE, error);
+    const int inputs[] = {a, b};
+    const struct node_spec spec = {.type = type,
+                                   .before = -1,
+                                   .inputs = inputs,
+                                   .input_count = b >= 0 ? 2 : 1,
+                                   .outputs = &output,
+                                   .output_count = 1};
+    if (output < 0 || graph_add_node(own, &spec, error) < 0)
+        return -1;
+    return output;
+}
+
+static int with_real(struct graph *own, const char *type, int a, enum element element, double value,
+                     struct error *error)
+{
+    const int constant = graph_add_real(own, NULL, element, value, error);
+    return constant < 0 || a < 0 ? -1 : add_node(own, type, a, constant, error);
+}
+
+/* x / 2 (1 + erf(x / sqrt(2))), and by tanh. */
+static int expand_gelu(struct graph *own, bool is_tanh, int x, enum element element,
+                       struct error *error)
+{
+    int inner = x;
+    if (is_tanh) {
+        inner = add_node(own, "Mul", x, x, error);
+        inner = with_real(own, "Mul", inner, element, 0.044715, error);
+        inner = with_real(own, "Add", inner, element, 1, error);
+        inner = inner < 0 ? -1 : add_node(own, "Mul", inner, x, error);
+        inner = with_real(own, "Mul", inner, element, 0.7978845608028654, error);
+    } else {
+        inner = with_real(own, "Mul", x, element, 0.7071067811865476, error);
+    }
+    inner = inner < 0 ? -1 : add_node(own, is_tanh ? "Tanh" : "Erf", inner, -1, error);
+    inner = with_real(own, "Add", inner, element, 1, error);
+    inner = with_real(own, "Mul", inner, element, 0.5, error);
+    return inner < 0 ? -1 : add_node(own, "Mul", inner, x, error);
+}
+
+/* The gates that x is multiplied with: of silu, hardswish and mish. */
+static int expand_gate(struct graph *own, enum step_kind kind, int x, enum element element,
+                       struct error *error)
+{
+    int gate = -1;
+    if (kind == STEP_silu) {
+        gate = add_node(own, "Sigmoid", x, -1, error);
+    } else if (kind == STEP_hardswish) {
+        gate = with_real(own, "Mul", x, element, 1.0 / 6, error);
+        gate = with_real(own, "Add", gate, element, 0.5, error);
+        gate = with_real(own, "Max", gate, element, 0, error);
+        gate = with_real(own, "Min", gate, element, 1, error);
+    } else if (kind == STEP_mish) {
+        gate = add_node(own, "Softplus", x, -1, error);
+        gate = gate < 0 ? -1 : add_node(own, "Tanh", gate, -1, error);
+    }
+    return gate < 0 ? -1 : add_node(own, "Mul", x, gate, error);
+}
+
+static int expand_step(struct graph *own, enum step_kind kind, int x, int operand,
+                       enum element element, struct error *error)
+{
+    const struct expansion expansion = expansion_of(kind);
+    if (expansion.type)
+        return add_node(own, expansion.type, x, expansion.takes_operand ? operand : -1, error);
+    if (kind == STEP_gelu || kind == STEP_gelu_tanh)
+        return expand_gelu(own, kind == STEP_gelu_tanh, x, element, error);
+    return expand_gate(own, kind, x, element, error);
+}
+
+/* The base with all its attributes; its result. */
+static int expand_base(const struct site *site, const struct fused *fused, struct graph *own,
+                       struct error *error)
+{
+    const struct node *node = site->node;
+    int inputs[RANK_MAX], count = 0;
+    const int output = graph_add_tensor(own, 0, NULL, &UNKNOWN_TYPE, error);
+    for (int i = 0; i < fused->base_inputs; i++) {
+        inputs[i] = node_input(node, i) >= 0 ? own->block[0]->inputs[i] : -1;
+        if (inputs[i] >= 0)
+            count = i + 1;
+    }
+    const struct node_spec spec = {.type = fused->base->name,
+                                   .domain = fused->base->domain,
+                                   .before = -1,
+                                   .inputs = inputs,
+                                   .input_count = count,
+                                   .outputs = &output,
+                                   .output_count = 1};
+    const int made = output < 0 ? -1 : graph_add_node(own, &spec, error);
+    for (int i = 0; made >= 0 && i < node->attribute_count; i++)
+        if (strcmp(node->attributes[i].name, "steps") != 0 &&
+            graph_set_attribute(own, made, &node->attributes[i], error) != OK)
+            return -1;
+    return made < 0 ? -1 : output;
+}
+
+static int expand(const struct site *site, struct graph *own, struct error *error)
+{
+    const struct fused *fused = site->node->op->detail;
+    const enum element element = site->output[0].type.element;
+    struct fused_steps steps;
+    if (fused_read(site->node, fused, &steps, error) != OK)
+        return FAILED;
+    int x = fused->base ? expand_base(site, fused, own, error) : own->block[0]->inputs[0];
+    for (int i = 0; i < steps.count && x >= 0; i++)
+        x = expand_step(own, steps.step[i].kind, x,
+                        steps.step[i].input < 0 ? -1 : own->block[0]->inputs[steps.step[i].input],
+                        element, error);
+    return x < 0 ? FAILED : graph_add_output(own, 0, x, error);
+}
+
+/* ---- the operators ---- */
+
+extern const struct op onnx_Conv_op, onnx_ConvTranspose_op, onnx_Gemm_op, microsoft_FusedMatMul_op;
+
+static const struct fused conv = {&onnx_Conv_op, 3}, conv_transpose = {&onnx_ConvTranspose_op, 3},
+                          gemm = {&onnx_Gemm_op, 3}, matmul = {&microsoft_FusedMatMul_op, 2},
+                          chain = {NULL, 1};
+
+static const struct attribute_rule attributes[] = {{"steps", ATTRIBUTE_TEXTS, true}, {0}};
+
+/* As many operands as the steps may have. */
+#define FUSED(Name, words, least, part)                                                            \
+    const struct op roofline_##Name##_op = {                                                       \
+        .domain = "roofline",                                                                      \
+        .name = #Name,                                                                             \
+        .summary = words,                                                                          \
+        .inputs_min = least,                                                                       \
+        .inputs_max = 3 + FUSED_STEPS_MAX,                                                         \
+        .outputs_min = 1,                                                                          \
+        .outputs_max = 1,                                                                          \
+        .attributes = attributes,                                                                  \
+        .infer = infer,                                                                            \
+        .evaluate = evaluate,                                                                      \
+        .lower = lower,                                                                            \
+        .flops = flops,                                                                            \
+        .expand = expand,                                                                          \
+        .detail = &part,                                                                           \
+    };
+
+FUSED(Conv, "Conv, then steps element by element", 2, conv)
+FUSED(ConvTranspose, "ConvTranspose, then steps element by element", 2, conv_transpose)
+FUSED(Gemm, "Gemm, then steps element by element", 2, gemm)
+FUSED(MatMul, "FusedMatMul, then steps element by element", 2, matmul)
+FUSED(Chain, "steps element by element in one pass", 1, chain)
