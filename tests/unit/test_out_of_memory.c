@@ -16,6 +16,7 @@
 #include "host.h"
 #include "memory.h"
 #include "onnx.h"
+#include "optimize.h"
 #include "probe.h"
 #include "protobuf_writer.h"
 #include "table.h"
@@ -191,6 +192,33 @@ static int parse_a_graph(struct error *error)
     return copy_and_free(&graph, result, error);
 }
 
+/* Every pass has something to do. */
+static int optimize_a_graph(struct error *error)
+{
+    static const char text[] =
+        "graph g (onnx 17)\ninput x: f32[1,6,4]\ninput s: f32[16384,16]\n"
+        "const w: f32[4] = named\nconst v: f32[16,2] = named\nconst u: f32[16,1] = named\n"
+        "const i: i64[4] = {1, 2, 3, 4}\nconst j: i64[3] = {1, 6, 4}\n"
+        "a = Exp(w)\nb = Add(x, a)\nc = Add(a, x)\nd = Mul(b, c)\n"
+        "e = Reshape(d, i)\nf = Transpose(e) {perm: [0, 2, 1, 3]}\ny = Reshape(f, j)\n"
+        "p = MatMul(s, v)\nq = MatMul(s, u)\noutput y\noutput p\noutput q\n";
+    struct graph graph;
+    struct pass_set set;
+    int result = graph_parse(&graph, "test", text, 1 << 20, error);
+    if (result == OK)
+        result = pass_set_parse(&set, "all", error);
+    if (result == OK)
+        result = graph_optimize(&graph, &set, NULL, NULL, error);
+    graph_free(&graph);
+    return result;
+}
+
+static void the_optimiser_says_that_memory_is_out(void **state)
+{
+    (void)state;
+    fail_every_allocation(optimize_a_graph, 3);
+}
+
 static void the_parser_of_graphs_says_that_memory_is_out(void **state)
 {
     (void)state;
@@ -227,6 +255,7 @@ int main(void)
         cmocka_unit_test(the_host_says_that_memory_is_out),
         cmocka_unit_test(a_probe_says_that_memory_is_out),
         cmocka_unit_test(the_parser_of_graphs_says_that_memory_is_out),
+        cmocka_unit_test(the_optimiser_says_that_memory_is_out),
         cmocka_unit_test(the_reader_of_models_says_that_memory_is_out),
     };
     return cmocka_run_group_tests_name("out of memory", tests, NULL, NULL);
