@@ -202,7 +202,8 @@ test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=part of a path
 # Test programs see the subcommands too, all but main().
 $(TEST_PROGRAMS) $(PEERS) $(REPEATABILITY): %: %.o $(filter-out %/main.o,$(CLI_OBJECTS)) $(LIBRARY)
 	$(SAY)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) \
+	    $(LDLIBS) $(if $(filter test_%,$(@F)),-lcmocka)
 
 $(PEERS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/perf/peers_*.c))
 
