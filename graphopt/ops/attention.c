@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "expand.h"
+
 /* ---- types ---- */
 
 /* Heads and size of an input of 4 dims, or of 3 with the attribute that says its heads. */
@@ -474,6 +476,32 @@ static const struct attribute_rule attributes[] = {{"is_causal", ATTRIBUTE_INT, 
                                                    {"softmax_precision", ATTRIBUTE_INT, false},
                                                    {0}};
 
+/* Of inputs of 4 dims, without past and windows: what a pass makes. */
+static int expand(const struct site *site, struct graph *own, struct error *error)
+{
+    const int *inputs = own->block[0]->inputs;
+    const enum element element = site->input[ATTENTION_Q].type.element;
+    struct attention sizes;
+    if (attention_read(site, &sizes, error) != OK)
+        return FAILED;
+    if (sizes.is_flat || sizes.q_heads != sizes.kv_heads ||
+        node_integer(site->node, "is_causal", 0))
+        return error_set(error, FAULT_USAGE,
+                         "only attention of 4 dims has a form in ONNX's "
+                         "older operators");
+    const int turned = expand_swap(own, inputs[ATTENTION_K], 4, error);
+    int scores = turned < 0 ? -1 : expand_node(own, "MatMul", inputs[ATTENTION_Q], turned, error);
+    scores = expand_real(own, "Mul", scores, element, attention_scale(site, &sizes), error);
+    if (site_input(site, ATTENTION_MASK))
+        scores = expand_node(own, "Add", scores, inputs[ATTENTION_MASK], error);
+    const int weights = expand_node(own, "Softmax", scores, -1, error);
+    if (weights < 0 ||
+        graph_set_integer(own, own->tensor[weights]->producer, "axis", 3, error) != OK)
+        return FAILED;
+    const int y = expand_node(own, "MatMul", weights, inputs[ATTENTION_V], error);
+    return y < 0 ? FAILED : graph_add_output(own, 0, y, error);
+}
+
 const struct op onnx_Attention_op = {
     .domain = "",
     .name = "Attention",
@@ -488,4 +516,21 @@ const struct op onnx_Attention_op = {
     .evaluate = evaluate,
     .lower = attention_lower,
     .flops = flops,
+};
+
+/* For graphs of older opsets. */
+const struct op roofline_Attention_op = {
+    .domain = "roofline",
+    .name = "Attention",
+    .summary = "y = softmax(q k' scale + bias) v for every head",
+    .inputs_min = 3,
+    .inputs_max = 4,
+    .outputs_min = 1,
+    .outputs_max = 1,
+    .attributes = attributes,
+    .infer = infer,
+    .evaluate = evaluate,
+    .lower = attention_lower,
+    .flops = flops,
+    .expand = expand,
 };

@@ -1,5 +1,6 @@
 // fused.c - operators of domain roofline: a product, a convolution or nothing, followed by steps
 // element by element.
+#include "expand.h"
 #include "fused_parts.h"
 
 #include <string.h>
@@ -222,47 +223,24 @@ static struct expansion expansion_of(enum step_kind kind)
     return kind < (int)(sizeof table / sizeof *table) ? table[kind] : (struct expansion){NULL, 0};
 }
 
-/* y = type(a, b); b may be -1. The result's tensor, -1. */
-static int add_node(struct graph *own, const char *type, int a, int b, struct error *error)
-{
-    const int output = graph_add_tensor(own, 0, NULL, &UNKNOWN_TYPE, error);
-    const int inputs[] = {a, b};
-    const struct node_spec spec = {.type = type,
-                                   .before = -1,
-                                   .inputs = inputs,
-                                   .input_count = b >= 0 ? 2 : 1,
-                                   .outputs = &output,
-                                   .output_count = 1};
-    if (output < 0 || graph_add_node(own, &spec, error) < 0)
-        return -1;
-    return output;
-}
-
-static int with_real(struct graph *own, const char *type, int a, enum element element, double value,
-                     struct error *error)
-{
-    const int constant = graph_add_real(own, NULL, element, value, error);
-    return constant < 0 || a < 0 ? -1 : add_node(own, type, a, constant, error);
-}
-
 /* x / 2 (1 + erf(x / sqrt(2))), and by tanh. */
 static int expand_gelu(struct graph *own, bool is_tanh, int x, enum element element,
                        struct error *error)
 {
     int inner = x;
     if (is_tanh) {
-        inner = add_node(own, "Mul", x, x, error);
-        inner = with_real(own, "Mul", inner, element, 0.044715, error);
-        inner = with_real(own, "Add", inner, element, 1, error);
-        inner = inner < 0 ? -1 : add_node(own, "Mul", inner, x, error);
-        inner = with_real(own, "Mul", inner, element, 0.7978845608028654, error);
+        inner = expand_node(own, "Mul", x, x, error);
+        inner = expand_real(own, "Mul", inner, element, 0.044715, error);
+        inner = expand_real(own, "Add", inner, element, 1, error);
+        inner = expand_node(own, "Mul", inner, x, error);
+        inner = expand_real(own, "Mul", inner, element, 0.7978845608028654, error);
     } else {
-        inner = with_real(own, "Mul", x, element, 0.7071067811865476, error);
+        inner = expand_real(own, "Mul", x, element, 0.7071067811865476, error);
     }
-    inner = inner < 0 ? -1 : add_node(own, is_tanh ? "Tanh" : "Erf", inner, -1, error);
-    inner = with_real(own, "Add", inner, element, 1, error);
-    inner = with_real(own, "Mul", inner, element, 0.5, error);
-    return inner < 0 ? -1 : add_node(own, "Mul", inner, x, error);
+    inner = expand_node(own, is_tanh ? "Tanh" : "Erf", inner, -1, error);
+    inner = expand_real(own, "Add", inner, element, 1, error);
+    inner = expand_real(own, "Mul", inner, element, 0.5, error);
+    return expand_node(own, "Mul", inner, x, error);
 }
 
 /* The gates that x is multiplied with: of silu, hardswish and mish. */
@@ -271,17 +249,17 @@ static int expand_gate(struct graph *own, enum step_kind kind, int x, enum eleme
 {
     int gate = -1;
     if (kind == STEP_silu) {
-        gate = add_node(own, "Sigmoid", x, -1, error);
+        gate = expand_node(own, "Sigmoid", x, -1, error);
     } else if (kind == STEP_hardswish) {
-        gate = with_real(own, "Mul", x, element, 1.0 / 6, error);
-        gate = with_real(own, "Add", gate, element, 0.5, error);
-        gate = with_real(own, "Max", gate, element, 0, error);
-        gate = with_real(own, "Min", gate, element, 1, error);
+        gate = expand_real(own, "Mul", x, element, 1.0 / 6, error);
+        gate = expand_real(own, "Add", gate, element, 0.5, error);
+        gate = expand_real(own, "Max", gate, element, 0, error);
+        gate = expand_real(own, "Min", gate, element, 1, error);
     } else if (kind == STEP_mish) {
-        gate = add_node(own, "Softplus", x, -1, error);
-        gate = gate < 0 ? -1 : add_node(own, "Tanh", gate, -1, error);
+        gate = expand_node(own, "Softplus", x, -1, error);
+        gate = expand_node(own, "Tanh", gate, -1, error);
     }
-    return gate < 0 ? -1 : add_node(own, "Mul", x, gate, error);
+    return expand_node(own, "Mul", x, gate, error);
 }
 
 static int expand_step(struct graph *own, enum step_kind kind, int x, int operand,
@@ -289,10 +267,32 @@ static int expand_step(struct graph *own, enum step_kind kind, int x, int operan
 {
     const struct expansion expansion = expansion_of(kind);
     if (expansion.type)
-        return add_node(own, expansion.type, x, expansion.takes_operand ? operand : -1, error);
+        return expand_node(own, expansion.type, x, expansion.takes_operand ? operand : -1, error);
     if (kind == STEP_gelu || kind == STEP_gelu_tanh)
         return expand_gelu(own, kind == STEP_gelu_tanh, x, element, error);
     return expand_gate(own, kind, x, element, error);
+}
+
+/* alpha op(a) op(b), where only the last two dims may be swapped. */
+static int expand_matmul(const struct site *site, struct graph *own, struct error *error)
+{
+    const struct node *node = site->node;
+    int side[2];
+    if (node_integer(node, "transBatchA", 0) || node_integer(node, "transBatchB", 0)) {
+        error_set(error, FAULT_USAGE, "ONNX has no product with the batch behind the rows");
+        return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        const int rank = site_type(site, i).rank;
+        side[i] = own->block[0]->inputs[i];
+        if (node_integer(node, i ? "transB" : "transA", 0) && rank > 1)
+            side[i] = expand_swap(own, side[i], rank, error);
+    }
+    const int product = side[1] < 0 ? -1 : expand_node(own, "MatMul", side[0], side[1], error);
+    const double alpha = node_real(node, "alpha", 1);
+    return alpha == 1
+               ? product
+               : expand_real(own, "Mul", product, site->output[0].type.element, alpha, error);
 }
 
 /* The base with all its attributes; its result. */
@@ -301,6 +301,8 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
 {
     const struct node *node = site->node;
     int inputs[RANK_MAX], count = 0;
+    if (*fused->base->domain)
+        return expand_matmul(site, own, error);
     const int output = graph_add_tensor(own, 0, NULL, &UNKNOWN_TYPE, error);
     for (int i = 0; i < fused->base_inputs; i++) {
         inputs[i] = node_input(node, i) >= 0 ? own->block[0]->inputs[i] : -1;

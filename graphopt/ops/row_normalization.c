@@ -1,5 +1,6 @@
 // row_normalization.c - LayerNormalization and RMSNormalization: the last dims of an array
 // normalised together, then scaled, and shifted.
+#include "expand.h"
 #include "launches.h"
 #include "normalized.h"
 
@@ -177,10 +178,32 @@ static const struct attribute_rule attributes[] = {{"axis", ATTRIBUTE_INT, false
                                                    {"stash_type", ATTRIBUTE_INT, false},
                                                    {0}};
 
-#define MEMBER(member, centered, first_opset, inputs, outputs, formula)                            \
-    static const bool member##_is_centered = centered;                                             \
-    const struct op onnx_##member##_op = {                                                         \
-        .domain = "",                                                                              \
+static int expand(const struct site *site, struct graph *own, struct error *error)
+{
+    const int *inputs = own->block[0]->inputs, rank = site->input[X].type.rank;
+    const enum element element = site->input[X].type.element;
+    int first;
+    if (first_dim(site, &first, error) != OK)
+        return FAILED;
+    const int mean = expand_mean(own, inputs[X], first, rank, error);
+    const int difference = mean < 0 ? -1 : expand_node(own, "Sub", inputs[X], mean, error);
+    const int square = expand_node(own, "Mul", difference, difference, error);
+    int variance = square < 0 ? -1 : expand_mean(own, square, first, rank, error);
+    variance =
+        expand_real(own, "Add", variance, element, node_real(site->node, "epsilon", 1e-5), error);
+    variance = expand_node(own, "Sqrt", variance, -1, error);
+    int y = variance < 0 ? -1 : expand_node(own, "Div", difference, variance, error);
+    y = expand_node(own, "Mul", y, inputs[SCALE], error);
+    if (site_input(site, BIAS))
+        y = expand_node(own, "Add", y, inputs[BIAS], error);
+    return y < 0 ? FAILED : graph_add_output(own, 0, y, error);
+}
+
+#define MEMBER(domain_symbol, domain_name, member, centered, first_opset, inputs, outputs,         \
+               expansion, formula)                                                                 \
+    static const bool domain_symbol##_##member##_is_centered = centered;                           \
+    const struct op domain_symbol##_##member##_op = {                                              \
+        .domain = domain_name,                                                                     \
         .name = #member,                                                                           \
         .summary = formula,                                                                        \
         .since = first_opset,                                                                      \
@@ -193,10 +216,14 @@ static const struct attribute_rule attributes[] = {{"axis", ATTRIBUTE_INT, false
         .evaluate = evaluate,                                                                      \
         .lower = lower,                                                                            \
         .flops = flops,                                                                            \
-        .detail = &member##_is_centered,                                                           \
+        .expand = expansion,                                                                       \
+        .detail = &domain_symbol##_##member##_is_centered,                                         \
     };
 
-MEMBER(LayerNormalization, true, 17, 3, 3,
+MEMBER(onnx, "", LayerNormalization, true, 17, 3, 3, NULL,
        "y = (x - mean) / sqrt(variance + epsilon) * scale + B, over the dims from axis on")
-MEMBER(RMSNormalization, false, 23, 2, 1,
+MEMBER(onnx, "", RMSNormalization, false, 23, 2, 1, NULL,
        "y = x / sqrt(mean of x * x + epsilon) * scale, over the dims from axis on")
+/* For graphs of older opsets. */
+MEMBER(roofline, "roofline", LayerNormalization, true, 0, 3, 1, expand,
+       "y = (x - mean) / sqrt(variance + epsilon) * scale + B, over the dims from axis on")
