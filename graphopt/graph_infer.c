@@ -6,6 +6,7 @@
 
 /* Values are kept for what shapes and indices are made of; folding larger ones is a pass. */
 enum { KNOWN_ELEMENTS_MAX = 1024 };
+#define KNOWN_FLOPS_MAX 1e7
 
 static int contradiction(const struct graph *graph, const struct node *node, int tensor,
                          const struct type *inferred, struct error *error)
@@ -41,7 +42,8 @@ static bool is_foldable(const struct graph *graph, const struct node *node)
 static int know_values(struct graph *graph, const struct node *node, struct site *site,
                        struct error *error)
 {
-    if (!is_foldable(graph, node))
+    if (!is_foldable(graph, node) ||
+        (node->op->flops && !(node->op->flops(site) <= KNOWN_FLOPS_MAX)))
         return OK;
     const int result = site_evaluate(site, KNOWN_ELEMENTS_MAX * sizeof(double) * 2, error);
     if (result != OK)

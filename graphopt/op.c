@@ -1,6 +1,7 @@
 // op.c - the operators there are, and a node of a graph as one of their sites.
 #include "op.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -266,7 +267,8 @@ int site_integers(const struct site *site, int i, const long **values, int *coun
         return error_set(error, FAULT_IO, "input %d is %s; it has to be a list of whole numbers", i,
                          type_format(site->graph, &input->type).text);
     const long length = type_elements(&input->type);
-    if (!input->data || length < 0 || length > ELEMENTS_MAX / (long)sizeof(long))
+    /* An empty list is known without values. */
+    if ((!input->data && length != 0) || length < 0 || length > INT_MAX)
         return OK;
     long *list = arena_take_array(site->arena, (size_t)length, sizeof *list);
     if (!list)

@@ -1,6 +1,5 @@
 // center_crop_pad.c - CenterCropPad: the middle of an array, or the array in the middle of zeros.
-#include "element_copy.h"
-#include "op.h"
+#include "moves.h"
 
 /* Adds the dims that `shape` asks for to those of the input; -1 where they are not known. The rank
  * of the input is known. */
@@ -51,9 +50,9 @@ static int evaluate(struct site *site, struct error *error)
             from = line < 0 || line >= in ? -1 : from * in + line;
         }
         if (from < 0)
-            element_clear(out, i);
+            element_clear(out->data, i, out->type.element);
         else
-            element_copy(out, i, x, from);
+            elements_copy(out->data, i, x->data, from, 1, out->type.element);
         place_next(&out->type, at);
     }
     return OK;

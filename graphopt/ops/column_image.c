@@ -1,6 +1,5 @@
 // column_image.c - Col2Im: blocks, each a column, added up where they lie in an image.
 #include "adjoint.h"
-#include "element_copy.h"
 
 enum { X, IMAGE, BLOCK };
 

@@ -2,8 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "element_copy.h"
-#include "launches.h"
+#include "moves.h"
 #include "normalized.h"
 
 enum mode { MODE_LINEAR, MODE_NEAREST, MODE_CUBIC };
@@ -178,9 +177,9 @@ static void copy_at(const struct array *out, long to, const struct array *x,
         element =
             taps->line[dim][0] < 0 ? -1 : element * x->type.dims[2 + dim] + taps->line[dim][0];
     if (element < 0)
-        element_clear(out, to);
+        element_clear(out->data, to, out->type.element);
     else
-        element_copy(out, to, x, element);
+        elements_copy(out->data, to, x->data, element, 1, out->type.element);
 }
 
 static int check_evaluable(const struct site *site, enum mode mode, struct error *error)

@@ -71,6 +71,12 @@ void elements_copy(void *out, long i, const void *in, long j, long count, enum e
         copy_packed(out, i + k, in, j + k, bits);
 }
 
+void element_clear(void *out, long i, enum element element)
+{
+    static const struct text blank = {"", 0}, zeros = {NULL, 0}; /* no element is longer */
+    elements_copy(out, i, element == ELEMENT_text ? &blank : &zeros, 0, 1, element);
+}
+
 void elements_fill(void *out, long count, const void *value, enum element element)
 {
     /* Whole bytes first, then what is there once more, and so on. */

@@ -36,6 +36,9 @@ long common_divisor(long a, long b);
 /* Elements [j, j + count) of `in` to [i, i + count) of `out`; of less than a byte, too. */
 void elements_copy(void *out, long i, const void *in, long j, long count, enum element element);
 
+/* Element i of `out` becomes 0 bits, a text the empty one. */
+void element_clear(void *out, long i, enum element element);
+
 /* Element 0 of `value` to the first `count` of `out`. */
 void elements_fill(void *out, long count, const void *value, enum element element);
 

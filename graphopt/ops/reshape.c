@@ -1,7 +1,5 @@
 // reshape.c - Reshape: the same elements in the same order under other dims.
-#include <string.h>
-
-#include "op.h"
+#include "moves.h"
 
 /* Dims as asked for: those given as 0 are the input's, of which may be unknown; -1 stays. */
 static int copy_dims(const struct site *site, const long *asked, int count, struct type *out,
@@ -29,40 +27,51 @@ static int copy_dims(const struct site *site, const long *asked, int count, stru
     return OK;
 }
 
-/* Elements of the input without those unknown dims that were copied to the same place; -1: not
- * known. The same of the output, without the dim that was asked to be -1. */
-static long rest_of_input(const struct type *in, const struct type *out, const long *asked)
+/* Whether dim i of the output is that of the input: both leave it out of what has to be equal, so
+ * that it may be unknown or 0. */
+static bool is_copied(const struct site *site, const long *asked, int i)
 {
+    return asked[i] == 0 && node_integer(site->node, "allowzero", 0) == 0;
+}
+
+/* Elements of the input but for dims that are copied; -1: not known. */
+static long rest_of_input(const struct site *site, const long *asked, int count)
+{
+    const struct type in = site_type(site, 0);
     long product = 1;
-    for (int i = 0; i < in->rank; i++) {
-        if (in->dims[i] < 0 && i < out->rank && out->dims[i] < 0 && asked[i] == 0)
+    for (int i = 0; i < in.rank; i++) {
+        if (i < count && is_copied(site, asked, i))
             continue;
-        if (in->dims[i] < 0)
+        if (in.dims[i] < 0)
             return -1;
-        product *= in->dims[i];
+        product *= in.dims[i];
     }
-    return in->rank < 0 ? -1 : product;
+    return in.rank < 0 ? -1 : product;
 }
 
 static int resolve(const struct site *site, const long *asked, struct type *out,
                    struct error *error)
 {
-    const struct type in = site_type(site, 0);
     int open = -1;
     long known = 1;
+    bool is_empty = false;
     for (int i = 0; i < out->rank; i++) {
+        if (is_copied(site, asked, i)) {
+            is_empty = is_empty || out->dims[i] == 0;
+            continue;
+        }
         if (asked[i] == -1 && open >= 0)
             return error_set(error, FAULT_IO, "two dimensions are asked to be -1: %d and %d", open,
                              i);
         if (asked[i] == -1)
             open = i;
-        else if (out->dims[i] > 0 && known > ELEMENTS_MAX / out->dims[i])
+        else if (asked[i] > 0 && known > ELEMENTS_MAX / asked[i])
             return error_set(error, FAULT_IO, "more than %ld elements are asked for", ELEMENTS_MAX);
-        else if (out->dims[i] >= 0)
-            known *= out->dims[i];
+        else
+            known *= asked[i];
     }
-    const long rest = rest_of_input(&in, out, asked);
-    if (rest < 0)
+    const long rest = rest_of_input(site, asked, out->rank);
+    if (rest < 0 || (open < 0 && is_empty))
         return OK;
     if (open >= 0 && known == 0)
         return error_set(error, FAULT_IO, "dimension %d cannot be told: the others make 0", open);
@@ -94,15 +103,6 @@ static int infer(struct site *site, struct error *error)
     return OK;
 }
 
-static int evaluate(struct site *site, struct error *error)
-{
-    (void)error;
-    const size_t bytes = (size_t)type_bytes(&site->output[0].type);
-    if (bytes)
-        memcpy(site->output[0].data, site->input[0].data, bytes);
-    return OK;
-}
-
 static const struct attribute_rule attributes[] = {{"allowzero", ATTRIBUTE_INT, false}, {0}};
 
 const struct op onnx_Reshape_op = {
@@ -117,5 +117,6 @@ const struct op onnx_Reshape_op = {
     .outputs_max = 1,
     .attributes = attributes,
     .infer = infer,
-    .evaluate = evaluate,
+    .evaluate = view_evaluate,
+    .lower = view_lower,
 };

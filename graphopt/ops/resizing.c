@@ -2,8 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "element_copy.h"
-#include "launches.h"
+#include "moves.h"
 #include "resize_axis.h"
 #include "resize_tap.h"
 
@@ -357,7 +356,8 @@ static int evaluate(struct site *site, struct error *error)
         if (is_outside)
             put(out, i, extrapolation);
         else if (is_copied)
-            element_copy(out, i, x, nearest_element(&plan, place));
+            elements_copy(out->data, i, x->data, nearest_element(&plan, place), 1,
+                          out->type.element);
         else
             put(out, i, sum_at(&plan, place, 0, 0));
         place_next(&out->type, place);

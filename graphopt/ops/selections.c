@@ -254,7 +254,6 @@ static int evaluate_trilu(struct site *site, struct error *error)
 {
     const struct array *in = &site->input[0], *out = &site->output[0], *shift = site_input(site, 1);
     const struct type *type = &out->type;
-    const struct text zero = {0};
     const bool upper = node_integer(site->node, "upper", 1) != 0;
     if (outputs_check(site, error) != OK)
         return SKIPPED;
@@ -273,7 +272,7 @@ static int evaluate_trilu(struct site *site, struct error *error)
         if (is_kept)
             elements_copy(out->data, i, in->data, i, 1, type->element);
         else
-            elements_copy(out->data, i, &zero, 0, 1, type->element);
+            element_clear(out->data, i, type->element);
     }
     return OK;
 }

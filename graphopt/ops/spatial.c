@@ -3,12 +3,8 @@
 
 #include <string.h>
 
-/* So large that no image has more, so small that products of two are numbers. */
-#define LINES_MAX (1L << 31)
-
-/* A list attribute of `length` numbers, all at least `least`; a missing one is all `fallback`. */
-static int read_list(const struct node *node, const char *name, int length, long fallback,
-                     long least, long *values, struct error *error)
+int spatial_list(const struct node *node, const char *name, int length, long fallback, long least,
+                 long *values, struct error *error)
 {
     int count;
     const long *list = node_integers(node, name, &count);
@@ -21,7 +17,7 @@ static int read_list(const struct node *node, const char *name, int length, long
                          length);
     for (int i = 0; i < count; i++) {
         if (list[i] < least || list[i] > LINES_MAX)
-            return error_set(error, FAULT_IO, "'%s' has a %ld; it may be %ld to %ld", name, list[i],
+            return error_set(error, FAULT_IO, "'%s' has a %ld; it may be %ld to %d", name, list[i],
                              least, LINES_MAX);
         values[i] = list[i];
     }
@@ -73,9 +69,9 @@ int spatial_read(struct spatial *spatial, const struct node *node, int rank, con
         return error_set(error, FAULT_IO,
                          "'auto_pad' is '%.20s'; it may be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
                          auto_pad);
-    if (read_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
-        read_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
-        read_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK)
+    if (spatial_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
+        spatial_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
+        spatial_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK)
         return FAILED;
     for (int i = 0; i < rank; i++) {
         spatial->in[i] = in[i];

@@ -15,6 +15,14 @@ struct spatial {
                                here for a dim that is unknown */
 };
 
+/* So large that no image has more, so small that products of two are numbers. */
+enum { LINES_MAX = 1 << 30 };
+
+/* A list attribute of `length` numbers from `least` to LINES_MAX; a missing one is all `fallback`.
+ * FAULT_IO where it is another. */
+int spatial_list(const struct node *node, const char *name, int length, long fallback, long least,
+                 long *values, struct error *error);
+
 /* Reads strides, dilations, pads and auto_pad of the node, and finds the output's dims from those
  * of the image and of the window (-1: unknown). FAULT_IO for lists of another length, strides or
  * dilations below 1, negative pads, and windows that do not fit. With ceil_mode the last window may

@@ -5,9 +5,6 @@
 #include "epilogue.h"
 #include "launches.h"
 
-/* Lines beyond which sizes are refused: products of two stay numbers. */
-enum { LINES_MAX = 1 << 30 };
-
 /* X (N, C, D...), W (C, K / group, R...), bias (K). */
 static int check_operands(const struct site *site, long *group, struct error *error)
 {
@@ -41,28 +38,6 @@ static int check_operands(const struct site *site, long *group, struct error *er
     return OK;
 }
 
-/* A list attribute of `rank` numbers from `least` on; a missing one is all `fallback`. */
-static int read_list(const struct node *node, const char *name, int rank, long fallback, long least,
-                     long *values, struct error *error)
-{
-    int count;
-    const long *list = node_integers(node, name, &count);
-    for (int i = 0; i < rank; i++)
-        values[i] = fallback;
-    if (!list)
-        return OK;
-    if (count != rank)
-        return error_set(error, FAULT_IO, "'%s' has %d numbers; there have to be %d", name, count,
-                         rank);
-    for (int i = 0; i < rank; i++) {
-        if (list[i] < least || list[i] > LINES_MAX)
-            return error_set(error, FAULT_IO, "'%s' has a %ld; it may be %ld to %d", name, list[i],
-                             least, LINES_MAX);
-        values[i] = list[i];
-    }
-    return OK;
-}
-
 /* How large a dim of the output is to be. */
 struct wish {
     long lines; /* that output_shape asks for; -1: none */
@@ -81,7 +56,7 @@ static int read_wishes(const struct node *node, int rank, struct wish *wishes, s
     if (list && count != rank && count != rank + 2)
         return error_set(error, FAULT_IO, "'output_shape' has %d numbers; there have to be %d",
                          count, rank);
-    if (read_list(node, "output_padding", rank, 0, 0, output_pad, error) != OK)
+    if (spatial_list(node, "output_padding", rank, 0, 0, output_pad, error) != OK)
         return FAILED;
     for (int i = 0; i < rank; i++) {
         wishes[i] =
@@ -147,9 +122,9 @@ static int read_window(const struct site *site, struct spatial *spatial, struct 
         if (given)
             spatial->window[i] = given[i];
     }
-    if (read_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
-        read_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
-        read_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK ||
+    if (spatial_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
+        spatial_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
+        spatial_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK ||
         read_wishes(node, rank, wishes, error) != OK)
         return FAILED;
     for (int i = 0; i < rank; i++) {

@@ -32,7 +32,7 @@ static const char everything[] =
     "o: other}\n"
     "v: f32[] = If(b) {then_branch: block, else_branch: block}\n"
     "block then\n"
-    "  t: ? = Loop(i, b) {body: block}\n"
+    "  t: ? = Repeat(i, b) {body: block}\n"
     "  block\n"
     "    input k: i64[]\n"
     "    output z\n"

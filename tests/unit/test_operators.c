@@ -132,6 +132,10 @@ static void reshape_resolves_zero_and_minus_one(void **state)
     assert_inferred("input x: f32[n,3,4]\nconst s: i64[2] = {0, -1}", "Reshape(x, s)", "f32[n,12]");
     assert_inferred("input x: f32[n,3,4]\nconst s: i64[2] = {-1, 4}", "Reshape(x, s)", "f32[?,4]");
     assert_inferred("input x: f32[2]\ninput s: i64[3]", "Reshape(x, s)", "f32[?,?,?]");
+    assert_inferred("input x: f32[0,3,4]\nconst s: i64[2] = {0, -1}", "Reshape(x, s)", "f32[0,12]");
+    assert_inferred("input x: f32[0,3,4]\nconst s: i64[3] = {0, 2, 6}", "Reshape(x, s)",
+                    "f32[0,2,6]");
+    assert_inferred("input x: f32[1,1]\ninput s: i64[0]", "Reshape(x, s)", "f32[]");
     assert_inferred("input x: f32[0,4]\nconst s: i64[2] = {4, 0}", "Reshape(x, s) {allowzero: 1}",
                     "f32[4,0]");
     assert_inferred("input x: f32[6]\nconst s: i64[0] = {}\nr = Relu(x)", "Size(r)", "i64[]");
