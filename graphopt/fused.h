@@ -4,6 +4,9 @@
 //   roofline::Conv(X, W, B, operands...), roofline::ConvTranspose, roofline::Gemm(A, B, C, ...),
 //   roofline::MatMul(A, B, ...) with the attributes of com.microsoft's FusedMatMul, and
 //   roofline::Chain(X, ...), which is the steps alone.
+//
+// Convolutions with attribute `layout` "nhwc" have X and their result with channels last, and the
+// operands of steps are broadcast to that; weights are as ONNX has them.
 #ifndef ROOFLINE_FUSED_H
 #define ROOFLINE_FUSED_H
 

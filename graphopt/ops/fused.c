@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "in_layout.h"
+
 /* ---- steps ---- */
 
 static const struct {
@@ -102,7 +104,7 @@ static int infer(struct site *site, struct error *error)
         return FAILED;
     if (fused->base) {
         struct site base = base_of(site, fused, &node);
-        if (fused->base->infer(&base, error) != OK)
+        if (layout_infer(&base, error) != OK)
             return FAILED;
     } else {
         site->output[0].type = site_type(site, 0);
@@ -151,7 +153,7 @@ static int evaluate(struct site *site, struct error *error)
         return FAILED;
     if (fused->base) {
         struct site base = base_of(site, fused, &node);
-        const int result = fused->base->evaluate(&base, error);
+        const int result = layout_evaluate(&base, error);
         if (result != OK)
             return result;
     } else {
@@ -194,10 +196,10 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         return fused_lower_chain(site, lowering, &steps, 0, of_input(0), error);
     const struct site base = base_of(site, fused, &node);
     const bool is_image = strncmp(fused->base->name, "Conv", 4) == 0;
-    int result = fused->base->lower(&base, lowering, error);
+    const int axis = is_image && !layout_is_last(site->node) ? 1 : rank - 1; /* of channels */
+    int result = layout_lower(&base, lowering, error);
     if (result == OK)
-        result =
-            fused_lower_epilogue(site, lowering, &steps, is_image ? 1 : rank - 1, &done, error);
+        result = fused_lower_epilogue(site, lowering, &steps, axis, &done, error);
     if (result == OK && done < steps.count)
         result = fused_lower_chain(site, lowering, &steps, done, of_output(0), error);
     return result;
@@ -295,7 +297,7 @@ static int expand_matmul(const struct site *site, struct graph *own, struct erro
                : expand_real(own, "Mul", product, site->output[0].type.element, alpha, error);
 }
 
-/* The base with all its attributes; its result. */
+/* The base with all its attributes, over images with channels first; its result. */
 static int expand_base(const struct site *site, const struct fused *fused, struct graph *own,
                        struct error *error)
 {
@@ -309,6 +311,9 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
         if (inputs[i] >= 0)
             count = i + 1;
     }
+    const bool is_last = layout_is_last(node);
+    if (is_last)
+        inputs[0] = layout_transposed(own, inputs[0], false, error);
     const struct node_spec spec = {.type = fused->base->name,
                                    .domain = fused->base->domain,
                                    .before = -1,
@@ -316,12 +321,13 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
                                    .input_count = count,
                                    .outputs = &output,
                                    .output_count = 1};
-    const int made = output < 0 ? -1 : graph_add_node(own, &spec, error);
+    const int made = output < 0 || inputs[0] < 0 ? -1 : graph_add_node(own, &spec, error);
     for (int i = 0; made >= 0 && i < node->attribute_count; i++)
         if (strcmp(node->attributes[i].name, "steps") != 0 &&
+            strcmp(node->attributes[i].name, "layout") != 0 &&
             graph_set_attribute(own, made, &node->attributes[i], error) != OK)
             return -1;
-    return made < 0 ? -1 : output;
+    return made < 0 ? -1 : is_last ? layout_transposed(own, output, true, error) : output;
 }
 
 static int expand(const struct site *site, struct graph *own, struct error *error)
@@ -347,7 +353,8 @@ static const struct fused conv = {&onnx_Conv_op, 3}, conv_transpose = {&onnx_Con
                           gemm = {&onnx_Gemm_op, 3}, matmul = {&microsoft_FusedMatMul_op, 2},
                           chain = {NULL, 1};
 
-static const struct attribute_rule attributes[] = {{"steps", ATTRIBUTE_TEXTS, true}, {0}};
+static const struct attribute_rule attributes[] = {
+    {"steps", ATTRIBUTE_TEXTS, false}, {"layout", ATTRIBUTE_TEXT, false}, {0}};
 
 /* As many operands as the steps may have. */
 #define FUSED(Name, words, least, part)                                                            \
