@@ -175,7 +175,9 @@ int graph_optimize(struct graph *graph, const struct pass_set *set,
     for (bool is_changed = true; is_changed && result == OK; counted.rounds++) {
         is_changed = false;
         for (int i = 0; i < PASS_COUNT && result == OK; i++) {
-            if (!set->has[i])
+            /* Layouts are weighed when nothing else is left to do: what another pass makes of a
+             * node counts, and none of them looks for channels elsewhere. */
+            if (!set->has[i] || (is_changed && passes[i]->group == GROUP_LAYOUT))
                 continue;
             running.rewriting.pass = passes[i];
             result = run_pass(&running, error);

@@ -1,0 +1,448 @@
+// turn.c - nodes that can work on images with channels last, and how these are made.
+#include "turn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "match.h"
+#include "op.h"
+
+/* How a node treats the dims of images. */
+enum family {
+    FAMILY_NONE,
+    FAMILY_LAYOUT,      /* ONNX's operator becomes that of domain roofline with a layout */
+    FAMILY_CONVOLUTION, /* the same, with steps' operands behind */
+    FAMILY_PLACES,      /* element by element, operands are broadcast */
+    FAMILY_ALONE,       /* element by element of input 0 */
+    FAMILY_AXIS,        /* attribute `axis`, images only */
+    FAMILY_PADS,
+    FAMILY_SLICES,
+    FAMILY_SHUFFLE, /* channels in groups among each other, on the permutation kernel */
+};
+
+static const long to_last[TURN_RANK] = {0, 2, 3, 1}, to_first[TURN_RANK] = {0, 3, 1, 2};
+
+/* ---- which can ---- */
+
+static bool is_known(const struct graph *graph, int tensor)
+{
+    return tensor >= 0 && tensor_is_known(graph->tensor[tensor]);
+}
+
+/* Its type is that of an image, and complete. */
+static bool is_image(const struct graph *graph, int tensor)
+{
+    const struct type *type = tensor >= 0 ? &graph->tensor[tensor]->type : NULL;
+    return type && type->rank == TURN_RANK && type_is_complete(type);
+}
+
+/* Statistics of features, statistics that are made, and places of maxima are for channels first. */
+static bool has_layout(const struct node *node)
+{
+    if (node_is(node, "BatchNormalization"))
+        return node_integer(node, "training_mode", 0) == 0 &&
+               (node->opset >= 9 || node_integer(node, "spatial", 1) != 0) &&
+               node_output(node, 1) < 0;
+    return node_output(node, 1) < 0;
+}
+
+/* Lists of axes, pads, begins that say which dim they are for; all are known. */
+static bool knows_pads(const struct graph *graph, const struct node *node)
+{
+    int count;
+    if (node->opset < 11)
+        return node_integers(node, "pads", &count) && count == 2 * TURN_RANK;
+    return is_known(graph, node_input(node, 1)) &&
+           (node_input(node, 3) < 0 || is_known(graph, node_input(node, 3)));
+}
+
+static bool knows_slices(const struct graph *graph, const struct node *node)
+{
+    int count;
+    if (node->opset < 10)
+        return node_integers(node, "starts", &count) != NULL;
+    const int starts = node_input(node, 1), axes = node_input(node, 3);
+    return is_known(graph, starts) && graph->tensor[starts]->type.element == ELEMENT_i64 &&
+           (axes < 0 || is_known(graph, axes));
+}
+
+/* A list attribute of images, in which one dim may be open, against the elements of the image. */
+static bool read_dims(const struct node *node, const char *name, long elements, int rank,
+                      long *dims)
+{
+    int count, open = -1;
+    long known = 1;
+    const long *given = node_integers(node, name, &count);
+    if (!given || count != rank)
+        return false;
+    for (int i = 0; i < count; i++) {
+        dims[i] = given[i];
+        if (given[i] == -1)
+            open = i;
+        else
+            known *= given[i];
+    }
+    if (open >= 0 && known > 0)
+        dims[open] = elements / known;
+    return known > 0;
+}
+
+/* Whether channels alone change places: (N, a, b, H, W) becomes (N, b, a, H, W). */
+static bool shuffles_channels(const struct graph *graph, const struct node *node, long view[5])
+{
+    static const long perm[] = {0, 2, 1, 3, 4};
+    const struct type *x = &graph->tensor[node->inputs[0]]->type;
+    long shape[TURN_RANK];
+    int count;
+    const long *given = node_integers(node, "perm", &count);
+    if (x->rank != TURN_RANK || !type_is_complete(x) || !given || count != 5 ||
+        memcmp(given, perm, sizeof perm) != 0 ||
+        !read_dims(node, "view", type_elements(x), 5, view) ||
+        !read_dims(node, "shape", type_elements(x), TURN_RANK, shape))
+        return false;
+    return memcmp(shape, x->dims, sizeof shape) == 0 && view[0] == shape[0] &&
+           view[3] == shape[2] && view[4] == shape[3];
+}
+
+static enum family family_of(const struct graph *graph, const struct node *node)
+{
+    const int flags = node->op ? node->op->flags : 0;
+    const bool is_own = node->domain[0] == '\0';
+    if (!node->op || node->opset != graph_opset(graph, node->domain) || flags & OP_RANDOM)
+        return FAMILY_NONE;
+    if (node_is_one_of(node, "Conv|ConvTranspose|roofline::Conv|roofline::ConvTranspose"))
+        return node_attribute(node, "layout") || !op_find("roofline", node->type, 1)
+                   ? FAMILY_NONE
+                   : FAMILY_CONVOLUTION;
+    if (node_is_one_of(node, "MaxPool|AveragePool|GlobalAveragePool|BatchNormalization|Resize|"
+                             "Upsample|GridSample"))
+        return has_layout(node) ? FAMILY_LAYOUT : FAMILY_NONE;
+    if ((is_own && flags & OP_BINARY) || node_is_one_of(node, "Sum|Max|Min|Mean|roofline::Chain"))
+        return FAMILY_PLACES;
+    if ((is_own && flags & OP_UNARY) || node_is(node, "Clip"))
+        return FAMILY_ALONE;
+    if (node_is_one_of(node, "Concat|Split") ||
+        (node->opset >= 13 && node_is_one_of(node, "Softmax|LogSoftmax")))
+        return FAMILY_AXIS;
+    if (node_is_one_of(node, "roofline::Shuffle"))
+        return shuffles_channels(graph, node, (long[5]){0}) ? FAMILY_SHUFFLE : FAMILY_NONE;
+    if (node_is(node, "Pad"))
+        return knows_pads(graph, node) ? FAMILY_PADS : FAMILY_NONE;
+    if (node_is(node, "Slice"))
+        return knows_slices(graph, node) ? FAMILY_SLICES : FAMILY_NONE;
+    return FAMILY_NONE;
+}
+
+/* A tensor beside images: itself one, or a constant, or a single element that fits either way. */
+static enum turn_role role_of_operand(const struct graph *graph, int tensor)
+{
+    const struct type *type = &graph->tensor[tensor]->type;
+    if (!type_is_complete(type) || type->rank > TURN_RANK)
+        return ROLE_MISFIT;
+    if (type->rank == 0 || (type->rank == 1 && type->dims[0] == 1))
+        return ROLE_KEPT;
+    if (is_known(graph, tensor))
+        return element_bits(type->element) >= 8 ? ROLE_CONSTANT : ROLE_MISFIT;
+    return type->rank == TURN_RANK ? ROLE_IMAGE : ROLE_MISFIT;
+}
+
+static enum turn_role role_in(const struct graph *graph, const struct node *node,
+                              enum family family, int slot)
+{
+    const int tensor = node_input(node, slot);
+    bool is_operand = slot == 0;
+    if (tensor < 0)
+        return ROLE_KEPT;
+    if (family == FAMILY_PLACES || node_is(node, "Concat"))
+        is_operand = true;
+    else if (family == FAMILY_CONVOLUTION)
+        is_operand = slot == 0 || slot > 2;
+    return is_operand ? role_of_operand(graph, tensor) : ROLE_KEPT;
+}
+
+static bool is_permutation(const struct node *node, const long *perm)
+{
+    int count;
+    const long *given = node_integers(node, "perm", &count);
+    return given && count == TURN_RANK && memcmp(given, perm, sizeof to_last) == 0;
+}
+
+/* Whether it is a Transpose that puts channels last, and a Reshape of that. */
+static bool is_last_reshaped(const struct graph *graph, const struct node *node)
+{
+    const struct type *x = &graph->tensor[node->inputs[0]]->type;
+    long view[TURN_RANK];
+    return is_permutation(node, to_last) &&
+           read_dims(node, "view", type_elements(x), TURN_RANK, view) &&
+           memcmp(view, x->dims, sizeof view) == 0;
+}
+
+enum turn_kind turn_kind(const struct graph *graph, int id)
+{
+    const struct node *node = graph->node[id];
+    int images = 0;
+    if (node_is_one_of(node, "roofline::Shuffle") && is_image(graph, node->inputs[0]) &&
+        is_last_reshaped(graph, node))
+        return TURN_LAST;
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] >= 0 && !is_image(graph, node->outputs[i]))
+            return TURN_NEVER;
+    if (node_output(node, 0) < 0)
+        return TURN_NEVER;
+    if (node_is(node, "Transpose") && is_image(graph, node->inputs[0]))
+        return is_permutation(node, to_last)    ? TURN_LAST
+               : is_permutation(node, to_first) ? TURN_FIRST
+                                                : TURN_NEVER;
+    const enum family family = family_of(graph, node);
+    for (int i = 0; i < node->input_count && family != FAMILY_NONE; i++) {
+        const enum turn_role role = role_in(graph, node, family, i);
+        if (role == ROLE_MISFIT)
+            return TURN_NEVER;
+        images += role == ROLE_IMAGE;
+    }
+    return images > 0 ? TURN_NODE : TURN_NEVER;
+}
+
+enum turn_role turn_role(const struct graph *graph, int id, int slot)
+{
+    const struct node *node = graph->node[id];
+    const enum turn_kind kind = turn_kind(graph, id);
+    if (kind == TURN_LAST)
+        return ROLE_IMAGE;
+    return kind == TURN_NODE ? role_in(graph, node, family_of(graph, node), slot) : ROLE_KEPT;
+}
+
+/* ---- constants ---- */
+
+int turn_constant(struct graph *to, const struct graph *from, int tensor, struct error *error)
+{
+    const struct type *type = &from->tensor[tensor]->type;
+    const void *data = from->tensor[tensor]->data;
+    const size_t bytes = element_bytes(type->element, 1);
+    struct type wide = {.element = type->element, .rank = TURN_RANK}, turned = wide;
+    long stride[TURN_RANK], at[RANK_MAX] = {0};
+    char name[200];
+    for (int i = 0; i < TURN_RANK; i++)
+        wide.dims[i] = i < TURN_RANK - type->rank ? 1 : type->dims[i - (TURN_RANK - type->rank)];
+    for (int i = 0; i < TURN_RANK; i++) {
+        turned.dims[i] = wide.dims[to_last[i]];
+        stride[i] = type_product(&wide, (int)to_last[i] + 1, TURN_RANK);
+    }
+    const long count = type_elements(&wide);
+    char *copy = arena_take_array(&to->arena, (size_t)count, bytes);
+    if (!copy)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory"), -1;
+    for (long i = 0; i < count; i++) {
+        memcpy(copy + (size_t)i * bytes,
+               (const char *)data + (size_t)place_offset(TURN_RANK, stride, at) * bytes, bytes);
+        place_next(&turned, at);
+    }
+    for (; type->rank < TURN_RANK && turned.rank > 1 && turned.dims[0] == 1; turned.rank--)
+        memmove(turned.dims, turned.dims + 1, (TURN_RANK - 1) * sizeof *turned.dims);
+    snprintf(name, sizeof name, "%.180s_nhwc", from->tensor[tensor]->name);
+    return graph_add_constant(to, name, &turned, copy, error);
+}
+
+/* ---- axes ---- */
+
+/* Which dim of an image with channels last an axis is, counted from the end or not. */
+static long turned_axis(long axis)
+{
+    static const long places[TURN_RANK] = {0, 3, 1, 2};
+    return places[(axis + TURN_RANK) % TURN_RANK];
+}
+
+static bool is_axis(long axis)
+{
+    return axis >= -TURN_RANK && axis < TURN_RANK;
+}
+
+/* The axes that input `slot` of the node or the attribute lists, else the first `count`. How many,
+ * or -1 where they are none of images. */
+static int read_axes(const struct graph *graph, const struct node *node, int slot, int count,
+                     long axes[TURN_RANK])
+{
+    const int tensor = node_input(node, slot);
+    int given_count;
+    const long *given = node_integers(node, "axes", &given_count);
+    if (tensor >= 0)
+        given_count = (int)type_elements(&graph->tensor[tensor]->type);
+    else if (!given)
+        given_count = count;
+    if (given_count > TURN_RANK)
+        return -1;
+    for (int i = 0; i < given_count; i++) {
+        axes[i] = tensor >= 0 ? element_whole(graph->tensor[tensor]->data,
+                                              graph->tensor[tensor]->type.element, i)
+                  : given     ? given[i]
+                              : i;
+        if (!is_axis(axes[i]))
+            return -1;
+        axes[i] = turned_axis(axes[i]);
+    }
+    return given_count;
+}
+
+/* Makes input `slot` a list of whole numbers. */
+static int set_list(struct graph *graph, int node, int slot, const long *values, int count,
+                    struct error *error)
+{
+    const int list = graph_add_integers(graph, NULL, values, count, error);
+    return list < 0 ? FAILED : graph_set_input(graph, node, slot, list, error);
+}
+
+static int turn_pads(struct graph *to, int made, const struct graph *from, const struct node *node,
+                     struct error *error)
+{
+    long pads[2 * TURN_RANK], axes[TURN_RANK];
+    if (node_input(node, 3) >= 0) {
+        const int count = read_axes(from, node, 3, 0, axes);
+        return count < 0 ? error_set(error, FAULT_IO, "an axis is none of an image's")
+                         : set_list(to, made, 3, axes, count, error);
+    }
+    int count;
+    const long *given = node_integers(node, "pads", &count);
+    const struct tensor *list = given ? NULL : from->tensor[node_input(node, 1)];
+    if (list && type_elements(&list->type) != 2 * TURN_RANK)
+        return error_set(error, FAULT_IO, "there are not two pads for each dimension");
+    for (int i = 0; i < 2 * TURN_RANK; i++) {
+        const long at = i / TURN_RANK * TURN_RANK + to_last[i % TURN_RANK];
+        pads[i] = given ? given[at] : element_whole(list->data, list->type.element, at);
+    }
+    return given ? graph_set_integers(to, made, "pads", pads, 2 * TURN_RANK, error)
+                 : set_list(to, made, 1, pads, 2 * TURN_RANK, error);
+}
+
+static int turn_slices(struct graph *to, int made, const struct graph *from,
+                       const struct node *node, struct error *error)
+{
+    long axes[TURN_RANK];
+    int starts;
+    const bool is_attribute = node_integers(node, "starts", &starts) != NULL;
+    if (!is_attribute)
+        starts = (int)type_elements(&from->tensor[node_input(node, 1)]->type);
+    const int count = read_axes(from, node, 3, starts, axes);
+    if (count < 0)
+        return error_set(error, FAULT_IO, "an axis is none of an image's");
+    return is_attribute ? graph_set_integers(to, made, "axes", axes, count, error)
+                        : set_list(to, made, 3, axes, count, error);
+}
+
+static int turn_axis(struct graph *to, int made, const struct node *node, struct error *error)
+{
+    const long fallback = node_is(node, "Split") ? 0 : node_is(node, "Concat") ? 1 : -1;
+    const long axis = node_integer(node, "axis", fallback);
+    return is_axis(axis) ? graph_set_integer(to, made, "axis", turned_axis(axis), error)
+                         : error_set(error, FAULT_IO, "axis %ld is none of an image's", axis);
+}
+
+/* (N, H, W, a, b) becomes (N, H, W, b, a). */
+static int turn_shuffle(struct graph *to, int made, const struct graph *from,
+                        const struct node *node, struct error *error)
+{
+    static const long perm[] = {0, 1, 2, 4, 3};
+    long view[5];
+    shuffles_channels(from, node, view);
+    const long turned[] = {view[0], view[3], view[4], view[1], view[2]};
+    const long shape[] = {view[0], view[3], view[4], view[1] * view[2]};
+    return graph_set_integers(to, made, "view", turned, 5, error) == OK &&
+                   graph_set_integers(to, made, "perm", perm, 5, error) == OK
+               ? graph_set_integers(to, made, "shape", shape, TURN_RANK, error)
+               : FAILED;
+}
+
+/* ---- nodes ---- */
+
+static int turned_output(struct graph *to, const struct graph *from, int tensor, int block,
+                         struct error *error)
+{
+    struct type type = from->tensor[tensor]->type;
+    char name[200];
+    for (int i = 0; i < TURN_RANK; i++)
+        type.dims[i] = from->tensor[tensor]->type.dims[to_last[i]];
+    snprintf(name, sizeof name, "%.180s_nhwc", from->tensor[tensor]->name);
+    return graph_add_tensor(to, block, name, &type, error);
+}
+
+static int turn_attributes(struct graph *to, int made, const struct graph *from,
+                           const struct node *node, struct error *error)
+{
+    const enum family family = family_of(from, node);
+    int result = OK;
+    for (int i = 0; i < node->attribute_count && result == OK; i++)
+        result = graph_set_attribute(to, made, &node->attributes[i], error);
+    if (result != OK)
+        return FAILED;
+    switch (family) {
+    case FAMILY_LAYOUT:
+        return graph_set_integer(to, made, "opset", node->opset, error) == OK
+                   ? graph_set_text(to, made, "layout", "nhwc", error)
+                   : FAILED;
+    case FAMILY_CONVOLUTION:
+        return graph_set_text(to, made, "layout", "nhwc", error);
+    case FAMILY_AXIS:
+        return turn_axis(to, made, node, error);
+    case FAMILY_PADS:
+        return turn_pads(to, made, from, node, error);
+    case FAMILY_SLICES:
+        return turn_slices(to, made, from, node, error);
+    case FAMILY_SHUFFLE:
+        return turn_shuffle(to, made, from, node, error);
+    default:
+        return OK;
+    }
+}
+
+int turn_node(struct graph *to, const struct graph *from, int id, const int *inputs, int before,
+              struct error *error)
+{
+    const struct node *node = from->node[id];
+    const enum family family = family_of(from, node);
+    const bool is_ours = family == FAMILY_LAYOUT || family == FAMILY_CONVOLUTION;
+    const int block = before < 0 ? 0 : to->node[before]->block;
+    int *outputs = arena_take_array(&to->arena, (size_t)node->output_count, sizeof *outputs);
+    if (!outputs)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory"), -1;
+    for (int i = 0; i < node->output_count; i++) {
+        outputs[i] = node->outputs[i];
+        if (outputs[i] >= 0)
+            outputs[i] = turned_output(to, from, node->outputs[i], block, error);
+        if (outputs[i] < 0 && node->outputs[i] >= 0)
+            return -1;
+    }
+    if (is_ours && graph_opset(to, "roofline") == 0 && graph_import(to, "roofline", 1, error) != OK)
+        return -1;
+    const struct node_spec spec = {.type = node->type,
+                                   .domain = is_ours ? "roofline" : node->domain,
+                                   .name = node->name,
+                                   .block = block,
+                                   .before = before,
+                                   .inputs = inputs,
+                                   .input_count = node->input_count,
+                                   .outputs = outputs,
+                                   .output_count = node->output_count};
+    const int made = graph_add_node(to, &spec, error);
+    return made < 0 || turn_attributes(to, made, from, node, error) != OK ? -1 : made;
+}
+
+int turn_transpose(struct graph *graph, int tensor, bool last, int before, struct error *error)
+{
+    const long *perm = last ? to_last : to_first;
+    const struct type *type = &graph->tensor[tensor]->type;
+    const int block = before < 0 ? 0 : graph->node[before]->block;
+    struct type turned = *type;
+    for (int i = 0; i < TURN_RANK; i++)
+        turned.dims[i] = type->dims[perm[i]];
+    const int output = graph_add_tensor(graph, block, NULL, &turned, error);
+    const struct node_spec spec = {.type = "Transpose",
+                                   .block = block,
+                                   .before = before,
+                                   .inputs = &tensor,
+                                   .input_count = 1,
+                                   .outputs = &output,
+                                   .output_count = 1};
+    const int node = output < 0 ? -1 : graph_add_node(graph, &spec, error);
+    if (node < 0 || graph_set_integers(graph, node, "perm", perm, TURN_RANK, error) != OK)
+        return -1;
+    return output;
+}

@@ -1,0 +1,177 @@
+// turn_cost.c - what nodes take with channels first and with channels last: by the model of costs,
+// and by what the model does not see.
+#include "turn_cost.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "image_layout.h"
+#include "turn.h"
+
+int turn_costs_open(struct turn_costs *costs, const struct graph *graph,
+                    const struct ceilings *ceilings, struct error *error)
+{
+    *costs =
+        (struct turn_costs){.graph = graph, .ceilings = ceilings ? *ceilings : ceilings_nominal(1)};
+    int result = graph_init(&costs->trial, "trial", error);
+    for (int i = 0; i < graph->opset_count && result == OK; i++)
+        result =
+            graph_import(&costs->trial, graph->opset[i].domain, graph->opset[i].version, error);
+    return result;
+}
+
+void turn_costs_close(struct turn_costs *costs)
+{
+    graph_free(&costs->trial);
+    arena_free(&costs->arena);
+}
+
+/* ---- by layout ---- */
+
+static long letter(const struct launch *launch, const char *name)
+{
+    return kernel_letter(launch->kernel, &launch->shape, name);
+}
+
+static bool is_depthwise(const struct launch *launch)
+{
+    const long groups = letter(launch, "groups");
+    return groups == letter(launch, "c") && groups == letter(launch, "k");
+}
+
+/* Whether a convolution in nchw sums vectors along the columns of the images where they lie
+ * (docs/kernels.md: variants `packed` of 1x1 kernels, `stencil`, `planes`). */
+static bool reads_rows(const struct launch *launch, double out_pixels)
+{
+    const long groups = letter(launch, "groups"), stride = letter(launch, "stride");
+    const bool is_point = letter(launch, "r") == 1 && letter(launch, "s") == 1;
+    if (is_depthwise(launch)) /* rows of so many pixels are for `stencil` */
+        return letter(launch, "w") / stride >= (stride == 1 ? 12 : 6);
+    return (groups > 1 && letter(launch, "k") / groups < 4) ||
+           (is_point && stride == 1 && out_pixels >= 96);
+}
+
+/* Whether a convolution in nhwc copies its input, as groups have parts of blocks of channels. */
+static bool has_parts(const struct launch *launch)
+{
+    const long groups = letter(launch, "groups");
+    return groups > 1 && !is_depthwise(launch) &&
+           (letter(launch, "c") / groups % LAYOUT_BLOCK != 0 ||
+            letter(launch, "k") / groups % LAYOUT_BLOCK != 0);
+}
+
+/* What the kernel's models of work and bytes do not say: convolutions that sum vectors of channels
+ * copy image and result once each where these are nchw, and the image where it is nhwc and groups
+ * have parts of blocks, within a level of caches that holds a part of them (docs/kernels.md,
+ * conv2d). All other kernels take as long in one layout as in the other, as far as their models go.
+ */
+static double copies_seconds(const struct launch *launch, const struct ceilings *ceilings)
+{
+    struct operand operand[KERNEL_OPERANDS_MAX];
+    const char *name = launch->kernel->name;
+    if (strcmp(name, "conv2d") != 0 && strcmp(name, "conv_transpose2d") != 0)
+        return 0;
+    launch->kernel->operands(&launch->shape, operand);
+    const bool is_first = letter(launch, "layout") == LAYOUT_NCHW;
+    const double outputs = operand[0].elements, inputs = operand[1].elements;
+    const double pixels = outputs / (double)(letter(launch, "n") * letter(launch, "k"));
+    const double copied = is_first ? (reads_rows(launch, pixels) ? 0 : inputs + outputs)
+                                   : (has_parts(launch) ? inputs : 0);
+    const struct cost_level *level = &ceilings->level[ceilings->level_count > 1];
+    return 2 * copied * dtype_bytes(launch->dtype) / level->bytes_per_second;
+}
+
+/* ---- nodes ---- */
+
+/* NAN where no kernel runs it, though it is no view. */
+static int node_seconds(struct turn_costs *costs, const struct graph *graph,
+                        const struct node *node, double *seconds, struct error *error)
+{
+    struct site site;
+    struct lowering lowering;
+    struct error reason;
+    arena_reset(&costs->arena);
+    if (site_open(&site, graph, node, &costs->arena, error) != OK)
+        return FAILED;
+    const int result = site_lower(&site, &lowering, &reason);
+    if (result == FAILED) {
+        *error = reason;
+        return FAILED;
+    }
+    const struct cost cost =
+        cost_of_site(&site, result == OK ? &lowering : NULL, NULL, &costs->ceilings);
+    *seconds = result == OK || cost.launches == 0 ? cost.seconds : NAN;
+    for (int i = 0; result == OK && i < lowering.launch_count; i++)
+        *seconds += copies_seconds(&lowering.launch[i], &costs->ceilings);
+    return OK;
+}
+
+/* An input of the trial like `tensor`, with channels last or as it is. */
+static int trial_input(struct turn_costs *costs, int tensor, enum turn_role role,
+                       struct error *error)
+{
+    const struct tensor *from = costs->graph->tensor[tensor];
+    struct type type = from->type;
+    if (role == ROLE_CONSTANT)
+        return turn_constant(&costs->trial, costs->graph, tensor, error);
+    if (tensor_is_known(from))
+        return graph_add_constant(&costs->trial, NULL, &type, from->data, error);
+    if (role == ROLE_IMAGE) {
+        const long dims[] = {type.dims[0], type.dims[2], type.dims[3], type.dims[1]};
+        memcpy(type.dims, dims, sizeof dims);
+    }
+    memset(type.symbol, 0, sizeof type.symbol); /* they are of the other graph */
+    return graph_add_input(&costs->trial, 0, NULL, &type, error);
+}
+
+static int last_seconds(struct turn_costs *costs, int id, double *seconds, struct error *error)
+{
+    const struct node *node = costs->graph->node[id];
+    int *inputs = arena_take_array(&costs->trial.arena, (size_t)node->input_count, sizeof *inputs);
+    if (!inputs)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    for (int i = 0; i < node->input_count; i++) {
+        inputs[i] = node->inputs[i];
+        if (inputs[i] < 0)
+            continue;
+        inputs[i] = trial_input(costs, inputs[i], turn_role(costs->graph, id, i), error);
+        if (inputs[i] < 0)
+            return FAILED;
+    }
+    const int made = turn_node(&costs->trial, costs->graph, id, inputs, -1, error);
+    return made < 0 || graph_infer_node(&costs->trial, made, error) != OK
+               ? FAILED
+               : node_seconds(costs, &costs->trial, costs->trial.node[made], seconds, error);
+}
+
+int turn_costs_move(struct turn_costs *costs, int tensor, double *seconds, struct error *error)
+{
+    const struct type *type = &costs->graph->tensor[tensor]->type;
+    *seconds = 0;
+    if (type->dims[1] == 1 || (type->dims[2] == 1 && type->dims[3] == 1))
+        return OK;
+    struct type plain = *type;
+    memset(plain.symbol, 0, sizeof plain.symbol);
+    const int input = graph_add_input(&costs->trial, 0, NULL, &plain, error);
+    const int output = input < 0 ? -1 : turn_transpose(&costs->trial, input, true, -1, error);
+    return output < 0 ? FAILED
+                      : node_seconds(costs, &costs->trial,
+                                     costs->trial.node[costs->trial.tensor[output]->producer],
+                                     seconds, error);
+}
+
+int turn_costs_node(struct turn_costs *costs, int id, double *first, double *last,
+                    struct error *error)
+{
+    const struct node *node = costs->graph->node[id];
+    const enum turn_kind kind = turn_kind(costs->graph, id);
+    *last = NAN;
+    if (kind != TURN_NODE) { /* a Transpose takes what the others take that come and go, or none */
+        *last = 0;
+        return turn_costs_move(costs, kind == TURN_LAST ? node->inputs[0] : node->outputs[0], first,
+                               error);
+    }
+    if (node_seconds(costs, costs->graph, node, first, error) != OK)
+        return FAILED;
+    return isnan(*first) ? OK : last_seconds(costs, id, last, error);
+}
