@@ -31,10 +31,12 @@ int stage_open(struct stage *stage, const struct graph_bench *bench, struct erro
     if (!stage->node || !stage->sample)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for the times of %d nodes",
                          stage->node_count);
+    const double run_bytes = graph_run_bytes(&stage->graph);
     for (int i = 0; i < stage->node_count; i++) {
         const struct executor_node node = executor_node(stage->executor, i);
-        const struct ceilings *ceilings = &bench->ceilings[node.threads > 1];
-        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, ceilings);
+        struct ceilings ceilings = bench->ceilings[node.threads > 1];
+        ceilings.run_bytes = run_bytes;
+        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, &ceilings);
         cost_add(&stage->total, &stage->node[i].cost);
     }
     return OK;
@@ -107,43 +109,61 @@ static double run_seconds(struct stage *stage)
     return interrupted() ? NAN : quartiles_of(seconds, (size_t)rounds).median;
 }
 
+static void gain_of_total(struct gain *gain, const struct cost_total *total, double seconds)
+{
+    gain->nodes = total->nodes;
+    gain->launches = total->launches;
+    gain->bytes = total->bytes;
+    gain->seconds = seconds;
+}
+
+static double whole_seconds(const struct stage *stage)
+{
+    return stage->whole.count ? stage->whole.median : NAN;
+}
+
 /* The graph with the passes of the set alone. */
 static int measure_set(struct graph_bench *bench, const struct pass_set *set, struct gain *gain,
                        struct error *error)
 {
     struct stage stage = {.name = ""};
-    struct optimization done;
     int result = graph_copy(&stage.graph, &bench->model, error);
     if (result == OK)
-        result = graph_optimize(&stage.graph, set, NULL, &done, error);
-    if (result == OK)
+        result = graph_optimize(&stage.graph, set, NULL, NULL, error);
+    if (result == OK && bench->request->no_times)
+        result = cost_of_graph(&stage.total, &stage.graph, &bench->ceilings[1], error);
+    else if (result == OK)
         result = stage_open(&stage, bench, error);
-    if (result == OK) {
-        gain->nodes = stage.total.nodes;
-        gain->launches = stage.total.launches;
-        gain->bytes = stage.total.bytes;
-        gain->seconds = bench->request->no_times ? NAN : run_seconds(&stage);
-    }
+    if (result == OK)
+        gain_of_total(gain, &stage.total, bench->request->no_times ? NAN : run_seconds(&stage));
     stage_close(&stage);
     graph_free(&stage.graph);
     return result;
 }
 
+/* With none and with all of the passes the two stages have been measured already. */
 int gains_measure(struct graph_bench *bench, struct error *error)
 {
     struct pass_set set = {.has = {false}};
-    bench->gain = calloc(PASS_COUNT + 1, sizeof *bench->gain);
+    int last = -1, result = OK;
+    bench->gain = calloc((size_t)PASS_COUNT + 1, sizeof *bench->gain);
     if (!bench->gain)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for the gains of passes");
-    int result = measure_set(bench, &set, &bench->gain[bench->gain_count++], error);
-    for (int i = 0; i < PASS_COUNT && result == OK && !interrupted(); i++) {
-        if (!bench->set.has[i] || bench->optimization.rewrites[i] == 0)
+    const struct stage *before = &bench->stage[0], *after = &bench->stage[1];
+    gain_of_total(&bench->gain[bench->gain_count++], &before->total, whole_seconds(before));
+    for (int i = 0; i < PASS_COUNT; i++)
+        last = bench->optimization.rewrites[i] > 0 ? i : last;
+    for (int i = 0; i <= last && result == OK && !interrupted(); i++) {
+        set.has[i] = bench->optimization.rewrites[i] > 0;
+        if (!set.has[i])
             continue;
         struct gain *gain = &bench->gain[bench->gain_count++];
-        set.has[i] = true;
         gain->pass = passes[i];
         gain->rewrites = bench->optimization.rewrites[i];
-        result = measure_set(bench, &set, gain, error);
+        if (i == last)
+            gain_of_total(gain, &after->total, whole_seconds(after));
+        else
+            result = measure_set(bench, &set, gain, error);
     }
     return result;
 }

@@ -150,7 +150,7 @@ static void add_launches(struct cost *cost, const struct site *site,
                   reached(ceilings, kernel, launch->dtype, COST_MEMORY));
         if (i == 0 || cost->roof_seconds - before > longest) {
             longest = cost->roof_seconds - before;
-            cost->level = piece.level->name;
+            memcpy(cost->level, piece.level->name, sizeof cost->level);
             cost->dtype = launch->dtype;
         }
     }
@@ -170,7 +170,7 @@ static void add_evaluation(struct cost *cost, const struct site *site,
                                 .moving = cost->bytes / level->bytes_per_second,
                                 .level = level};
     cost->launches = 1;
-    cost->level = level->name;
+    memcpy(cost->level, level->name, sizeof cost->level);
     cost->dtype = dtype;
     add_piece(cost, &sums, &piece, 1, 1);
     finish(cost, &sums, ceilings->launch_seconds);
@@ -191,7 +191,7 @@ static bool types_complete(const struct site *site)
 struct cost cost_of_site(const struct site *site, const struct lowering *lowering,
                          const char *const *variants, const struct ceilings *ceilings)
 {
-    struct cost cost = {.level = ""};
+    struct cost cost = {.flops = 0};
     const int flags = site->node->op ? site->node->op->flags : 0;
     if (flags & OP_VIEW || flags & OP_TYPES)
         return cost;
@@ -231,7 +231,7 @@ void cost_add(struct cost_total *total, const struct cost *cost)
 {
     total->nodes++;
     total->launches += cost->launches;
-    if (isnan(cost->seconds)) {
+    if (isnan(cost->bytes)) {
         total->unknown++;
         return;
     }

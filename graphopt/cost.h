@@ -49,7 +49,7 @@ struct cost {
     double seconds;        /* predicted: the same by what the kernels reach of it, and the launches;
                               NAN where a number is missing */
     enum cost_bound bound; /* what takes the largest part of it */
-    const char *level;     /* of the largest working set; of the ceilings; "" for none */
+    char level[8];         /* of what takes longest; "" for none */
     enum dtype dtype;      /* of the first launch */
     bool is_lowered;
     bool moves_only; /* copies data without arithmetic; views do not */

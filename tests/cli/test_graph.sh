@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# `roofline graph`: what it prints and writes, what it compares, and refusals by name.
+# shellcheck source=../tap.sh
+. "$(dirname "$0")/../tap.sh"
+# shellcheck disable=SC2154 # roofline is from tap.sh
+
+unset COLUMNS
+graph="$roofline graph"
+
+cat >small.txt <<'END'
+graph small (onnx 17)
+input x: f32[n,8]
+const w: f32[8,4] = named
+const b: f32[4] = {1.0, 2.0, 3.0, 4.0}
+h: f32[n,4] = MatMul(x, w) as product
+i: f32[n,4] = Identity(h) as nothing
+s: f32[n,4] = Add(i, b) as bias
+t: f32[4,n] = Transpose(s) {perm: [1, 0]} as turn
+y: f32[4,n] = Relu(t) as activation
+output y
+END
+
+# cell COLUMN FILE: the values of a column of CSV; a text with a comma is Q
+cell() {
+    sed '/^#/d; s/"[^"]*"/Q/g' "$2" | awk -F, -v name="$1" '
+        NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) column = i; next }
+        { print $column }'
+}
+
+# shellcheck disable=SC2086 # words
+{
+    $graph small.txt --no-times --check >text 2>err
+    check "a text graph runs before and after its passes" test $? -eq 0
+    check "totals stand side by side" grep -qE '^launches +[0-9]+ +[0-9]+' text
+    check "nodes that compute nothing are gone" \
+        awk '/^nodes/ { exit !($3 < $2) } END { if (!NR) exit 1 }' text
+    check "operators are listed before and after" \
+        test "$(grep -c '^operator, ' text)" -eq 2
+
+    $graph small.txt --no-times --passes none >text 2>err
+    check "without passes both are the same" awk '/^nodes/ { exit $3 != $2 }' text
+
+    $graph small.txt --passes none --batch 3 --threads 1 --out results --csv >rows 2>err
+    check "it is timed" test $? -eq 0
+    check "stdout and graph.csv are the same rows" \
+        diff <(grep -v '^#' rows) <(grep -v '^#' results/graph.csv)
+    check "columns are those of bench.csv and where in the graph" grep -q \
+        '^device,kernel,variant,isa,dtype,shape,.*,graph,node,op,stage,batch,launches,' rows
+    check "every node has its operator" \
+        test "$(cell op rows | sort | uniq -c | tr -s ' \n' ' ')" = \
+        " 2 Add 2 Identity 2 MatMul 2 Relu 2 Transpose "
+    check "the batch is in the rows" test "$(cell batch rows | sort -u)" = 3
+    check "FLOP are those of the kernel's model: 2 x 3 x 8 x 4" \
+        grep -qE '^cpu,gemm,.*,192,[0-9]+,.*,product,MatMul,' rows
+    check "what ran has ten samples at least, and a prediction" \
+        awk '$1 > 0 && !($2 > 0 && $3 >= 10 && $4 > 0) { bad = 1 } END { exit bad || NR < 10 }' \
+        <(paste <(cell launches rows) <(cell seconds_median rows) <(cell samples rows) \
+            <(cell seconds_predicted rows))
+    $graph small.txt --no-times --json >json 2>err
+    check "json is a list of rows" grep -q '"op":"MatMul"' json
+
+    $graph small.txt --batch 1,4 --no-times >text 2>err
+    check "a sweep has a line per batch and stage" \
+        test "$(grep -cE '^ +(1|4) +(before|after) ' text)" -eq 4
+
+    $graph small.txt --no-times --dump dumped.txt >/dev/null 2>err
+    check "the optimised graph can be written as text" grep -q '^graph small' dumped.txt
+    $graph dumped.txt --no-times --check >text 2>err
+    check "and is read back" test $? -eq 0
+
+    exits "no model" 2 "needs one model" $graph
+    exits "two models" 2 "needs one model" $graph a.txt b.txt
+    exits "unknown built-in graph" 2 "'nonsense'|resnet-block" $graph nonsense
+    exits "unknown pass" 2 "'nonsense'|common-subexpressions" $graph small.txt --passes nonsense
+    exits "missing file" 5 "nowhere.txt" $graph nowhere.txt
+    exits "weights" 2 "'other'" $graph small.txt --weights other
+    exits "gain" 2 "'named:x'" $graph small.txt --weights named:x
+    exits "batch" 2 "'0'" $graph small.txt --batch 0
+    exits "batch of a word" 2 "'1,x'" $graph small.txt --batch 1,x
+    exits "dim without a size" 2 "'n'" $graph small.txt --dim n
+    exits "dim that it does not have" 2 "'m'|n" $graph small.txt --dim m=3 --no-times
+    exits "dump of another kind" 2 "'x.png'" $graph small.txt --dump x.png
+    exits "input that it does not have" 2 "'z'|'x'" $graph small.txt --input z=x.pb --no-times
+    exits "data that are not there" 5 "'nothing'" $graph small.txt --data nothing --no-times
+    exits "a broken text" 5 "broken.txt" $graph broken.txt --no-times \
+        < <(echo "graph g (onnx 17" >broken.txt)
+    sed 's/n,8/6,8/; s/\[n,4\]/[6,4]/g; s/\[4,n\]/[4,6]/g' small.txt >fixed.txt
+    exits "batch of a fixed model" 2 "fixed.txt" $graph fixed.txt --batch 2 --no-times
+    printf 'graph g (onnx 17)\ninput x: f32[2]\ny: f32[2] = Strange(x)\noutput y\n' >opaque.txt
+    exits "an operator that nobody knows" 5 "Strange" $graph opaque.txt --no-times
+}
+check "help lists built-in graphs" grep -q resnet-block <("$roofline" graph --help)
+
+# ---- other people's models, with their results ----
+models=$root/../shared/models
+if [ ! -d "$models/node" ]; then
+    skip "a model gives the results that come with it" "no models at ../shared/models"
+elif ! "$roofline" graph "$models/node/test_relu/model.onnx" --no-times >/dev/null 2>err &&
+    grep -q protobuf err; then
+    skip "a model gives the results that come with it" "built without ONNX"
+else
+    relu=$models/node/test_relu
+    # shellcheck disable=SC2086 # words
+    {
+        exits "a model gives the results that come with it" 0 "" $graph "$relu/model.onnx" \
+            --data "$relu/test_data_set_0" --check --no-times
+        exits "another result is wrong" 6 "output 'y'" $graph "$relu/model.onnx" --no-times \
+            --input "x=$relu/test_data_set_0/input_0.pb" \
+            --expect "y=$relu/test_data_set_0/input_0.pb"
+    }
+fi
+done_testing

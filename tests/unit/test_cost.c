@@ -1,0 +1,183 @@
+// test_cost.c - predicted times: what the formula says of ceilings that divide evenly.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "cost.h"
+#include "graph_helpers.h"
+
+/* 1 GFLOP/s, caches of 1 and 100 kB at 10 and 1 GB/s, memory at 0.1 GB/s, launches of 1 us. */
+static struct ceilings simple(void)
+{
+    struct ceilings ceilings = {
+        .threads = 1,
+        .flops_per_second = {[DTYPE_f32] = 1e9, [DTYPE_f64] = 5e8},
+        .level = {{"L1", 1e3, 1e10}, {"L2", 1e5, 1e9}, {"DRAM", INFINITY, 1e8}},
+        .level_count = 3,
+        .launch_seconds = 1e-6,
+    };
+    return ceilings;
+}
+
+static void assert_near(double value, double expected)
+{
+    if (!(fabs(value - expected) <= 1e-9 * fabs(expected)))
+        fail_msg("%.12g is not %.12g", value, expected);
+}
+
+/* The cost of the node that makes y. */
+static struct cost cost_of(const char *text, const struct ceilings *ceilings)
+{
+    struct graph graph;
+    struct arena arena = {0};
+    struct error error = {FAULT_NONE, ""};
+    struct cost cost;
+    graph_of(&graph, text);
+    const struct node *node = graph.node[maker_of(&graph, "y")];
+    if (cost_of_node(&cost, &graph, node, ceilings, &arena, &error) != OK)
+        fail_msg("%s", error.text);
+    arena_free(&arena);
+    graph_free(&graph);
+    return cost;
+}
+
+#define ADD(n)                                                                                     \
+    "graph g (onnx 17)\ninput a: f32[" #n "]\ninput b: f32[" #n "]\ny = Add(a, b)\noutput y\n"
+
+static void test_data_movement_bounds_an_addition(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    const struct cost cost = cost_of(ADD(1000), &ceilings); /* 12 kB: L2 */
+    assert_near(cost.flops, 1000);
+    assert_near(cost.bytes, 12000);
+    assert_string_equal(cost.level, "L2");
+    assert_near(cost.roof_seconds, 12e-6);
+    assert_near(cost.seconds, 13e-6);
+    assert_int_equal(cost.bound, COST_MEMORY);
+    assert_int_equal(cost.launches, 1);
+}
+
+static void test_a_small_node_is_bound_by_its_launch(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    const struct cost cost = cost_of(ADD(10), &ceilings);
+    assert_string_equal(cost.level, "L1");
+    assert_int_equal(cost.bound, COST_LAUNCH);
+    assert_string_equal(cost_bound_name(cost.bound), "launch");
+}
+
+static void test_a_product_is_bound_by_arithmetic(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    const struct cost cost = cost_of("graph g (onnx 17)\ninput a: f32[64,64]\ninput b: f32[64,64]\n"
+                                     "y = MatMul(a, b)\noutput y\n",
+                                     &ceilings);
+    assert_near(cost.flops, 2 * 64 * 64 * 64);
+    assert_near(cost.roof_seconds, 2 * 64 * 64 * 64 / 1e9);
+    assert_int_equal(cost.bound, COST_COMPUTE);
+}
+
+static void test_constants_come_from_where_a_whole_run_fits(void **state)
+{
+    (void)state;
+    struct ceilings ceilings = simple();
+    const char *text = "graph g (onnx 17)\ninput a: f32[1000]\nconst b: f32[1000] = named\n"
+                       "y = Add(a, b)\noutput y\n";
+    const double near = cost_of(text, &ceilings).roof_seconds;
+    ceilings.run_bytes = 1e6;
+    assert_near(near, 12e-6);
+    assert_near(cost_of(text, &ceilings).roof_seconds, 8e-6 + 40e-6);
+}
+
+static void test_what_a_kernel_reaches_is_taken_into_account(void **state)
+{
+    (void)state;
+    struct ceilings ceilings = simple();
+    const struct cost_rate rate = {"add", DTYPE_f32, NAN, 0.5};
+    ceilings.rate = &rate;
+    ceilings.rate_count = 1;
+    const struct cost cost = cost_of(ADD(1000), &ceilings);
+    assert_near(cost.roof_seconds, 12e-6);
+    assert_near(cost.seconds, 25e-6);
+}
+
+static void test_views_cost_nothing(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    const struct cost cost = cost_of("graph g (onnx 17)\ninput a: f32[1000]\n"
+                                     "const s: i64[2] = {10, 100}\ny = Reshape(a, s)\noutput y\n",
+                                     &ceilings);
+    assert_int_equal(cost.launches, 0);
+    assert_true(cost.seconds == 0);
+    assert_false(cost.moves_only);
+}
+
+static void test_open_dims_have_no_cost(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    struct graph graph;
+    struct cost_total total;
+    struct error error;
+    graph_of(&graph, "graph g (onnx 17)\ninput a: f32[n]\nx = Relu(a)\ny = Relu(x)\noutput y\n");
+    assert_int_equal(cost_of_graph(&total, &graph, &ceilings, &error), OK);
+    assert_int_equal(total.unknown, 2);
+    assert_true(total.bytes == 0);
+    assert_int_equal(graph_bind(&graph, "n", 1000, &error), OK);
+    assert_int_equal(graph_infer(&graph, &error), OK);
+    assert_int_equal(cost_of_graph(&total, &graph, &ceilings, &error), OK);
+    assert_int_equal(total.unknown, 0);
+    assert_near(total.bytes, 16000);
+    assert_near(graph_run_bytes(&graph), 12000);
+    graph_free(&graph);
+}
+
+static void test_movers_are_summed_apart(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    struct graph graph;
+    struct cost_total total;
+    struct error error;
+    graph_of(&graph, "graph g (onnx 17)\ninput a: f32[20,50]\n"
+                     "x = Transpose(a) {perm: [1, 0]}\ny = Relu(x)\noutput y\n");
+    assert_int_equal(cost_of_graph(&total, &graph, &ceilings, &error), OK);
+    assert_int_equal(total.nodes, 2);
+    assert_near(total.moved_bytes, 8000);
+    assert_near(total.bytes, 16000);
+    graph_free(&graph);
+}
+
+static void test_nominal_ceilings_grow_with_threads(void **state)
+{
+    (void)state;
+    const struct ceilings one = ceilings_nominal(1), two = ceilings_nominal(2);
+    assert_near(two.flops_per_second[DTYPE_f32], 2 * one.flops_per_second[DTYPE_f32]);
+    assert_true(cost_level_of(&one, 1e9) == &one.level[one.level_count - 1]);
+    assert_true(cost_level_of(&one, 1) == &one.level[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_data_movement_bounds_an_addition),
+        cmocka_unit_test(test_a_small_node_is_bound_by_its_launch),
+        cmocka_unit_test(test_a_product_is_bound_by_arithmetic),
+        cmocka_unit_test(test_constants_come_from_where_a_whole_run_fits),
+        cmocka_unit_test(test_what_a_kernel_reaches_is_taken_into_account),
+        cmocka_unit_test(test_views_cost_nothing),
+        cmocka_unit_test(test_open_dims_have_no_cost),
+        cmocka_unit_test(test_movers_are_summed_apart),
+        cmocka_unit_test(test_nominal_ceilings_grow_with_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
