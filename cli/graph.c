@@ -260,6 +260,8 @@ static int run_batch(struct graph_bench *bench, long batch, bool first, struct e
 {
     const bool text = bench->request->options.output == OUTPUT_TEXT;
     int result = graph_load(bench, batch, error);
+    if (result == OK && first)
+        result = table_note(&bench->rows, "graph", bench->model.name, error);
     if (result == OK)
         result = prepare_stages(bench, error);
     if (result == OK)
@@ -350,6 +352,8 @@ static int run_command(int argc, char **argv)
     const int result = run_all(bench, argc, argv, &error);
     bench_close(&bench->bench);
     table_free(&bench->rows);
+    free(bench->rate[0]);
+    free(bench->rate[1]);
     free(bench);
     if (interrupted())
         return report_interrupt(&request.options);

@@ -79,6 +79,7 @@ struct graph_bench {
     struct options gauged;       /* the request's, for the bench */
     struct bench bench;          /* host, gauges and ceilings */
     struct ceilings ceilings[2]; /* of one thread, of all threads that run */
+    struct cost_rate *rate[2];   /* owned: what the ceilings borrow; may be NULL */
     bool sampled;                /* they are of these minutes */
     int threads;
     enum isa isa;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "graph_results.h"
 #include "picture.h"
 #include "terminal.h"
 
@@ -18,6 +19,9 @@ static const char usage[] =
     "gnuplot, prints their names, and writes DIR/summary.csv: rates, intensity, bound and\n"
     "fraction of roof of every kernel. More than 32 kernels go on in roofline-cpu-f32-1t-2.svg\n"
     "and so on, under the same ceilings and axes; the numbers are those of the report.\n"
+    "\n"
+    "Where DIR holds graph.csv, graph-roofline-cpu-f32-1t.svg and .png show its operators: hollow\n"
+    "before the passes, filled after, an arrow between; of several batch sizes the whole graphs.\n"
     "\n"
     "  --terminal     draw with characters on stdout instead; COLUMNS and LINES set the size,\n"
     "                 NO_COLOR=1 switches colour off, a locale without UTF-8 gives plain ASCII\n"
@@ -50,7 +54,9 @@ static struct terminal terminal_here(void)
 /* "roofline-cpu-f32-1t"; of parts after the first "roofline-cpu-f32-1t-2" and so on. */
 static void stem_of_part(const struct figure *figure, int part, char *stem, size_t capacity)
 {
-    picture_stem(&figure->key, stem, capacity);
+    const char *prefix = figure->of_graph ? "graph-" : "";
+    text_copy(stem, capacity, prefix);
+    picture_stem(&figure->key, stem + strlen(prefix), capacity - strlen(prefix));
     size_t length = strlen(stem);
     if (part > 0)
         text_format(stem + length, capacity - length, "-%d", part + 1);
@@ -116,6 +122,19 @@ static int draw_all(const struct results *results, const char *directory,
     return result;
 }
 
+/* Nothing where the directory has no timed graph. */
+static int draw_graph(const char *directory, const struct terminal *terminal, struct error *error)
+{
+    struct results results;
+    int result = graph_results_read(&results, directory, error);
+    if (result == OK && results.summary.count > 0 && terminal)
+        putchar('\n');
+    if (result == OK && results.summary.count > 0)
+        result = draw_all(&results, directory, terminal, error);
+    results_free(&results);
+    return result == SKIPPED ? OK : result;
+}
+
 static int run_plot(const char *directory, bool in_terminal)
 {
     struct error error;
@@ -127,6 +146,8 @@ static int run_plot(const char *directory, bool in_terminal)
     if (result == OK)
         result = draw_all(&results, directory, in_terminal ? &terminal : NULL, &error);
     results_free(&results);
+    if (result == OK)
+        result = draw_graph(directory, in_terminal ? &terminal : NULL, &error);
     return result == OK ? FAULT_NONE : complain(&error);
 }
 

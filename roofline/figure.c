@@ -91,6 +91,11 @@ bool dot_is_drawn(const struct figure_dot *dot)
     return dot->intensity_flops_per_byte > 0;
 }
 
+bool dot_has_before(const struct figure_dot *dot)
+{
+    return dot_is_drawn(dot) && dot->before_flops_per_byte > 0 && dot->before_flops_per_second > 0;
+}
+
 void dot_rate_format(const struct figure_dot *dot, char *text, size_t capacity)
 {
     if (dot_is_drawn(dot))
@@ -309,6 +314,19 @@ static int compare_lines(const void *left, const void *right)
     return (a->value < b->value) - (a->value > b->value);
 }
 
+/* The row of the same name before a graph's passes. */
+static void take_before(struct figure_dot *dot, const struct table *before, const char *name)
+{
+    dot->before_flops_per_byte = dot->before_flops_per_second = NAN;
+    for (size_t i = 0; i < before->count; i++) {
+        const struct summary *row = table_summary(before, i);
+        if (strcmp(row->kernel, name) != 0)
+            continue;
+        dot->before_flops_per_byte = row->intensity;
+        dot->before_flops_per_second = row->gflops * GIGA;
+    }
+}
+
 static int add_dots(struct figure *figure, const struct results *results, struct error *error)
 {
     const struct table *summary = &results->summary;
@@ -332,6 +350,7 @@ static int add_dots(struct figure *figure, const struct results *results, struct
                                    .roof_flops_per_second = rows[i]->roof_gflops * GIGA,
                                    .roof_fraction = rows[i]->roof_fraction,
                                    .bound = bound_parse(rows[i]->bound)};
+        take_before(dot, &results->before, rows[i]->kernel);
         ceiling_words(rows[i]->roof_level, dot->of, sizeof dot->of);
         name_row(rows, figure->dot_count, i, dot->name, sizeof dot->name);
     }
@@ -357,6 +376,12 @@ static void choose_ranges(struct figure *figure)
         right = fmax(right, figure->dot[i].intensity_flops_per_byte);
         low = fmin(low, figure->dot[i].flops_per_second);
         high = fmax(high, figure->dot[i].flops_per_second);
+        if (!dot_has_before(&figure->dot[i]))
+            continue;
+        left = fmin(left, figure->dot[i].before_flops_per_byte);
+        right = fmax(right, figure->dot[i].before_flops_per_byte);
+        low = fmin(low, figure->dot[i].before_flops_per_second);
+        high = fmax(high, figure->dot[i].before_flops_per_second);
     }
     for (int i = 0; i < figure->line_count; i++) {
         low = figure->line[i].slanted ? low : fmin(low, figure->line[i].value);
@@ -412,18 +437,23 @@ static void write_titles(struct figure *figure, const struct results *results, d
 {
     const struct table *table = results->bench.provenance ? &results->bench : &results->machine;
     const struct figure_key *key = &figure->key;
-    char machine[96], time[64], clock[32], dots[64] = "", lines[128] = "", at[80] = "";
+    char machine[96], time[64], clock[32], dots[96] = "", lines[128] = "", at[80] = "";
     machine_name(table, machine, sizeof machine);
     provenance_value(table, "time_utc", time, sizeof time);
     time[strcspn(time, "T")] = '\0';
-    text_format(figure->title, sizeof figure->title, "%s, %s, %s, %.0f thread%s", machine,
-                key->device, key->dtype, key->threads, key->threads == 1 ? "" : "s");
+    char graph[64] = "";
+    if (figure->of_graph)
+        provenance_value(table, "graph", graph, sizeof graph);
+    text_format(figure->title, sizeof figure->title, "%s%s%s, %s, %s, %.0f thread%s", graph,
+                graph[0] ? " on " : "", machine, key->device, key->dtype, key->threads,
+                key->threads == 1 ? "" : "s");
     si_format(clock_hertz, "Hz", clock, sizeof clock);
     if (clock[0])
         text_format(at, sizeof at, " (of the cores at %s, the median clock of the dots)", clock);
     if (figure->dot_count > 0)
-        text_format(dots, sizeof dots, "dots are medians of %.0f samples",
-                    fewest_samples(results, key));
+        text_format(dots, sizeof dots, "dots are medians of %.0f samples%s",
+                    fewest_samples(results, key),
+                    figure->of_graph ? ", hollow before the passes" : "");
     if (figure->line_count > 0)
         text_format(lines, sizeof lines, "%slines are the ceilings that were reached%s%s",
                     dots[0] ? ", " : "", at, has_theory(figure) ? ", green is theory" : "");
@@ -435,7 +465,7 @@ int figure_build(struct figure *figure, const struct results *results, const str
                  struct error *error)
 {
     double clock_hertz = median_clock_hertz(results, key);
-    *figure = (struct figure){.key = *key};
+    *figure = (struct figure){.key = *key, .of_graph = results->before.count > 0};
     add_compute_lines(figure, &results->machine, clock_hertz);
     add_memory_lines(figure, &results->machine, clock_hertz);
     qsort(figure->line, (size_t)figure->line_count, sizeof *figure->line, compare_lines);

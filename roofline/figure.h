@@ -36,6 +36,9 @@ struct figure_dot {
     double gbytes_per_second;     /* as in summary.csv */
     double roof_flops_per_second; /* its own, NAN when not known */
     double roof_fraction;         /* NAN when not known */
+    /* Of the operators of a graph also where they stood before its passes, drawn hollow with an
+     * arrow to the dot; NAN where there is no such place. */
+    double before_flops_per_byte, before_flops_per_second;
     enum bound bound;
     char name[96]; /* kernel and what tells its rows apart */
     char of[16];   /* the ceiling of the fraction: "FMA", "L2" */
@@ -55,6 +58,7 @@ struct figure {
     int line_count;
     struct figure_dot *dot; /* owned; borrowed by parts */
     int dot_count;
+    bool of_graph;   /* the dots are operators of a graph */
     int dots_before; /* of the whole figure, in a part of it: dot[0] has the number after them */
     double intensity_min, intensity_max, flops_min,
         flops_max; /* of the axes, NAN free, min < max */
@@ -91,6 +95,9 @@ double line_at(const struct figure_line *line, double intensity_flops_per_byte);
 /* Whether a dot has a place on the plot: what computes nothing has no arithmetic intensity, and a
  * logarithmic axis no zero. It stands in the table alone, rated by its bytes. */
 bool dot_is_drawn(const struct figure_dot *dot);
+
+/* Whether the place before the passes has one too. */
+bool dot_has_before(const struct figure_dot *dot);
 
 /* "206.4", or "12.3 GB/s" of a dot that is not drawn, for a column whose head says GFLOP/s. */
 void dot_rate_format(const struct figure_dot *dot, char *text, size_t capacity);

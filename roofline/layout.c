@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrow.h"
+
 /* Shown 1000 pixels wide, the smallest words of the table are still 10 high. */
 enum {
     WIDTH = 1500,
@@ -309,6 +311,11 @@ static void place_badges(struct layout *layout)
         if (has_own_roof(figure, dot))
             add_tick(layout, x, fmin(layout_y(layout, dot->roof_flops_per_second), layout->top),
                      dot->bound);
+        if (dot_has_before(dot))
+            layout->stroke_count += arrow_strokes(layout->stroke + layout->stroke_count,
+                                                  layout_x(layout, dot->before_flops_per_byte),
+                                                  layout_y(layout, dot->before_flops_per_second), x,
+                                                  y, BADGE_RADIUS - 3, bound_rgb(dot->bound));
         aside[i] = is_taken(layout, &box);
         if (!aside[i])
             add_badge(layout, i, &box);
@@ -534,11 +541,11 @@ static void add_table(struct layout *layout)
 static int allocate(struct layout *layout, struct error *error)
 {
     /* A dot: number twice, four cells; a line: its name and its ridge's. A dot: two marks on the
-     * plot, one in the table. A dot: leader and own roof; one more of these in the legend. */
+     * plot, one in the table. A dot: leader, own roof, arrow; one more roof in the legend. */
     int dots = layout->figure->dot_count;
     layout->text_capacity = 6 * dots + 2 * FIGURE_LINES_MAX + 16;
     layout->mark_capacity = 3 * dots + 8;
-    layout->stroke_capacity = 2 * dots + 1;
+    layout->stroke_capacity = (2 + ARROW_STROKES) * dots + 1;
     layout->text = calloc((size_t)layout->text_capacity, sizeof *layout->text);
     layout->mark = calloc((size_t)layout->mark_capacity, sizeof *layout->mark);
     layout->stroke = calloc((size_t)layout->stroke_capacity, sizeof *layout->stroke);

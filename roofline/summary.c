@@ -87,6 +87,7 @@ int results_read(struct results *results, const char *directory, struct error *e
     table_init(&results->machine, &ceiling_schema);
     table_init(&results->bench, &measurement_schema);
     table_init(&results->summary, &summary_schema);
+    table_init(&results->before, &summary_schema);
     if (access(directory, R_OK | X_OK) != 0)
         return error_set(error, FAULT_IO,
                          "cannot read the results directory '%s': %s; 'roofline probe --out DIR' "
@@ -108,6 +109,7 @@ void results_free(struct results *results)
     table_free(&results->machine);
     table_free(&results->bench);
     table_free(&results->summary);
+    table_free(&results->before);
 }
 
 bool provenance_value(const struct table *table, const char *key, char *value, size_t capacity)

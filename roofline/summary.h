@@ -35,9 +35,11 @@ int summary_build(struct table *summary, const struct table *machine, const stru
 /* Row i of a summary table, borrowed. */
 struct summary *table_summary(const struct table *table, size_t i);
 
-/* The three files of a results directory. */
+/* The files of a results directory. */
 struct results {
     struct table machine, bench, summary; /* owned */
+    struct table before; /* owned: a summary of what graphs took before their passes
+                            (graph_results.h); empty where there are none */
 };
 
 /* Reads machine.csv and bench.csv and derives the summary. One of the two files may be absent (only

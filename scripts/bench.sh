@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures this machine: probe, bench, plot and report into results/<host>/<UTC time>/.
+# Measures this machine: probe, bench, graph, plot and report into results/<host>/<UTC time>/.
 #
 #   scripts/bench.sh PROGRAM quick|standard|full
 #
@@ -42,6 +42,7 @@ trap : INT TERM
 
 step probe --budget "$budget" --out "$directory" >/dev/null
 step bench --budget "$budget" --out "$directory" >/dev/null
+step graph resnet-block --check --budget "$budget" --out "$directory" >/dev/null
 step plot "$directory"
 step report "$directory"
 ln -sfn "$(basename "$directory")" "$folder/latest"

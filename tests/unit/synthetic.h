@@ -63,6 +63,7 @@ static inline void results_init(struct results *results)
     table_init(&results->machine, &ceiling_schema);
     table_init(&results->bench, &measurement_schema);
     table_init(&results->summary, &summary_schema);
+    table_init(&results->before, &summary_schema);
 }
 
 static inline void add_machine(struct table *machine)
