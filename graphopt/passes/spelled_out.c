@@ -36,11 +36,17 @@ enum {
     Y
 };
 
-#define OF_SQUARE                                                                                  \
+#define AFFINE                                                                                     \
     {"Add", {Y}, {SCALED, BIAS}, C, NULL}, {"Mul", {SCALED}, {NORMALIZED, SCALE}, C, NULL},        \
-        {"Div", {NORMALIZED}, {DIFFERENCE, DEVIATION}, 0, NULL},                                   \
-        {"Sqrt", {DEVIATION}, {SHIFTED}, 0, NULL},                                                 \
-        {"Add", {SHIFTED}, {VARIANCE, EPSILON}, C, NULL},                                          \
+    {                                                                                              \
+        "Div", {NORMALIZED}, {DIFFERENCE, DEVIATION}, 0, NULL                                      \
+    }
+#define BARE                                                                                       \
+    {                                                                                              \
+        "Div", {Y}, {DIFFERENCE, DEVIATION}, 0, NULL                                               \
+    }
+#define OF_SQUARE                                                                                  \
+    {"Sqrt", {DEVIATION}, {SHIFTED}, 0, NULL}, {"Add", {SHIFTED}, {VARIANCE, EPSILON}, C, NULL},   \
     {                                                                                              \
         "ReduceMean", {VARIANCE}, {SQUARE}, M, NULL                                                \
     }
@@ -50,14 +56,19 @@ enum {
         "ReduceMean", {MEAN}, {X}, M, NULL                                                         \
     }
 
-/* Terms of the two means. */
-enum { OUTER_MEAN = 5, INNER_MEAN = 8 };
+/* Terms of the two means, in front of which there are three terms or one. */
+enum { OUTER_MEAN = 2, INNER_MEAN = 5 };
+#define BY_POWER OF_SQUARE, {"Pow", {SQUARE}, {DIFFERENCE, TWO}, 0, NULL}, OF_X
+#define BY_PRODUCT OF_SQUARE, {"Mul", {SQUARE}, {DIFFERENCE, DIFFERENCE}, 0, NULL}, OF_X
+#define OF_LAYERNORM                                                                               \
+    {                                                                                              \
+        [TWO] = {OPERAND_VALUE, 2}, [EPSILON] = { OPERAND_SCALAR, 0 }                              \
+    }
 
-static const struct pattern
-    by_power = {.term = {OF_SQUARE, {"Pow", {SQUARE}, {DIFFERENCE, TWO}, 0, NULL}, OF_X},
-                .operand = {[TWO] = {OPERAND_VALUE, 2}, [EPSILON] = {OPERAND_SCALAR, 0}}},
-    by_product = {.term = {OF_SQUARE, {"Mul", {SQUARE}, {DIFFERENCE, DIFFERENCE}, 0, NULL}, OF_X},
-                  .operand = {[EPSILON] = {OPERAND_SCALAR, 0}}};
+static const struct pattern by_power = {.term = {AFFINE, BY_POWER}, .operand = OF_LAYERNORM},
+                            by_product = {.term = {AFFINE, BY_PRODUCT}, .operand = OF_LAYERNORM},
+                            bare_by_power = {.term = {BARE, BY_POWER}, .operand = OF_LAYERNORM},
+                            bare_by_product = {.term = {BARE, BY_PRODUCT}, .operand = OF_LAYERNORM};
 
 /* The first of the axes, which are all up to the last dim; -1: they are not. */
 static int first_axis(const struct graph *graph, const struct node *mean, int rank)
@@ -92,35 +103,90 @@ static bool is_row(const struct type *operand, const struct type *x, int first)
     return true;
 }
 
-static int to_layernorm(struct rewriting *rewriting, const struct match *match, struct error *error)
+/* Ones for each element of a row, where there is no scale; -1. */
+static int add_ones(struct graph *graph, const struct type *x, int first, struct error *error)
+{
+    struct type type = {.element = x->element, .rank = x->rank - first};
+    for (int i = first; i < x->rank; i++)
+        type.dims[i - first] = x->dims[i];
+    const long count = type_elements(&type);
+    void *data = arena_take(&graph->arena, element_bytes(type.element, count) + 1);
+    if (!data) {
+        error_set(error, FAULT_ENVIRONMENT, "out of memory");
+        return -1;
+    }
+    for (long i = 0; i < count; i++)
+        element_put_real(data, type.element, i, 1);
+    return graph_add_constant(graph, NULL, &type, data, error);
+}
+
+/* The first dim of the rows that both means are over; -1: they are not rows, or not the same. */
+static int find_rows(const struct graph *graph, const struct match *match, int terms)
+{
+    const struct type *x = &graph->tensor[match->tensor[X]]->type;
+    if (x->rank < 1 || !element_is_real(x->element))
+        return -1;
+    const int first = first_axis(graph, graph->node[match->node[terms + OUTER_MEAN]], x->rank);
+    return first == first_axis(graph, graph->node[match->node[terms + INNER_MEAN]], x->rank) ? first
+                                                                                             : -1;
+}
+
+static int put_layernorm(struct rewriting *rewriting, const struct match *match,
+                         const int inputs[3], int first, struct error *error)
 {
     struct graph *graph = rewriting->graph;
-    const int inputs[] = {match->tensor[X], match->tensor[SCALE], match->tensor[BIAS]};
-    const struct type *x = &graph->tensor[inputs[0]]->type;
     double epsilon;
-    if (x->rank < 1 || !element_is_real(x->element) ||
-        !tensor_scalar(graph->tensor[match->tensor[EPSILON]], &epsilon))
+    if (!tensor_scalar(graph->tensor[match->tensor[EPSILON]], &epsilon))
         return SKIPPED;
-    const int first = first_axis(graph, graph->node[match->node[OUTER_MEAN]], x->rank);
-    if (first < 0 || first != first_axis(graph, graph->node[match->node[INNER_MEAN]], x->rank) ||
-        !is_row(&graph->tensor[inputs[1]]->type, x, first) ||
-        !is_row(&graph->tensor[inputs[2]]->type, x, first))
-        return SKIPPED;
-    const int node = add_newer(graph, "LayerNormalization", match->node[0], inputs, 3, error);
-    if (node < 0 || graph_set_integer(graph, node, "axis", first - x->rank, error) != OK ||
+    const int rank = graph->tensor[inputs[0]]->type.rank;
+    const int node = add_newer(graph, "LayerNormalization", match->node[0], inputs,
+                               inputs[2] >= 0 ? 3 : 2, error);
+    if (node < 0 || graph_set_integer(graph, node, "axis", first - rank, error) != OK ||
         graph_set_real(graph, node, "epsilon", epsilon, error) != OK)
         return FAILED;
     return rewrite_replace_by(graph, match->tensor[Y], node, error);
 }
 
-static const struct rule layernorm_rules[] = {
-    {&by_power, to_layernorm}, {&by_product, to_layernorm}, {0}};
+static int affine_layernorm(struct rewriting *rewriting, const struct match *match,
+                            struct error *error)
+{
+    const struct graph *graph = rewriting->graph;
+    const int inputs[] = {match->tensor[X], match->tensor[SCALE], match->tensor[BIAS]};
+    const struct type *x = &graph->tensor[inputs[0]]->type;
+    const int first = find_rows(graph, match, 3);
+    if (first < 0 || !is_row(&graph->tensor[inputs[1]]->type, x, first) ||
+        !is_row(&graph->tensor[inputs[2]]->type, x, first))
+        return SKIPPED;
+    return put_layernorm(rewriting, match, inputs, first, error);
+}
+
+/* Where no product follows, which would be the scale. */
+static int bare_layernorm(struct rewriting *rewriting, const struct match *match,
+                          struct error *error)
+{
+    struct graph *graph = rewriting->graph;
+    const int user = tensor_only_user(graph->tensor[match->tensor[Y]]);
+    const int first = find_rows(graph, match, 1);
+    const struct type *x = &graph->tensor[match->tensor[X]]->type;
+    if (first < 0 || type_product(x, first, x->rank) < 0 ||
+        (user >= 0 && node_is(graph->node[user], "Mul")))
+        return SKIPPED;
+    const int ones = add_ones(graph, x, first, error);
+    const int inputs[] = {match->tensor[X], ones, -1};
+    return ones < 0 ? FAILED : put_layernorm(rewriting, match, inputs, first, error);
+}
+
+static const struct rule layernorm_rules[] = {{&by_power, affine_layernorm},
+                                              {&by_product, affine_layernorm},
+                                              {&bare_by_power, bare_layernorm},
+                                              {&bare_by_product, bare_layernorm},
+                                              {0}};
 
 const struct pass layernorm_pass = {
     .name = "layernorm",
     .group = GROUP_FUSION,
     .summary = "x less its mean, divided by Sqrt of the mean square and epsilon, times scale plus "
-               "bias: LayerNormalization",
+               "bias, or without both: LayerNormalization",
     .refuses = "the means are over other axes, or not over the last ones; epsilon behind the root; "
                "scale or bias of other dims than the rows; inner results used elsewhere",
     .rules = layernorm_rules,
