@@ -180,6 +180,24 @@ static void print_change(const char *what, double before, double after, int digi
     putchar('\n');
 }
 
+/* How far predictions are off: median of |predicted - measured| / measured over nodes that take 1 %
+ * of the time at least. */
+static double missed_rel(const struct stage *stage)
+{
+    const double whole = all_nodes(stage).seconds;
+    double *missed = calloc((size_t)stage->node_count + 1, sizeof *missed);
+    size_t count = 0;
+    for (int i = 0; i < stage->node_count && missed; i++) {
+        const double predicted = stage->node[i].cost.seconds;
+        const double seconds = stage->node[i].seconds.count ? stage->node[i].seconds.median : 0;
+        if (stage->node[i].cost.launches > 0 && seconds >= least_part * whole)
+            missed[count++] = fabs(predicted - seconds) / seconds;
+    }
+    const double median = missed ? quartiles_of(missed, count).median : NAN;
+    free(missed);
+    return median;
+}
+
 static double per(double amount, double of)
 {
     return of > 0 ? amount / of : NAN;
@@ -226,6 +244,9 @@ static void view_totals(const struct graph_bench *bench)
         print_change("measured, us", before->whole.median * MICRO, after->whole.median * MICRO, 1);
         print_change("spread of it, %", 100 * spread_rel(&before->whole),
                      100 * spread_rel(&after->whole), 1);
+        print_change("nodes measured, sum, us", a.seconds * MICRO, b.seconds * MICRO, 1);
+        print_change("prediction off, median %", 100 * missed_rel(before), 100 * missed_rel(after),
+                     1);
     }
     printf("%-30s %12s %12s\n", "bound", cost_bound_name(bound_of(&a)),
            cost_bound_name(bound_of(&b)));
