@@ -1,8 +1,9 @@
 // binary.c - the family of functions of two elements, with ONNX's broadcasting.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "op.h"
+#include "launches.h"
 #include "wide.h"
 
 enum binary_kind {
@@ -18,8 +19,9 @@ enum binary_kind {
 struct binary {
     double (*real)(double x, double y, long mode);
     wide (*whole)(wide x, wide y, long mode);
-    int kind;           /* of enum binary_kind */
-    const char *kernel; /* for two arrays of the same shape; NULL: none */
+    int kind;         /* of enum binary_kind */
+    const char *step; /* of kernel chain, where one operand is broadcast; of add, sub, mul and div
+                         it is also a kernel, for two arrays of the same shape. NULL: none */
 };
 
 /* What is divided by 0 has no value in ONNX; 0 rather than a signal. */
@@ -62,7 +64,7 @@ static wide power(wide x, wide y)
     return (int64_t)result;
 }
 
-/* X(name, real, whole, kinds, flags, kernel): the formulas of https://onnx.ai/onnx/operators/. */
+/* X(name, real, whole, kinds, flags, step): the formulas of https://onnx.ai/onnx/operators/. */
 #define BINARY_LIST(X)                                                                             \
     X(Add, x + y, x + y, KIND_NUMBERS, OP_COMMUTES, "add")                                         \
     X(Sub, x - y, x - y, KIND_NUMBERS, 0, "sub")                                                   \
@@ -70,7 +72,7 @@ static wide power(wide x, wide y)
     X(Div, x / y, quotient(x, y), KIND_NUMBERS, 0, "div")                                          \
     X(Pow, pow(x, y), power(x, y), KIND_NUMBERS | KIND_MIXED, 0, NULL)                             \
     X(Mod, real_remainder(x, y, mode), remainder_of(x, y, mode), KIND_NUMBERS, 0, NULL)            \
-    X(PRelu, x < 0 ? x * y : x, x < 0 ? x * y : x, KIND_NUMBERS, 0, NULL)                          \
+    X(PRelu, x < 0 ? x * y : x, x < 0 ? x * y : x, KIND_NUMBERS, 0, "prelu")                       \
     X(Equal, x == y, x == y, KIND_NUMBERS | KIND_BOOLS | KIND_COMPARES | KIND_EQUALS, OP_COMMUTES, \
       NULL)                                                                                        \
     X(Greater, x > y, x > y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                                \
@@ -85,7 +87,7 @@ static wide power(wide x, wide y)
     X(BitwiseOr, 0, x | y, KIND_BITS, OP_COMMUTES, NULL)                                           \
     X(BitwiseXor, 0, x ^ y, KIND_BITS, OP_COMMUTES, NULL)
 
-#define X(name, real_expression, whole_expression, kinds, flags, kernel)                           \
+#define X(name, real_expression, whole_expression, kinds, flags, step_name)                        \
     static double name##_real(double x, double y, long mode)                                       \
     {                                                                                              \
         (void)x, (void)y, (void)mode;                                                              \
@@ -207,25 +209,97 @@ static bool same_dims(const struct type *a, const struct type *b)
     return true;
 }
 
+/* An operand that is broadcast, seen from the result: row i of so many has element i % channels of
+ * it, or each column its own. */
+struct spread {
+    long rows, columns, channels;
+    bool is_by_column;
+};
+
+/* False where its dims do not stand side by side in the result, as in [n, 1, m]. */
+static bool find_spread(const struct type *operand, const struct type *out, struct spread *spread)
+{
+    long before = 1, own = 1, behind = 1; /* dims of the result: where it is 1, but for its own */
+    for (int i = 0; i < out->rank; i++) {
+        const int k = i - (out->rank - operand->rank);
+        const long dim = out->dims[i];
+        if (dim == 1)
+            continue;
+        if (k >= 0 && operand->dims[k] == dim && behind == 1)
+            own *= dim;
+        else if (k >= 0 && operand->dims[k] == dim)
+            return false;
+        else if (own == 1)
+            before *= dim;
+        else
+            behind *= dim;
+    }
+    if (own == 1) /* a single one */
+        *spread = (struct spread){1, before, 1, false};
+    else if (behind == 1)
+        *spread = (struct spread){before, own, 0, true};
+    else
+        *spread = (struct spread){before * own, behind, own, false};
+    return true;
+}
+
+/* One launch, into output 0 from inputs `x` and `y`. */
+static int launch_on(const struct site *site, struct lowering *lowering, const char *kernel, int x,
+                     int y, struct error *error)
+{
+    enum dtype dtype;
+    if (element_dtype(site->output[0].type.element, &dtype, error) != OK)
+        return SKIPPED;
+    if (lowering_start(site, lowering, kernel, dtype, error) != OK)
+        return FAILED;
+    lowering->launch->operand[0] = of_output(0);
+    lowering->launch->operand[1] = of_input(x);
+    lowering->launch->operand[2] = of_input(y);
+    return OK;
+}
+
+/* Input `x` has all elements of the result, input 1 - x is broadcast to it. */
+static int lower_spread(const struct site *site, struct lowering *lowering, int x,
+                        struct error *error)
+{
+    const struct binary *binary = site->node->op->detail;
+    const struct type second = second_type(site), *out = &site->output[0].type;
+    struct spread spread;
+    char word[32];
+    if (!find_spread(x ? &site->input[0].type : &second, out, &spread))
+        return error_skip(error, "the dimensions of the operand that is broadcast do not stand "
+                                 "side by side");
+    const int result = launch_on(site, lowering, "chain", x, 1 - x, error);
+    if (result != OK)
+        return result;
+    struct launch *launch = lowering->launch;
+    snprintf(word, sizeof word, "%s_%s", binary->step, spread.is_by_column ? "column" : "row");
+    launch_letter(launch, "rows", spread.rows);
+    launch_letter(launch, "columns", spread.columns);
+    launch_letter(launch, "channels", spread.channels);
+    if (!launch_word(launch, "chain", "given") || !launch_word(launch, "step1", word))
+        return error_skip(error, "kernel 'chain' has no step '%s'", word);
+    return OK;
+}
+
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct binary *binary = site->node->op->detail;
-    const struct type *out = &site->output[0].type;
-    enum dtype dtype;
-    if (!binary->kernel)
+    const struct type second = second_type(site), *out = &site->output[0].type;
+    const bool is_first_whole = same_dims(&site->input[0].type, out);
+    if (!binary->step)
         return error_skip(error, "no kernel computes it");
-    if (!same_dims(&site->input[0].type, out) || !same_dims(&site->input[1].type, out))
-        return error_skip(error, "kernel '%s' does not broadcast", binary->kernel);
-    if (element_dtype(out->element, &dtype, error) != OK)
-        return SKIPPED;
-    if (lowering_start(site, lowering, binary->kernel, dtype, error) != OK)
-        return FAILED;
-    struct launch *launch = lowering->launch;
-    launch_letter(launch, "n", type_elements(out));
-    launch->operand[0] = (struct launch_operand){.source = SOURCE_OUTPUT, .index = 0};
-    launch->operand[1] = (struct launch_operand){.source = SOURCE_INPUT, .index = 0};
-    launch->operand[2] = (struct launch_operand){.source = SOURCE_INPUT, .index = 1};
-    return OK;
+    if (is_first_whole && same_dims(&second, out) && kernel_find(binary->step)) {
+        const int result = launch_on(site, lowering, binary->step, 0, 1, error);
+        if (result == OK)
+            launch_letter(lowering->launch, "n", type_elements(out));
+        return result;
+    }
+    if (is_first_whole)
+        return lower_spread(site, lowering, 0, error);
+    if (same_dims(&second, out) && (site->node->op->flags & OP_COMMUTES))
+        return lower_spread(site, lowering, 1, error);
+    return error_skip(error, "no kernel broadcasts both operands, or the first one of these two");
 }
 
 static double flops(const struct site *site)
@@ -239,9 +313,9 @@ static const struct attribute_rule attributes[] = {{"fmod", ATTRIBUTE_INT, false
                                                    {"broadcast", ATTRIBUTE_INT, false},
                                                    {0}};
 
-#define X(member, real_expression, whole_expression, kinds, op_flags, kernel_name)                 \
+#define X(member, real_expression, whole_expression, kinds, op_flags, step_name)                   \
     static const struct binary member##_binary = {member##_real, member##_whole, kinds,            \
-                                                  kernel_name};                                    \
+                                                  step_name};                                      \
     const struct op onnx_##member##_op = {                                                         \
         .domain = "",                                                                              \
         .name = #member,                                                                           \

@@ -1,0 +1,78 @@
+// test_ops_broadcast.c - two operands, one of which is broadcast: by element, row, column or as a
+// single one, the kernel computes what plain loops do.
+#include "ops_check.h"
+
+#define ONNX17 "onnx 17"
+#define IMAGE "const x: f32[1,2,2,2] = {1, 2, 3, 4, -5, -6, -7, -8}\n"
+#define IMAGES "const x: f32[2,2,1,2] = {1, 2, 3, 4, -5, -6, -7, -8}\n"
+
+static void an_operand_by_channel_is_one_by_row(void **state)
+{
+    (void)state;
+    check_node(ONNX17, IMAGES "const c: f32[2,1,1] = {10, 2}", "Add(x, c)",
+               "{11.0, 12.0, 5.0, 6.0, 5.0, 4.0, -5.0, -6.0}", "chain");
+    check_node(ONNX17, IMAGES "const c: f32[1,2,1,1] = {10, 2}", "Mul(c, x)",
+               "{10.0, 20.0, 6.0, 8.0, -50.0, -60.0, -14.0, -16.0}", "chain");
+    check_node(ONNX17, IMAGES "const c: f32[2,1,1] = {10, 2}", "PRelu(x, c)",
+               "{1.0, 2.0, 3.0, 4.0, -50.0, -60.0, -14.0, -16.0}", "chain");
+    check_node(ONNX17, IMAGES "const n: f32[2,1,1,1] = {1, 2}", "Div(x, n)",
+               "{1.0, 2.0, 3.0, 4.0, -2.5, -3.0, -3.5, -4.0}", "chain");
+}
+
+static void an_operand_of_the_last_dims_is_one_by_column(void **state)
+{
+    (void)state;
+    check_node(ONNX17, IMAGE "const b: f32[2] = {10, 20}", "Sub(x, b)",
+               "{-9.0, -18.0, -7.0, -16.0, -15.0, -26.0, -17.0, -28.0}", "chain");
+    check_node(ONNX17, IMAGE "const b: f32[2,2] = {1, 2, 3, 4}", "Add(b, x)",
+               "{2.0, 4.0, 6.0, 8.0, -4.0, -4.0, -4.0, -4.0}", "chain");
+    check_node("onnx 6", IMAGE "const b: f32[2] = {10, 20}", "Add(x, b) {axis: 1, broadcast: 1}",
+               "{11.0, 12.0, 13.0, 14.0, 15.0, 14.0, 13.0, 12.0}", "chain");
+}
+
+static void a_single_one_meets_all(void **state)
+{
+    (void)state;
+    check_node(ONNX17, IMAGE "const s: f32[] = {2}", "Mul(x, s)",
+               "{2.0, 4.0, 6.0, 8.0, -10.0, -12.0, -14.0, -16.0}", "chain");
+    check_node(ONNX17, "const x: f64[3] = {1, 2, 3}\nconst s: f64[1,1] = {2}", "Div(x, s)",
+               "f64[1,3] = {0.5, 1.0, 1.5}", "");
+    check_node(ONNX17, "const x: f64[1,3] = {1, 2, 3}\nconst s: f64[1] = {2}", "Div(x, s)",
+               "f64[1,3] = {0.5, 1.0, 1.5}", "chain");
+    check_node(ONNX17, "const x: f32[0,3] = {}\nconst s: f32[3] = {1, 2, 3}", "Add(x, s)",
+               "f32[0,3] = {}", "chain");
+}
+
+static void equal_shapes_need_no_broadcast(void **state)
+{
+    (void)state;
+    check_node(ONNX17, "const x: f32[3] = {1, 2, 3}\nconst z: f32[3] = {3, 2, 1}", "Add(x, z)",
+               "{4.0, 4.0, 4.0}", "add");
+    check_node(ONNX17, "const x: f32[3] = {-1, 2, -3}\nconst z: f32[3] = {3, 2, 1}", "PRelu(x, z)",
+               "{-3.0, 2.0, -3.0}", "chain");
+}
+
+static void other_broadcasts_are_left_to_plain_loops(void **state)
+{
+    (void)state;
+    check_node(ONNX17, IMAGE "const o: f32[2,1,2] = {1, 2, 3, 4}", "Add(x, o)",
+               "{2.0, 4.0, 4.0, 6.0, -2.0, -2.0, -4.0, -4.0}", "");
+    check_node(ONNX17, "const x: f32[2] = {1, 2}\nconst s: f32[] = {4}", "Sub(s, x)", "{3.0, 2.0}",
+               "");
+    check_node(ONNX17, "const x: f32[2,1] = {1, 2}\nconst z: f32[2] = {10, 20}", "Add(x, z)",
+               "{11.0, 21.0, 12.0, 22.0}", "");
+    check_node(ONNX17, "const x: i64[2] = {1, 2}\nconst z: i64[1] = {10}", "Add(x, z)", "{11, 12}",
+               "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_operand_by_channel_is_one_by_row),
+        cmocka_unit_test(an_operand_of_the_last_dims_is_one_by_column),
+        cmocka_unit_test(a_single_one_meets_all),
+        cmocka_unit_test(equal_shapes_need_no_broadcast),
+        cmocka_unit_test(other_broadcasts_are_left_to_plain_loops),
+    };
+    return cmocka_run_group_tests_name("operands that are broadcast", tests, NULL, NULL);
+}
