@@ -1,6 +1,7 @@
 // absorb.c - a node that works element by element becomes part of the one that makes its input.
 #include "absorb.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "rewrite.h"
@@ -199,11 +200,15 @@ static int folding_init(struct folding *folding, long channels, struct arena *ar
     return OK;
 }
 
-/* Whether the operand has one value per channel, or one. */
+/* Whether the operand has one value per channel, or one. What is infinite would make NaN of weights
+ * that are 0. */
 static bool is_by_channel(const struct stepwise_operand *operand, const struct type *out, int axis)
 {
     for (int i = 0; i < operand->type.rank; i++)
         if (operand->type.dims[i] != 1 && out->rank - operand->type.rank + i != axis)
+            return false;
+    for (long i = 0; operand->value && i < type_elements(&operand->type); i++)
+        if (!isfinite(operand->value[i]))
             return false;
     return operand->value != NULL;
 }

@@ -1,6 +1,7 @@
 // stepwise.c - nodes that work element by element, seen as steps.
 #include "stepwise.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -343,8 +344,11 @@ static int convert(struct stepwise *steps, int i, enum step_kind to, enum step_k
     double *value = arena_take_array(arena, (size_t)count + 1, sizeof *value);
     if (!value)
         return out_of_memory(error);
-    for (long k = 0; k < count; k++)
+    for (long k = 0; k < count; k++) {
         value[k] = from == STEP_div ? 1 / operand->value[k] : -operand->value[k];
+        if (!isfinite(value[k]))
+            return SKIPPED;
+    }
     *operand = (struct stepwise_operand){-1, operand->type, value};
     steps->step[i].kind = to;
     return OK;
@@ -382,6 +386,8 @@ static int combine(const struct stepwise_operand *a, const struct stepwise_opera
         const double x = a->value[place_offset(type.rank, of_a, at)],
                      y = b->value[place_offset(type.rank, of_b, at)];
         value[i] = is_product ? x * y : x + y;
+        if (!(fabs(value[i]) <= FLT_MAX)) /* what is infinite stays where it is */
+            return SKIPPED;
         place_next(&type, at);
     }
     *out = (struct stepwise_operand){-1, type, value};

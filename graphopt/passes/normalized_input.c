@@ -1,4 +1,6 @@
 // normalized_input.c - a normalisation in front of a convolution goes into its weights.
+#include <math.h>
+
 #include "absorb.h"
 
 #include "rewrite.h"
@@ -37,6 +39,9 @@ static bool by_channel(const struct stepwise_operand *operand, const struct type
 {
     for (int i = 0; i < operand->type.rank; i++)
         if (operand->type.dims[i] != 1 && x->rank - operand->type.rank + i != 1)
+            return false;
+    for (long i = 0; operand->value && i < type_elements(&operand->type); i++)
+        if (!isfinite(operand->value[i]))
             return false;
     return operand->value != NULL;
 }

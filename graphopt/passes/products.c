@@ -1,4 +1,6 @@
 // products.c - MatMul and what is around it.
+#include <math.h>
+
 #include "rewrite.h"
 
 enum { A = 1, B, ADDEND, PRODUCT, Y, FACTOR };
@@ -84,7 +86,7 @@ static int to_alpha(struct rewriting *rewriting, const struct match *match, int 
     const struct type *scaled_type = &graph->tensor[match->tensor[PRODUCT]]->type;
     if (!tensor_scalar(factor, &value) || !element_is_real(result->element) ||
         scaled_type->rank < 0 || factor->type.rank > scaled_type->rank ||
-        (is_divided && value == 0))
+        !isfinite(is_divided ? 1 / value : value))
         return SKIPPED;
     if (graph_opset(graph, "com.microsoft") == 0 &&
         graph_import(graph, "com.microsoft", 1, error) != OK)
