@@ -11,12 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cost.h"
 #include "graph_values.h"
+#include "onnx.h"
 #include "optimize.h"
+#include "weights.h"
 
 /* ---- cases ---- */
 
@@ -273,6 +276,43 @@ static void a_product_is_said_as_the_machine_likes_it(void **state)
                   "gemm", "= Conv(");
 }
 
+/* ---- models of others ---- */
+
+#define MODELS TEST_SOURCE_DIR "/../../shared/models/"
+
+/* Nodes that are left, none of which makes a constant. */
+static void models_have_few_nodes_left(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        int most;
+    } models[] = {
+        {MODELS "light/light_resnet50/model.onnx", 58},
+        {MODELS "light/light_squeezenet/model.onnx", 39},
+        {MODELS "light/light_shufflenet/model.onnx", 90},
+        {MODELS "light/light_densenet121/model.onnx", 250},
+        {MODELS "real/Ultraface-RFB-320/model.onnx", 80},
+    };
+    struct error error = {FAULT_NONE, ""};
+    if (access(MODELS, R_OK) != 0 || onnx_available(&error) != OK)
+        skip();
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        struct graph graph;
+        struct optimization optimization;
+        const struct golden golden = {.list = "all"};
+        if (onnx_read(&graph, models[i].path, &error) != OK ||
+            weights_name(&graph, 1, NULL, &error) != OK)
+            fail_msg("%s", error.text);
+        optimize(&graph, &golden, &optimization);
+        if (graph_live_nodes(&graph) > models[i].most)
+            fail_msg("%s has %d nodes left", models[i].path, graph_live_nodes(&graph));
+        optimize(&graph, &golden, &optimization);
+        assert_int_equal(optimization.rounds, 1);
+        graph_free(&graph);
+    }
+}
+
 /* ---- main ---- */
 
 enum { CASES_MAX = 1000 };
@@ -284,9 +324,10 @@ int main(void)
         cmocka_unit_test(every_pass_says_what_it_does),
         cmocka_unit_test(rewrites_are_counted),
         cmocka_unit_test(a_product_is_said_as_the_machine_likes_it),
+        cmocka_unit_test(models_have_few_nodes_left),
     };
     static const char folder[] = TEST_SOURCE_DIR "/golden/graphs/";
-    size_t count = 4;
+    size_t count = 5;
     glob_t found;
     if (glob(TEST_SOURCE_DIR "/golden/graphs/*/*.txt", 0, NULL, &found) != 0)
         return 1;
