@@ -67,10 +67,13 @@ struct turns {
     const struct node *node;
     const struct block *block;
     bool is_scan;
-    int before;          /* inputs of node and block in front of the states: count, condition */
-    int skipped;         /* outputs of the block in front of the states: the condition */
+    bool is_batched; /* a Scan before opset 9: all steps of the first of a batch, then the next */
+    int first;       /* inputs of the node in front of the states: count and condition; lengths */
+    int before;      /* inputs of the block in front of the states: count and condition */
+    int skipped;     /* outputs of the block in front of the states: the condition */
     int states, stacked; /* results that go into the next turn, and that are stacked */
     long at, most;       /* turns done, and to be done */
+    long steps;          /* of one of a batch */
     bool goes_on;
     struct arena carried[2]; /* states of even and of odd turns */
     struct arena found;      /* what one turn finds */
@@ -105,15 +108,39 @@ static bool is_backward(const struct turns *turns, const char *attribute, int i)
 /* How many slices there are to scan: all inputs have as many, as inference has seen. */
 static int count_slices(struct turns *turns)
 {
-    for (int i = turns->states; i < turns->node->input_count; i++) {
+    const int scanned = turns->first + turns->states;
+    for (int i = scanned; i < turns->node->input_count; i++) {
         const struct type *type = &value_of(turns->executor, turns->node->inputs[i])->type;
         int axis;
-        if (axis_of(turns, "scan_input_axes", i - turns->states, type->rank, &axis) != OK)
+        if (axis_of(turns, "scan_input_axes", i - scanned, type->rank, &axis) != OK)
             return FAILED;
-        if (i > turns->states && type->dims[axis] != turns->most)
+        if (turns->is_batched && type->rank < 2)
+            return complain(turns, "what is scanned has no batch and steps");
+        const long count = turns->is_batched ? type->dims[0] * type->dims[1] : type->dims[axis];
+        if (i > scanned && count != turns->most)
             return complain(turns, "its inputs have different numbers of steps");
-        turns->most = type->dims[axis];
+        turns->most = count;
+        turns->steps = turns->is_batched ? type->dims[1] : count;
     }
+    return OK;
+}
+
+/* A Scan before opset 9 has lengths, of which only that all are whole is carried out, and
+ * directions. */
+static int check_batched(struct turns *turns)
+{
+    const struct node *node = turns->node;
+    int count;
+    const long *directions = node_integers(node, "directions", &count);
+    for (int i = 0; directions && i < count; i++)
+        if (directions[i] != 0)
+            return complain(turns, "backward steps are not carried out before opset 9");
+    if (node->inputs[0] < 0)
+        return OK;
+    const struct array *lengths = value_of(turns->executor, node->inputs[0]);
+    for (long i = 0; i < type_elements(&lengths->type); i++)
+        if (element_whole(lengths->data, lengths->type.element, i) != turns->steps)
+            return complain(turns, "lengths within a batch are not carried out before opset 9");
     return OK;
 }
 
@@ -126,6 +153,8 @@ static int turns_open(struct turns *turns)
     turns->outer = executor->found;
     if (turns->is_scan && count_slices(turns) != OK)
         return FAILED;
+    if (turns->is_batched && check_batched(turns) != OK)
+        return FAILED;
     if (!turns->is_scan && node_input(node, 0) >= 0) {
         const struct array *count = value_of(executor, node->inputs[0]);
         turns->most = element_whole(count->data, count->type.element, 0);
@@ -135,9 +164,9 @@ static int turns_open(struct turns *turns)
     turns->state = arena_take_array(&turns->kept, (size_t)turns->states + 1, sizeof *turns->state);
     if (!turns->state)
         return out_of_memory(executor);
-    for (int i = 0; i < turns->states; i++)
+    for (int i = 0; i < turns->states && !turns->is_batched; i++)
         if (copy_array(executor, &turns->carried[0],
-                       value_of(executor, node->inputs[turns->before + i]), &turns->state[i]) != OK)
+                       value_of(executor, node->inputs[turns->first + i]), &turns->state[i]) != OK)
             return FAILED;
     return OK;
 }
@@ -184,24 +213,58 @@ static void move_slice(const struct array *whole, void *slice, int axis, long at
     }
 }
 
+/* A new array with slice `at` along an axis. */
+static int take_slice(struct turns *turns, const struct array *whole, int axis, long at,
+                      struct array *slice)
+{
+    *slice = (struct array){.type = {.element = whole->type.element}};
+    slice->type.rank = whole->type.rank - 1;
+    for (int d = 0; d < slice->type.rank; d++)
+        slice->type.dims[d] = whole->type.dims[d < axis ? d : d + 1];
+    slice->data = arena_take(&turns->found, (size_t)type_bytes(&slice->type));
+    if (!slice->data)
+        return out_of_memory(turns->executor);
+    move_slice(whole, slice->data, axis, at, false);
+    return OK;
+}
+
+/* With the first two dims as one. */
+static struct array merged_batch(struct array whole)
+{
+    whole.type.dims[1] *= whole.type.dims[0];
+    for (int d = 1; d < whole.type.rank; d++)
+        whole.type.dims[d - 1] = whole.type.dims[d];
+    whole.type.rank--;
+    return whole;
+}
+
 /* The slice of scanned input `i` for this turn. */
 static int give_slice(struct turns *turns, int i)
 {
-    const int input = turns->states + i;
-    const struct array *whole = value_of(turns->executor, turns->node->inputs[input]);
-    struct array slice = {.type = {.element = whole->type.element, .rank = whole->type.rank - 1}};
+    const int input = turns->first + turns->states + i;
+    struct array whole = *value_of(turns->executor, turns->node->inputs[input]), slice;
     int axis;
-    if (axis_of(turns, "scan_input_axes", i, whole->type.rank, &axis) != OK)
+    if (turns->is_batched)
+        whole = merged_batch(whole);
+    if (axis_of(turns, "scan_input_axes", i, whole.type.rank, &axis) != OK)
         return FAILED;
-    for (int d = 0; d < slice.type.rank; d++)
-        slice.type.dims[d] = whole->type.dims[d < axis ? d : d + 1];
-    slice.data = arena_take(&turns->found, (size_t)type_bytes(&slice.type));
-    if (!slice.data)
-        return out_of_memory(turns->executor);
-    const bool is_backward_ = is_backward(turns, "scan_input_directions", i);
-    move_slice(whole, slice.data, axis, is_backward_ ? turns->most - 1 - turns->at : turns->at,
-               false);
-    return give(turns, input, &slice);
+    const bool turned = is_backward(turns, "scan_input_directions", i);
+    return take_slice(turns, &whole, axis, turned ? turns->most - 1 - turns->at : turns->at,
+                      &slice) == OK
+               ? give(turns, turns->states + i, &slice)
+               : FAILED;
+}
+
+/* The states that the next of a batch begins with. */
+static int take_states(struct turns *turns)
+{
+    for (int i = 0; i < turns->states; i++) {
+        const int input = turns->node->inputs[turns->first + i];
+        if (take_slice(turns, value_of(turns->executor, input), 0, turns->at / turns->steps,
+                       &turns->state[i]) != OK)
+            return FAILED;
+    }
+    return OK;
 }
 
 /* What the block gets for this turn. */
@@ -212,10 +275,12 @@ static int turn_begin(struct turns *turns)
     if (!turns->is_scan && (give_number(turns, 0, ELEMENT_i64, turns->at) != OK ||
                             give_number(turns, 1, ELEMENT_bool, turns->goes_on) != OK))
         return FAILED;
+    if (turns->is_batched && turns->at % turns->steps == 0 && take_states(turns) != OK)
+        return FAILED;
     for (int i = 0; i < turns->states; i++)
         if (give(turns, turns->before + i, &turns->state[i]) != OK)
             return FAILED;
-    for (int i = 0; turns->is_scan && turns->states + i < turns->node->input_count; i++)
+    for (int i = 0; turns->is_scan && turns->states + i < turns->block->input_count; i++)
         if (give_slice(turns, i) != OK)
             return FAILED;
     return OK;
@@ -252,10 +317,13 @@ static int turn_end(struct turns *turns)
             return FAILED;
     if (grow_results(turns) != OK)
         return FAILED;
-    struct array *result =
-        arena_take_array(&turns->kept, (size_t)turns->stacked + 1, sizeof *result);
+    const size_t results = (size_t)turns->states + (size_t)turns->stacked + 1;
+    struct array *result = arena_take_array(&turns->kept, results, sizeof *result);
     if (!result)
         return out_of_memory(executor);
+    for (int i = 0; i < turns->states && turns->is_batched; i++)
+        if (copy_array(executor, &turns->kept, &turns->state[i], &result[turns->stacked + i]) != OK)
+            return FAILED;
     for (int i = 0; i < turns->stacked; i++)
         if (copy_array(executor, &turns->kept,
                        value_of(executor, outputs[turns->skipped + turns->states + i]),
@@ -265,34 +333,61 @@ static int turn_end(struct turns *turns)
     return OK;
 }
 
-/* Result `i` of all turns along an axis. */
-static int stack(struct turns *turns, int i, struct array *whole)
+/* The type of `count` results like one along an axis. */
+static int stack_type(struct turns *turns, const struct type *one, long count, int axis,
+                      struct array *whole)
+{
+    whole->type = (struct type){.element = one->element, .rank = one->rank + 1};
+    for (int d = 0; d < one->rank; d++) /* what was never made has no elements */
+        whole->type.dims[d < axis ? d : d + 1] = one->dims[d] < 0 ? 0 : one->dims[d];
+    whole->type.dims[axis] = count;
+    whole->data = arena_take(turns->outer, (size_t)type_bytes(&whole->type));
+    return whole->data ? OK : out_of_memory(turns->executor);
+}
+
+/* Result `i` of every `every`th turn along an axis; `output` is the block's that it was. */
+static int stack(struct turns *turns, int i, int output, long every, struct array *whole)
 {
     const struct executor *executor = turns->executor;
-    const int output = turns->block->outputs[turns->skipped + turns->states + i];
-    struct type step =
-        turns->at ? turns->results[0][i].type : executor->graph->tensor[output]->type;
+    struct type one = turns->at ? turns->results[0][i].type
+                                : executor->graph->tensor[turns->block->outputs[output]]->type;
     int axis;
-    if (step.rank < 0)
-        step.rank = 0; /* nothing is known of what was never made */
-    if (step.rank == RANK_MAX || element_bits(step.element) < 8)
+    if (one.rank < 0)
+        one.rank = 0;
+    if (one.rank == RANK_MAX || element_bits(one.element) < 8)
         return complain(turns, "results of such a type cannot be stacked");
-    if (axis_of(turns, "scan_output_axes", i, step.rank + 1, &axis) != OK)
+    if (axis_of(turns, "scan_output_axes", i, one.rank + 1, &axis) != OK)
         return FAILED;
-    whole->type = (struct type){.element = step.element, .rank = step.rank + 1};
-    for (int d = 0; d < step.rank; d++)
-        whole->type.dims[d < axis ? d : d + 1] = step.dims[d] < 0 ? 0 : step.dims[d];
-    whole->type.dims[axis] = turns->at;
-    whole->data = arena_take(turns->outer, (size_t)type_bytes(&whole->type));
-    if (!whole->data)
-        return out_of_memory(turns->executor);
-    for (long t = 0; t < turns->at; t++) {
-        if (!type_equal(&turns->results[t][i].type, &step))
+    const long count = turns->at / every;
+    if (stack_type(turns, &one, count, axis, whole) != OK)
+        return FAILED;
+    const bool turned = is_backward(turns, "scan_output_directions", i);
+    for (long t = 0; t < count; t++) {
+        const struct array *result = &turns->results[(t + 1) * every - 1][i];
+        if (!type_equal(&result->type, &one))
             return complain(turns, "results of its steps have different dimensions");
-        const bool turned = is_backward(turns, "scan_output_directions", i);
-        move_slice(whole, turns->results[t][i].data, axis, turned ? turns->at - 1 - t : t, true);
+        move_slice(whole, result->data, axis, turned ? count - 1 - t : t, true);
     }
     return OK;
+}
+
+/* Batch and steps as two dims again. */
+static int split_batch(struct turns *turns, struct array *whole)
+{
+    if (whole->type.rank == RANK_MAX)
+        return complain(turns, "its results have too many dimensions");
+    for (int d = whole->type.rank++; d > 1; d--)
+        whole->type.dims[d] = whole->type.dims[d - 1];
+    whole->type.dims[1] = turns->steps;
+    whole->type.dims[0] /= turns->steps ? turns->steps : 1;
+    return OK;
+}
+
+static int deliver_state(struct turns *turns, int i, struct array *value)
+{
+    if (!turns->is_batched)
+        return copy_array(turns->executor, turns->outer, &turns->state[i], value);
+    return stack(turns, turns->stacked + i, i, turns->steps ? turns->steps : 1, value);
 }
 
 static int turns_deliver(struct turns *turns)
@@ -301,13 +396,18 @@ static int turns_deliver(struct turns *turns)
     const struct node *node = turns->node;
     executor->found = turns->outer;
     for (int i = 0; i < turns->states; i++)
-        if (node->outputs[i] >= 0 && copy_array(executor, turns->outer, &turns->state[i],
-                                                value_of(executor, node->outputs[i])) != OK)
+        if (node->outputs[i] >= 0 &&
+            deliver_state(turns, i, value_of(executor, node->outputs[i])) != OK)
             return FAILED;
-    for (int i = 0; i < turns->stacked; i++)
-        if (node->outputs[turns->states + i] >= 0 &&
-            stack(turns, i, value_of(executor, node->outputs[turns->states + i])) != OK)
+    for (int i = 0; i < turns->stacked; i++) {
+        const int tensor = node->outputs[turns->states + i];
+        if (tensor < 0)
+            continue;
+        struct array *value = value_of(executor, tensor);
+        if (stack(turns, i, turns->skipped + turns->states + i, 1, value) != OK ||
+            (turns->is_batched && split_batch(turns, value) != OK))
             return FAILED;
+    }
     return OK;
 }
 
@@ -360,10 +460,14 @@ int walk_control(struct walker *walker, const struct step *step)
     struct turns turns = {.executor = walker->executor, .node = node};
     turns.block = walker->executor->graph->block[block_of(node, "body")];
     turns.is_scan = node_is(node, "Scan");
+    turns.is_batched = turns.is_scan && node->opset < 9;
+    turns.first = turns.is_scan ? turns.is_batched : 2;
     turns.before = turns.is_scan ? 0 : 2;
     turns.skipped = turns.is_scan ? 0 : 1;
-    turns.states = turns.is_scan ? node->input_count - (int)node_integer(node, "num_scan_inputs", 0)
-                                 : (node->input_count > 2 ? node->input_count - 2 : 0);
+    const int scanned = turns.is_scan ? (int)node_integer(node, "num_scan_inputs", 0) : 0;
+    turns.states = node->input_count - turns.first - scanned;
+    if (turns.states < 0) /* a Loop with neither count nor condition */
+        turns.states = 0;
     turns.stacked = node->output_count - turns.states;
     return walk_turns(walker, step, &turns);
 }

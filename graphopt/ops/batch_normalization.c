@@ -16,9 +16,11 @@ static bool is_by_feature(const struct node *node)
     return node->opset < 9 && node_integer(node, "spatial", 1) == 0;
 }
 
+/* Opset 6 had it the other way round. */
 static bool is_training(const struct node *node)
 {
-    return node->opset >= 14 && node_integer(node, "training_mode", 0) != 0;
+    return node->opset < 7 ? node_integer(node, "is_test", 0) == 0
+                           : node->opset >= 14 && node_integer(node, "training_mode", 0) != 0;
 }
 
 /* X of one dim has one channel. */
@@ -91,7 +93,7 @@ static int evaluate(struct site *site, struct error *error)
     const struct cut cut = cut_of(site);
     const double epsilon = node_real(site->node, "epsilon", 1e-5);
     const long image = cut.channels * cut.length;
-    if (site->node->opset < 14 && site->node->output_count > 1)
+    if (site->node->opset < 14 && (site->node->output_count > 1 || is_training(site->node)))
         return error_skip(error, "training is not carried out at opset %d, only from 14 on",
                           site->node->opset);
     for (long channel = 0; channel < cut.channels; channel++) {
@@ -146,6 +148,7 @@ static double flops(const struct site *site)
 }
 
 static const struct attribute_rule attributes[] = {{"epsilon", ATTRIBUTE_REAL, false},
+                                                   {"is_test", ATTRIBUTE_INT, false},
                                                    {"momentum", ATTRIBUTE_REAL, false},
                                                    {"spatial", ATTRIBUTE_INT, false},
                                                    {"training_mode", ATTRIBUTE_INT, false},
@@ -155,7 +158,7 @@ const struct op onnx_BatchNormalization_op = {
     .domain = "",
     .name = "BatchNormalization",
     .summary = "y = (x - mean[c]) / sqrt(var[c] + epsilon) * scale[c] + B[c]",
-    .since = 7,
+    .since = 6,
     .inputs_min = 5,
     .inputs_max = 5,
     .outputs_min = 1,

@@ -220,7 +220,8 @@ static int expand(const struct site *site, struct graph *own, struct error *erro
         .detail = &domain_symbol##_##member##_is_centered,                                         \
     };
 
-MEMBER(onnx, "", LayerNormalization, true, 17, 3, 3, NULL,
+/* ONNX has it since opset 17; runtimes had it in ONNX's domain before, and wrote such files. */
+MEMBER(onnx, "", LayerNormalization, true, 0, 3, 3, NULL,
        "y = (x - mean) / sqrt(variance + epsilon) * scale + B, over the dims from axis on")
 MEMBER(onnx, "", RMSNormalization, false, 23, 2, 1, NULL,
        "y = x / sqrt(mean of x * x + epsilon) * scale, over the dims from axis on")

@@ -1,0 +1,268 @@
+// test_executor.c - graphs run: in memory that is used again, with weights packed once, subgraphs
+// step by step, and what cannot run says so.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "executor.h"
+#include "graph_helpers.h"
+
+struct bench {
+    struct host host;
+    struct graph graph;
+    struct executor *executor;
+    struct error error;
+};
+
+static void bench_open(struct bench *bench, const char *text, int threads, bool keeps)
+{
+    *bench = (struct bench){.executor = NULL};
+    graph_of(&bench->graph, text);
+    if (host_read(&bench->host, NULL, &bench->error) != OK)
+        fail_msg("%s", bench->error.text);
+    const struct executor_setup setup = {
+        .host = &bench->host, .threads = threads, .isa = isa_best(), .keeps_results = keeps};
+    if (executor_open(&bench->executor, &bench->graph, &setup, &bench->error) != OK)
+        assert_null(bench->executor);
+}
+
+static void bench_close(struct bench *bench)
+{
+    executor_close(bench->executor);
+    graph_free(&bench->graph);
+    host_free(&bench->host);
+}
+
+/* Input i is made of these f32 values; as many as it has elements. */
+static void set_reals(struct bench *bench, int i, const float *values)
+{
+    const struct array array = {
+        bench->graph.tensor[bench->graph.block[0]->inputs[i]]->type,
+        (void *)(uintptr_t)values,
+    };
+    if (executor_set_input(bench->executor, i, &array, &bench->error) != OK)
+        fail_msg("%s", bench->error.text);
+}
+
+static void run(struct bench *bench)
+{
+    if (!bench->executor || executor_run(bench->executor, &bench->error) != OK)
+        fail_msg("%s", bench->error.text);
+}
+
+static void assert_output(const struct bench *bench, int i, const char *type, const double *values)
+{
+    const struct array output = executor_output(bench->executor, i);
+    assert_string_equal(type_format(&bench->graph, &output.type).text, type);
+    for (long k = 0; k < type_elements(&output.type); k++) {
+        const double value = element_real(output.data, output.type.element, k);
+        if (!(fabs(value - values[k]) <= 1e-5))
+            fail_msg("element %ld is %g instead of %g", k, value, values[k]);
+    }
+}
+
+static const float ramp[] = {-2, -1, 0, 1, 2, 3, 4, 5};
+
+static void results_share_memory_and_inputs_stay(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[2,4]\na = Relu(x)\nb = Exp(a)\n"
+               "c = Sqrt(b)\nd = Log(c)\ny = Add(d, x)\noutput y\n",
+               1, false);
+    set_reals(&bench, 0, ramp);
+    for (int i = 0; i < 3; i++)
+        run(&bench);
+    assert_output(&bench, 0, "f32[2,4]", (double[]){-2, -1, 0, 1.5, 3, 4.5, 6, 7.5});
+    const struct executor_memory memory = executor_memory(bench.executor);
+    assert_int_equal(memory.sum_bytes, 6 * 64);
+    assert_int_equal(memory.peak_bytes, 2 * 64);
+    assert_false(executor_node(bench.executor, 0).is_in_place); /* x is the user's */
+    assert_true(executor_node(bench.executor, 1).is_in_place);
+    bench_close(&bench);
+}
+
+static void views_take_no_step_and_nothing_is_overwritten_too_early(void **state)
+{
+    (void)state;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct bench bench;
+        bench_open(&bench,
+                   "graph g (onnx 17)\ninput x: f32[2,4]\nconst shape: i64[2] = {4, 2}\n"
+                   "a = Relu(x)\nb = Reshape(a, shape)\nc = Neg(b)\nd = Neg(c)\n"
+                   "e = Add(d, b)\ny = Reshape(x, shape)\noutput e\noutput y\n",
+                   1, keeps);
+        set_reals(&bench, 0, ramp);
+        run(&bench);
+        run(&bench);
+        assert_output(&bench, 0, "f32[4,2]", (double[]){0, 0, 0, 2, 4, 6, 8, 10});
+        assert_output(&bench, 1, "f32[4,2]", (double[]){-2, -1, 0, 1, 2, 3, 4, 5});
+        assert_true(executor_node(bench.executor, 1).is_view);
+        assert_false(executor_node(bench.executor, 2).is_in_place); /* b is used again */
+        assert_true(executor_node(bench.executor, 3).is_in_place == !keeps);
+        assert_false(executor_node(bench.executor, 5).is_view); /* output and input */
+        bench_close(&bench);
+    }
+}
+
+static void weights_that_are_inputs_are_packed_anew(void **state)
+{
+    (void)state;
+    struct bench bench;
+    static float x[2 * 8 * 8], w[4 * 2 * 3 * 3];
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[1,2,8,8]\ninput w: f32[4,2,3,3]\n"
+               "y = Conv(x, w)\noutput y\n",
+               2, false);
+    for (int i = 0; i < 128; i++)
+        x[i] = 1;
+    for (int round = 1; round < 4; round++) {
+        for (int i = 0; i < 72; i++)
+            w[i] = (float)round;
+        set_reals(&bench, 0, x);
+        set_reals(&bench, 1, w);
+        run(&bench);
+        double expected[4 * 36];
+        for (int i = 0; i < 4 * 36; i++)
+            expected[i] = 18 * round;
+        assert_output(&bench, 0, "f32[1,4,6,6]", expected);
+    }
+    bench_close(&bench);
+}
+
+static void dims_that_depend_on_data_are_found_in_each_run(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[8]\ni = NonZero(x)\n"
+               "s = Shape(i)\nf = Cast(i) {to: 1}\ny = Neg(f)\noutput y\noutput s\n",
+               2, false);
+    set_reals(&bench, 0, ramp);
+    run(&bench);
+    assert_output(&bench, 0, "f32[1,7]", (double[]){0, -1, -3, -4, -5, -6, -7});
+    set_reals(&bench, 0, (float[]){0, 0, 1, 0, 0, 0, 0, 0});
+    run(&bench);
+    assert_output(&bench, 0, "f32[1,1]", (double[]){-2});
+    assert_output(&bench, 1, "i64[2]", (double[]){1, 1});
+    struct executor_job job = {bench.executor, 0, 100};
+    const struct work work = executor_work(&job);
+    team_run(work.run, work.context, work.threads);
+    assert_output(&bench, 0, "f32[1,1]", (double[]){-2});
+    bench_close(&bench);
+}
+
+static void branches_and_loops_run(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "graph g (onnx 17)\ninput c: f32[]\ninput x: f32[2]\nconst zero: f32[] = {0}\n"
+        "const three: i64[] = {3}\nconst yes: bool[] = {1}\n"
+        "p = Greater(c, zero)\ny = If(p) {then_branch: block, else_branch: block}\n"
+        "block\n  t = Exp(x)\n  output t\nend\nblock\n  e = Neg(x)\n  output e\nend\n"
+        "z, all = Loop(three, yes, x) {body: block}\nblock\n  input i: i64[]\n"
+        "  input k: bool[]\n  input s: f32[2]\n  n = Add(s, s)\n  m = Identity(s)\n"
+        "  output k\n  output n\n  output m\nend\n"
+        "output y\noutput z\noutput all\n";
+    for (int threads = 1; threads < 3; threads++) {
+        struct bench bench;
+        bench_open(&bench, text, threads, false);
+        for (int i = 0; i < 3; i++) {
+            set_reals(&bench, 0, (float[]){-1});
+            set_reals(&bench, 1, (float[]){1, 3});
+            run(&bench);
+            assert_output(&bench, 0, "f32[2]", (double[]){-1, -3});
+            assert_output(&bench, 1, "f32[2]", (double[]){8, 24});
+            assert_output(&bench, 2, "f32[3,2]", (double[]){1, 3, 2, 6, 4, 12});
+            set_reals(&bench, 0, (float[]){1});
+            set_reals(&bench, 1, (float[]){0, 0});
+            run(&bench);
+            assert_output(&bench, 0, "f32[2]", (double[]){1, 1});
+        }
+        bench_close(&bench);
+    }
+}
+
+static void faults_of_a_run_end_it_for_everybody(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[2]\ninput i: i64[1]\n"
+               "a = Gather(x, i)\nb = Neg(a)\noutput b\n",
+               2, false);
+    assert_non_null(bench.executor);
+    const struct array index = {{.element = ELEMENT_i64, .rank = 1, .dims = {1}}, (int64_t[]){7}};
+    assert_int_equal(executor_set_input(bench.executor, 1, &index, &bench.error), OK);
+    assert_int_equal(executor_run(bench.executor, &bench.error), FAILED);
+    assert_says(&bench.error, "Gather");
+    *(int64_t *)index.data = 1;
+    assert_int_equal(executor_set_input(bench.executor, 1, &index, &bench.error), OK);
+    set_reals(&bench, 0, (float[]){4, 5});
+    run(&bench);
+    assert_output(&bench, 0, "f32[1]", (double[]){-5});
+    bench_close(&bench);
+}
+
+static void what_cannot_run_says_why(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, "graph g (onnx 17)\ninput x: f32[2]\ny = odd::Thing(x)\noutput y\n", 1,
+               false);
+    assert_says(&bench.error, "does not know the operator of domain odd");
+    bench_close(&bench);
+    bench_open(&bench, "graph g (onnx 17)\ninput x: f32[n]\ny = Neg(x)\noutput y\n", 1, false);
+    assert_says(&bench.error, "'x' is f32[n]");
+    const struct type wrong = {.element = ELEMENT_i64, .rank = 1, .dims = {3}};
+    const struct type right = {.element = ELEMENT_f32, .rank = 1, .dims = {3}};
+    assert_int_equal(executor_shape_inputs(&bench.graph, &wrong, 1, &bench.error), FAILED);
+    assert_int_equal(executor_shape_inputs(&bench.graph, &right, 1, &bench.error), OK);
+    assert_type(&bench.graph, "y", "f32[3]");
+    bench_close(&bench);
+}
+
+static void nodes_can_be_timed(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[64,64]\na = MatMul(x, x)\ny = Relu(a)\n"
+               "output y\n",
+               2, true);
+    assert_true(isnan(executor_seconds(bench.executor, 0)));
+    executor_clock(bench.executor, true);
+    run(&bench);
+    assert_int_equal(executor_node_count(bench.executor), 2);
+    assert_int_equal(executor_launches(bench.executor), 2);
+    assert_string_equal(executor_node(bench.executor, 0).lowering->launch->kernel->name, "gemm");
+    for (int i = 0; i < 2; i++)
+        assert_true(executor_seconds(bench.executor, i) > 0);
+    for (int at = -1; at < 2; at++) {
+        struct executor_job job = {bench.executor, at, 3};
+        const struct work work = executor_work(&job);
+        assert_true(measure_sample(&work).seconds > 0);
+    }
+    bench_close(&bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(results_share_memory_and_inputs_stay),
+        cmocka_unit_test(views_take_no_step_and_nothing_is_overwritten_too_early),
+        cmocka_unit_test(weights_that_are_inputs_are_packed_anew),
+        cmocka_unit_test(dims_that_depend_on_data_are_found_in_each_run),
+        cmocka_unit_test(branches_and_loops_run),
+        cmocka_unit_test(faults_of_a_run_end_it_for_everybody),
+        cmocka_unit_test(what_cannot_run_says_why),
+        cmocka_unit_test(nodes_can_be_timed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
