@@ -1,6 +1,7 @@
 // executor_run.c - one run: all members of the team walk over the steps together and meet where one
 // needs what another has made.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "alone.h"
@@ -204,6 +205,16 @@ static int evaluate_open(struct executor *executor, const struct step *step)
     return result;
 }
 
+static void say_where(struct executor *executor, const struct step *step)
+{
+    struct error *error = &executor->error;
+    char words[sizeof error->text];
+    snprintf(words, sizeof words, "%s", error->text);
+    snprintf(error->text, sizeof error->text, "%s: %.*s",
+             node_label(executor->graph, step->site.node).text,
+             (int)(sizeof error->text - sizeof(struct label) - 3), words);
+}
+
 static void walk_plain(struct walker *walker, const struct step *step)
 {
     struct executor *executor = walker->executor;
@@ -214,6 +225,8 @@ static void walk_plain(struct walker *walker, const struct step *step)
         step->kind == STEP_OPEN ? evaluate_open(executor, step) : evaluate(executor, step);
     if (result == OK)
         return;
+    if (step->kind == STEP_PLAIN) /* the other way the words have the label already */
+        say_where(executor, step);
     if (result == SKIPPED)
         executor->error.fault = FAULT_IO;
     walker_fail(walker);

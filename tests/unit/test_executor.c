@@ -95,7 +95,7 @@ static void views_take_no_step_and_nothing_is_overwritten_too_early(void **state
         struct bench bench;
         bench_open(&bench,
                    "graph g (onnx 17)\ninput x: f32[2,4]\nconst shape: i64[2] = {4, 2}\n"
-                   "a = Relu(x)\nb = Reshape(a, shape)\nc = Neg(b)\nd = Neg(c)\n"
+                   "a = Relu(x)\nb = Reshape(a, shape)\nc = Relu(b)\nd = Relu(c)\n"
                    "e = Add(d, b)\ny = Reshape(x, shape)\noutput e\noutput y\n",
                    1, keeps);
         set_reals(&bench, 0, ramp);

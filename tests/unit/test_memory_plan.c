@@ -59,11 +59,11 @@ static void a_chain_needs_two_of_its_results(void **state)
 static void the_smallest_gap_that_fits_is_taken(void **state)
 {
     (void)state;
-    /* Moments 0 and 1 leave gaps of 512 and 128 bytes under what lives throughout. */
-    struct lifetime lifetimes[] = {{1024, 0, 9, 0}, {512, 0, 0, 0}, {640, 0, 9, 0},
-                                   {128, 0, 0, 0},  {576, 0, 9, 0}, {128, 2, 2, 0}};
-    plan(lifetimes, 6);
-    assert_int_equal(lifetimes[5].offset, lifetimes[3].offset);
+    /* Moment 0 leaves gaps of 1024 and of 896 bytes to moment 5. */
+    struct lifetime lifetimes[] = {
+        {1024, 0, 0, 0}, {960, 0, 9, 0}, {896, 0, 0, 0}, {832, 0, 9, 0}, {128, 5, 5, 0}};
+    plan(lifetimes, 5);
+    assert_int_equal(lifetimes[4].offset, lifetimes[2].offset);
 }
 
 static void equal_lifetimes_give_equal_offsets(void **state)
