@@ -480,7 +480,8 @@ const struct pass channels_last_pass = {
     .refuses =
         "an input or output of the graph keeps its order; Reshape, Flatten and all that "
         "mixes axes; dims that are not known; Softmax before opset 13; InstanceNormalization; "
-        "MaxPool with places; no kernel for channels last; less than 1 % of a region's time "
+        "MaxPool with places; a kernel that has channels first only; less than 1 % of a region's "
+        "time "
         "to gain",
     .run = run,
 };

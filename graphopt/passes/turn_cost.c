@@ -83,9 +83,9 @@ static double copies_seconds(const struct launch *launch, const struct ceilings 
 
 /* ---- nodes ---- */
 
-/* NAN where no kernel runs it, though it is no view. */
+/* What no kernel runs, though it is no view, does not run. */
 static int node_seconds(struct turn_costs *costs, const struct graph *graph,
-                        const struct node *node, double *seconds, struct error *error)
+                        const struct node *node, double *seconds, bool *runs, struct error *error)
 {
     struct site site;
     struct lowering lowering;
@@ -100,7 +100,8 @@ static int node_seconds(struct turn_costs *costs, const struct graph *graph,
     }
     const struct cost cost =
         cost_of_site(&site, result == OK ? &lowering : NULL, NULL, &costs->ceilings);
-    *seconds = result == OK || cost.launches == 0 ? cost.seconds : NAN;
+    *seconds = cost.seconds;
+    *runs = result == OK || cost.launches == 0;
     for (int i = 0; result == OK && i < lowering.launch_count; i++)
         *seconds += copies_seconds(&lowering.launch[i], &costs->ceilings);
     return OK;
@@ -124,7 +125,8 @@ static int trial_input(struct turn_costs *costs, int tensor, enum turn_role role
     return graph_add_input(&costs->trial, 0, NULL, &type, error);
 }
 
-static int last_seconds(struct turn_costs *costs, int id, double *seconds, struct error *error)
+static int last_seconds(struct turn_costs *costs, int id, double *seconds, bool *runs,
+                        struct error *error)
 {
     const struct node *node = costs->graph->node[id];
     int *inputs = arena_take_array(&costs->trial.arena, (size_t)node->input_count, sizeof *inputs);
@@ -141,12 +143,13 @@ static int last_seconds(struct turn_costs *costs, int id, double *seconds, struc
     const int made = turn_node(&costs->trial, costs->graph, id, inputs, -1, error);
     return made < 0 || graph_infer_node(&costs->trial, made, error) != OK
                ? FAILED
-               : node_seconds(costs, &costs->trial, costs->trial.node[made], seconds, error);
+               : node_seconds(costs, &costs->trial, costs->trial.node[made], seconds, runs, error);
 }
 
 int turn_costs_move(struct turn_costs *costs, int tensor, double *seconds, struct error *error)
 {
     const struct type *type = &costs->graph->tensor[tensor]->type;
+    bool runs;
     *seconds = 0;
     if (type->dims[1] == 1 || (type->dims[2] == 1 && type->dims[3] == 1))
         return OK;
@@ -157,7 +160,7 @@ int turn_costs_move(struct turn_costs *costs, int tensor, double *seconds, struc
     return output < 0 ? FAILED
                       : node_seconds(costs, &costs->trial,
                                      costs->trial.node[costs->trial.tensor[output]->producer],
-                                     seconds, error);
+                                     seconds, &runs, error);
 }
 
 int turn_costs_node(struct turn_costs *costs, int id, double *first, double *last,
@@ -165,13 +168,20 @@ int turn_costs_node(struct turn_costs *costs, int id, double *first, double *las
 {
     const struct node *node = costs->graph->node[id];
     const enum turn_kind kind = turn_kind(costs->graph, id);
+    bool runs, last_runs;
     *last = NAN;
     if (kind != TURN_NODE) { /* a Transpose takes what the others take that come and go, or none */
         *last = 0;
         return turn_costs_move(costs, kind == TURN_LAST ? node->inputs[0] : node->outputs[0], first,
                                error);
     }
-    if (node_seconds(costs, costs->graph, node, first, error) != OK)
+    if (node_seconds(costs, costs->graph, node, first, &runs, error) != OK)
         return FAILED;
-    return isnan(*first) ? OK : last_seconds(costs, id, last, error);
+    if (isnan(*first))
+        return OK;
+    if (last_seconds(costs, id, last, &last_runs, error) != OK)
+        return FAILED;
+    if (runs && !last_runs)
+        *last = NAN;
+    return OK;
 }

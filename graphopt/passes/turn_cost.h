@@ -16,8 +16,8 @@ int turn_costs_open(struct turn_costs *costs, const struct graph *graph,
                     const struct ceilings *ceilings, struct error *error);
 void turn_costs_close(struct turn_costs *costs);
 
-/* Of the node as it is, and of what turn_node() makes of it: NAN where no kernel does that, or the
- * cost is not known. */
+/* Of the node as it is, and of what turn_node() makes of it: NAN where that takes the kernel from
+ * it, or the cost is not known. What runs in plain loops is weighed like a kernel. */
 int turn_costs_node(struct turn_costs *costs, int node, double *first_seconds, double *last_seconds,
                     struct error *error);
 
