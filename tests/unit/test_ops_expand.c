@@ -115,12 +115,25 @@ static void newer_operators_are_said_in_older_ones(void **state)
     }
 }
 
+static void channels_last_are_two_transposes(void **state)
+{
+    (void)state;
+    assert_expands(13, "input x: f32[1,5,5,2]\ninput w: f32[4,1,3,3]\ninput z: f32[1,3,3,4]",
+                   "Conv(x, w, -, z) {group: 2, strides: [2, 2], pads: [1, 1, 1, 1], steps: "
+                   "[\"add\", \"relu\"], layout: \"nhwc\"}");
+    assert_expands(13, "input x: f32[1,5,5,2]",
+                   "MaxPool(x) {kernel_shape: [3, 2], layout: \"nhwc\", opset: 13}");
+    assert_expands(16, "input x: f32[1,5,5,2]\ninput g: f32[1,3,4,2]",
+                   "GridSample(x, g) {layout: \"nhwc\", opset: 16}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_step_is_said_in_onnx),
         cmocka_unit_test(bases_keep_their_attributes),
         cmocka_unit_test(newer_operators_are_said_in_older_ones),
+        cmocka_unit_test(channels_last_are_two_transposes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
