@@ -6,7 +6,14 @@
 
 /* Values are kept for what shapes and indices are made of; folding larger ones is a pass. */
 enum { KNOWN_ELEMENTS_MAX = 1024 };
-#define KNOWN_FLOPS_MAX 1e7
+/* FLOP and elements that all of them together may take: a few hundredths of a second. */
+#define KNOWN_WORK_MAX 1e7
+
+struct inference {
+    struct arena
+        arena; /* for one node after the other, so that memory does not grow with the graph */
+    double work_left;
+};
 
 static int contradiction(const struct graph *graph, const struct node *node, int tensor,
                          const struct type *inferred, struct error *error)
@@ -38,13 +45,26 @@ static bool is_foldable(const struct graph *graph, const struct node *node)
     return true;
 }
 
-/* Computes the node's outputs where everything it needs is known. */
-static int know_values(struct graph *graph, const struct node *node, struct site *site,
-                       struct error *error)
+/* What the values of the node's outputs cost. */
+static double work_of(const struct site *site)
 {
-    if (!is_foldable(graph, node) ||
-        (node->op->flops && !(node->op->flops(site) <= KNOWN_FLOPS_MAX)))
+    double work = site_flops(site, NULL);
+    for (int i = 0; i < site->node->output_count; i++)
+        if (site->node->outputs[i] >= 0)
+            work += (double)type_elements(&site->output[i].type);
+    return work;
+}
+
+/* Computes the node's outputs where everything it needs is known. */
+static int know_values(struct inference *inference, struct graph *graph, const struct node *node,
+                       struct site *site, struct error *error)
+{
+    if (!is_foldable(graph, node))
         return OK;
+    const double work = work_of(site);
+    if (!(work <= inference->work_left))
+        return OK;
+    inference->work_left -= work;
     const int result = site_evaluate(site, KNOWN_ELEMENTS_MAX * sizeof(double) * 2, error);
     if (result != OK)
         return result == SKIPPED ? OK : result;
@@ -60,11 +80,12 @@ static int know_values(struct graph *graph, const struct node *node, struct site
     return OK;
 }
 
-static int infer_node(struct graph *graph, struct node *node, struct arena *arena,
+static int infer_node(struct inference *inference, struct graph *graph, struct node *node,
                       struct error *error)
 {
     struct site site;
-    if (site_open(&site, graph, node, arena, error) != OK || site_infer(&site, error) != OK)
+    if (site_open(&site, graph, node, &inference->arena, error) != OK ||
+        site_infer(&site, error) != OK)
         return FAILED;
     for (int i = 0; i < node->output_count; i++) {
         if (node->outputs[i] < 0)
@@ -80,37 +101,37 @@ static int infer_node(struct graph *graph, struct node *node, struct arena *aren
         }
         tensor->type = merged;
     }
-    return know_values(graph, node, &site, error);
+    return know_values(inference, graph, node, &site, error);
 }
 
-/* `arena` is for one node after the other, so that memory does not grow with the graph. */
-static int infer_block(struct graph *graph, int block, struct arena *arena, struct error *error)
+static int infer_block(struct inference *inference, struct graph *graph, int block,
+                       struct error *error)
 {
     int result = OK;
     for (int id = graph->block[block]->first; id >= 0 && result == OK; id = graph->node[id]->next) {
         struct node *node = graph->node[id];
         for (int i = 0; i < node->attribute_count && result == OK; i++)
             if (node->attributes[i].kind == ATTRIBUTE_BLOCK)
-                result = infer_block(graph, node->attributes[i].block, arena, error);
+                result = infer_block(inference, graph, node->attributes[i].block, error);
         if (result == OK)
-            result = infer_node(graph, node, arena, error);
-        arena_reset(arena);
+            result = infer_node(inference, graph, node, error);
+        arena_reset(&inference->arena);
     }
     return result;
 }
 
 int graph_infer(struct graph *graph, struct error *error)
 {
-    struct arena arena = {0};
-    const int result = infer_block(graph, 0, &arena, error);
-    arena_free(&arena);
+    struct inference inference = {.work_left = KNOWN_WORK_MAX};
+    const int result = infer_block(&inference, graph, 0, error);
+    arena_free(&inference.arena);
     return result;
 }
 
 int graph_infer_node(struct graph *graph, int node, struct error *error)
 {
-    struct arena arena = {0};
-    const int result = infer_node(graph, graph->node[node], &arena, error);
-    arena_free(&arena);
+    struct inference inference = {.work_left = KNOWN_WORK_MAX};
+    const int result = infer_node(&inference, graph, graph->node[node], error);
+    arena_free(&inference.arena);
     return result;
 }

@@ -1,5 +1,7 @@
 // matmul_integer.c - MatMulInteger: a product of 8-bit numbers behind their zero points, in
 // int32_t.
+#include <math.h>
+
 #include "matrices.h"
 
 struct sides {
@@ -124,6 +126,15 @@ static int evaluate(struct site *site, struct error *error)
     return matrices_evaluate(&inner, &sides.a, &sides.b, 1, &site->output[0], error);
 }
 
+/* A product and a sum for each pair. */
+static double flops(const struct site *site)
+{
+    const struct type a = site_type(site, 0);
+    return a.rank < 1
+               ? NAN
+               : 2.0 * (double)type_elements(&site->output[0].type) * (double)a.dims[a.rank - 1];
+}
+
 const struct op onnx_MatMulInteger_op = {
     .domain = "",
     .name = "MatMulInteger",
@@ -135,4 +146,5 @@ const struct op onnx_MatMulInteger_op = {
     .outputs_max = 1,
     .infer = infer,
     .evaluate = evaluate,
+    .flops = flops,
 };
