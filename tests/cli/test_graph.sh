@@ -68,6 +68,14 @@ cell() {
     $graph dumped.txt --no-times --check >text 2>err
     check "and is read back" test $? -eq 0
 
+    mkdir plotted
+    cp "$root"/tests/golden/results/zen3/{machine,bench}.csv plotted
+    $graph resnet-block --threads 1 --out plotted --check >text 2>err
+    check "a built-in graph is predicted by machine.csv and checked" test $? -eq 0
+    check "how far predictions are off stands in the totals" grep -q '^prediction off' text
+    "$roofline" plot plotted --terminal >plot 2>err
+    check "its roofline is plotted" grep -qE '^ +[0-9]+ +whole graph ' plot
+
     exits "no model" 2 "needs one model" $graph
     exits "two models" 2 "needs one model" $graph a.txt b.txt
     exits "unknown built-in graph" 2 "'nonsense'|resnet-block" $graph nonsense
@@ -104,6 +112,10 @@ else
     {
         exits "a model gives the results that come with it" 0 "" $graph "$relu/model.onnx" \
             --data "$relu/test_data_set_0" --check --no-times
+        exits "fused nodes are written as ONNX" 0 "" $graph resnet-block --no-times --dump d.onnx
+        exits "which is read back" 0 "" $graph d.onnx --no-times --check
+        exits "a file that is no model" 5 "'broken.onnx'" $graph broken.onnx --no-times \
+            < <(echo nonsense >broken.onnx)
         exits "another result is wrong" 6 "output 'y'" $graph "$relu/model.onnx" --no-times \
             --input "x=$relu/test_data_set_0/input_0.pb" \
             --expect "y=$relu/test_data_set_0/input_0.pb"
