@@ -206,11 +206,12 @@ static int dump(const struct graph *graph, const char *path, struct error *error
 static int prepare_stages(struct graph_bench *bench, struct error *error)
 {
     const struct graph_request *request = bench->request;
-    struct pass_settings settings = pass_settings_default;
+    bench->settings = pass_settings_default;
+    if (!isnan(bench->ceilings[1].flops_per_second[DTYPE_f32]))
+        bench->settings.ceilings = &bench->ceilings[1];
+    struct pass_settings settings = bench->settings;
     settings.explain = request->explain ? print_choice : NULL;
     settings.explain_context = (void *)(uintptr_t)request;
-    if (!isnan(bench->ceilings[1].flops_per_second[DTYPE_f32]))
-        settings.ceilings = &bench->ceilings[1];
     for (int s = 0; s < 2; s++) {
         bench->stage[s].name = s ? "after" : "before";
         if (graph_copy(&bench->stage[s].graph, &bench->model, error) != OK)

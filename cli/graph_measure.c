@@ -129,7 +129,7 @@ static int measure_set(struct graph_bench *bench, const struct pass_set *set, st
     struct stage stage = {.name = ""};
     int result = graph_copy(&stage.graph, &bench->model, error);
     if (result == OK)
-        result = graph_optimize(&stage.graph, set, NULL, NULL, error);
+        result = graph_optimize(&stage.graph, set, &bench->settings, NULL, error);
     if (result == OK && bench->request->no_times)
         result = cost_of_graph(&stage.total, &stage.graph, &bench->ceilings[1], error);
     else if (result == OK)

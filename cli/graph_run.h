@@ -85,6 +85,7 @@ struct graph_bench {
     enum isa isa;
     double batch; /* NAN: the model has its own */
     struct pass_set set;
+    struct pass_settings settings; /* of all runs of passes but for who is told */
     struct optimization optimization;
     struct graph model; /* as it was read; the stages are copies of it */
     struct graph_values values;
