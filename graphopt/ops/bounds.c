@@ -89,18 +89,37 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
-/* The kernel clip has the bounds 0 and 6; without an upper bound it is a rectifier. */
+/* A bound as the graph has it: an input, known or not, else the attribute or its default. */
+static int add_bound(const struct site *site, int i, double attribute, enum dtype dtype,
+                     struct number_step *steps, int *count, struct error *error)
+{
+    struct number_step *step = &steps[*count];
+    if (has_inputs(site->node) && !site_input(site, i))
+        return OK;
+    ++*count;
+    step->step = i == 1 ? "max" : "min";
+    step->number = of_input(i);
+    return has_inputs(site->node) ? OK
+                                  : launches_fill(site, &step->number, 1, attribute, dtype, error);
+}
+
+/* The kernel clip has the bounds 0 and 6; without an upper bound it is a rectifier; others are two
+ * steps. */
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
-    double low, high;
+    double low = NAN, high = NAN;
     enum dtype dtype;
+    struct number_step steps[2];
+    int count = 0;
     if (element_dtype(site->input[0].type.element, &dtype, error) != OK)
         return SKIPPED;
-    const int result = bounds_of(site, &low, &high, error);
-    if (result != OK)
-        return result;
-    if (low != 0 || (high != 6 && high != INFINITY))
-        return error_skip(error, "kernel 'clip' has the bounds 0 and 6, not %g and %g", low, high);
+    const bool is_known = bounds_of(site, &low, &high, error) == OK;
+    if (!is_known || low != 0 || (high != 6 && high != INFINITY)) {
+        if (add_bound(site, 1, low, dtype, steps, &count, error) != OK ||
+            add_bound(site, 2, high, dtype, steps, &count, error) != OK)
+            return FAILED;
+        return launches_steps(site, lowering, steps, count, dtype, error);
+    }
     if (lowering_start(site, lowering, high == 6 ? "clip" : "relu", dtype, error) != OK)
         return FAILED;
     launch_letter(lowering->launch, "n", type_elements(&site->output[0].type));

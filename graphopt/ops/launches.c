@@ -1,6 +1,8 @@
 // launches.c - lowerings of several kernel calls.
 #include "launches.h"
 
+#include <stdio.h>
+
 #include <string.h>
 
 struct launch *launches_add(const struct site *site, struct lowering *lowering, const char *kernel,
@@ -105,4 +107,27 @@ bool launch_word(struct launch *launch, const char *letter, const char *word)
             }
     }
     return false;
+}
+
+int launches_steps(const struct site *site, struct lowering *lowering,
+                   const struct number_step *steps, int count, enum dtype dtype,
+                   struct error *error)
+{
+    if (lowering_start(site, lowering, "chain", dtype, error) != OK)
+        return FAILED;
+    struct launch *launch = lowering->launch;
+    launch_letter(launch, "rows", 1);
+    launch_letter(launch, "columns", type_elements(&site->output[0].type));
+    launch_letter(launch, "channels", 1);
+    launch->operand[0] = of_output(0);
+    launch->operand[1] = of_input(0);
+    bool is_known = launch_word(launch, "chain", "given");
+    for (int i = 0; i < count; i++) {
+        char letter[16], word[32];
+        snprintf(letter, sizeof letter, "step%d", i + 1);
+        snprintf(word, sizeof word, "%s_row", steps[i].step);
+        is_known = is_known && launch_word(launch, letter, word);
+        launch->operand[2 + i] = steps[i].number;
+    }
+    return is_known ? OK : error_skip(error, "kernel 'chain' does not have these steps");
 }

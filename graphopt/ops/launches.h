@@ -24,6 +24,17 @@ int launches_fill(const struct site *site, struct launch_operand *operand, long 
 int launches_scaled(const struct site *site, struct lowering *lowering, int i, double factor,
                     struct launch_operand *operand, struct error *error);
 
+/* A step of kernel chain with one number for all elements. */
+struct number_step {
+    const char *step; /* "max" */
+    struct launch_operand number;
+};
+
+/* A lowering of one launch: output 0 is input 0 through the steps. */
+int launches_steps(const struct site *site, struct lowering *lowering,
+                   const struct number_step *steps, int count, enum dtype dtype,
+                   struct error *error);
+
 /* Sets a letter that has words; false where the kernel does not know this one. */
 bool launch_word(struct launch *launch, const char *letter, const char *word);
 

@@ -1,7 +1,7 @@
 // unary.c - the family of functions of one element, some with one or two constants.
 #include <math.h>
 
-#include "op.h"
+#include "launches.h"
 #include "wide.h"
 
 /* A member. Its constants a and b are the real attributes of its operator, in their order. */
@@ -138,15 +138,28 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
+/* Another constant than the kernel's: a slope is an operand of a chain. */
+static int lower_slope(const struct site *site, struct lowering *lowering, enum dtype dtype,
+                       struct error *error)
+{
+    struct number_step step = {.step = "prelu"};
+    if (!node_is(site->node, "LeakyRelu"))
+        return error_skip(error, "no kernel computes it with these constants");
+    if (launches_fill(site, &step.number, 1, constant_of(site, 0), dtype, error) != OK)
+        return FAILED;
+    return launches_steps(site, lowering, &step, 1, dtype, error);
+}
+
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct unary *unary = site->node->op->detail;
     enum dtype dtype;
-    if (!unary->kernel ||
-        (!isnan(unary->kernel_a) && (float)constant_of(site, 0) != (float)unary->kernel_a))
-        return error_skip(error, "no kernel computes it with these constants");
+    if (!unary->kernel)
+        return error_skip(error, "no kernel computes it");
     if (element_dtype(site->output[0].type.element, &dtype, error) != OK)
         return SKIPPED;
+    if (!isnan(unary->kernel_a) && (float)constant_of(site, 0) != (float)unary->kernel_a)
+        return lower_slope(site, lowering, dtype, error);
     if (lowering_start(site, lowering, unary->kernel, dtype, error) != OK)
         return FAILED;
     struct launch *launch = lowering->launch;

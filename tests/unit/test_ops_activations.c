@@ -11,13 +11,16 @@ static void bounds_are_inputs_or_attributes(void **state)
                               "const i: i8[3] = {-100, 0, 100}\nconst l: i8[] = {-5}";
     check_node(new, lines, "Clip(x, Z, S)", "{0.0, 3.0, 6.0, nan}", "clip");
     check_node(new, lines, "Clip(x, Z)", "{0.0, 3.0, 9.0, nan}", "relu");
-    check_node(new, lines, "Clip(x, -, T)", "{-1.0, 2.0, 2.0, nan}", "");
-    check_node(new, lines, "Clip(x, Z, s)", "{0.0, 3.0, 6.0, nan}", "");
-    check_node(new, lines, "Clip(x)", "{-1.0, 3.0, 9.0, nan}", "");
-    check_node(new, lines, "Clip(x, S, T)", "{2.0, 2.0, 2.0, nan}", "");
+    check_node(new, lines, "Clip(x, -, T)", "{-1.0, 2.0, 2.0, nan}", "chain");
+    check_node(new, lines, "Clip(x, Z, s)", "{0.0, 3.0, 6.0, nan}", "chain");
+    check_node(new, lines, "Clip(x)", "{-1.0, 3.0, 9.0, nan}", "chain");
+    check_node(new, lines, "Clip(x, S, T)", "{2.0, 2.0, 2.0, nan}", "chain");
     check_node("onnx 9", lines, "Clip(x) {min: 0.0, max: 6.0}", "{0.0, 3.0, 6.0, nan}", "clip");
     /* The default of the attribute is the largest float, not infinity. */
-    check_node("onnx 9", "const x: f32[1] = {inf}", "Clip(x) {min: 0.0}", "{3.4028235e+38}", "");
+    check_node("onnx 9", "const x: f32[1] = {inf}", "Clip(x) {min: 0.0}", "{3.4028235e+38}",
+               "chain");
+    check_node("onnx 9", lines, "Clip(x) {min: -0.5, max: 4.0}", "{-0.5, 3.0, 4.0, nan}", "chain");
+    check_node(new, lines, "LeakyRelu(x) {alpha: 0.5}", "{-0.5, 3.0, 9.0, nan}", "chain");
     check_node(new, lines, "Clip(i, l)", "{-5, 0, 100}", "");
     check_refused(new, lines, "Clip(x) {min: 0.0}", "attributes at opset 20");
     check_refused("onnx 9", lines, "Clip(x, Z)", "inputs at opset 9");
