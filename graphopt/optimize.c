@@ -14,7 +14,7 @@ const struct pass *const passes[PASS_COUNT] = {
 #undef PASS
 };
 
-const struct pass_settings pass_settings_default = {.most_bytes = 64 << 20, .most_flops = 1e9};
+const struct pass_settings pass_settings_default = {.most_bytes = 64 << 20, .most_flops = 1e8};
 
 const char *pass_group_name(enum pass_group group)
 {

@@ -12,7 +12,7 @@ struct pass_set {
  * "-cse" (all but that one), "elimination,-fold". FAULT_USAGE names what there is. */
 int pass_set_parse(struct pass_set *set, const char *list, struct error *error);
 
-/* Folding of up to 64 MiB and 1 GFLOP, nominal ceilings. */
+/* Folding of up to 64 MiB and 100 MFLOP, nominal ceilings. */
 extern const struct pass_settings pass_settings_default;
 
 struct optimization {

@@ -95,6 +95,6 @@ const struct pass folding_pass = {
     .summary = "an operator on constants, such as Unsqueeze, or one that asks for known dims alone "
                "(Shape): a constant",
     .refuses = "an input may be replaced by whoever runs the graph; results are random; the "
-               "constant would take more than 64 MiB, or more than 1 GFLOP to compute",
+               "constant would take more than 64 MiB, or more than 100 MFLOP to compute",
     .run = run,
 };
