@@ -6,11 +6,12 @@
 
 enum { C = TERM_COMMUTES, M = TERM_MORE };
 
-/* A node of ONNX's own operator where the graph's opset has it, else of domain roofline. */
-static int add_newer(struct graph *graph, const char *type, int before, const int *inputs,
-                     int input_count, struct error *error)
+/* A node of ONNX's own operator where the graph's opset has it, from `first` on, else of domain
+ * roofline. */
+static int add_newer(struct graph *graph, const char *type, int first, int before,
+                     const int *inputs, int input_count, struct error *error)
 {
-    const bool is_there = op_find("", type, graph_opset(graph, "")) != NULL;
+    const bool is_there = graph_opset(graph, "") >= first;
     if (!is_there && graph_opset(graph, "roofline") == 0 &&
         graph_import(graph, "roofline", 1, error) != OK)
         return -1;
@@ -139,7 +140,7 @@ static int put_layernorm(struct rewriting *rewriting, const struct match *match,
     if (!tensor_scalar(graph->tensor[match->tensor[EPSILON]], &epsilon))
         return SKIPPED;
     const int rank = graph->tensor[inputs[0]]->type.rank;
-    const int node = add_newer(graph, "LayerNormalization", match->node[0], inputs,
+    const int node = add_newer(graph, "LayerNormalization", 17, match->node[0], inputs,
                                inputs[2] >= 0 ? 3 : 2, error);
     if (node < 0 || graph_set_integer(graph, node, "axis", first - rank, error) != OK ||
         graph_set_real(graph, node, "epsilon", epsilon, error) != OK)
@@ -321,7 +322,7 @@ static int to_attention(struct rewriting *rewriting, const struct match *match, 
     const int inputs[] = {match->tensor[Q], k, match->tensor[V], mask};
     const int node =
         k < 0 ? -1
-              : add_newer(graph, "Attention", match->node[0], inputs, mask >= 0 ? 4 : 3, error);
+              : add_newer(graph, "Attention", 23, match->node[0], inputs, mask >= 0 ? 4 : 3, error);
     if (node < 0 || graph_set_real(graph, node, "scale", scale, error) != OK)
         return FAILED;
     return rewrite_replace_by(graph, match->tensor[RESULT], node, error);
