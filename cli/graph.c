@@ -232,6 +232,10 @@ static int run_stages(struct graph_bench *bench, struct error *error)
 {
     if (graph_compare(bench, error) != OK)
         return FAILED;
+    if (!bench->request->no_times && graph_rates_measure(bench, error) != OK)
+        return FAILED;
+    for (int s = 0; s < 2; s++)
+        stage_cost(&bench->stage[s], bench);
     if (!bench->request->no_times && stages_measure(bench, error) != OK)
         return FAILED;
     const bool sweeps = bench->request->batch_count > 1;

@@ -1,6 +1,5 @@
 // graph_ceilings.c - what `roofline graph` predicts by: the ceilings of machine.csv, or of now.
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,10 +7,9 @@
 #include "file.h"
 #include "graph_run.h"
 #include "model.h"
-#include "summary.h"
 
 static const char *const level_names[] = {"L1", "L2", "L3", "DRAM"};
-enum { LEVELS = sizeof level_names / sizeof *level_names, BARRIER_TRIALS = 9, ROWS_MOST = 256 };
+enum { LEVELS = sizeof level_names / sizeof *level_names, BARRIER_TRIALS = 9 };
 
 /* A graph on one thread has no barrier: two readings of the clock and a call through a pointer. */
 static const double alone_seconds = 5e-8;
@@ -102,72 +100,6 @@ static int read_machine(struct graph_bench *bench, struct error *error)
     return access(path, F_OK) == 0 ? table_read(&bench->bench.machine, out, error) : OK;
 }
 
-/* ---- what kernels reach of their roofs ---- */
-
-/* Median of the fractions of roof of all measured rows of a kernel that have that bound. */
-static double fraction_of(const struct table *machine, const struct table *rows, const char *kernel,
-                          enum dtype dtype, const char *bound, int threads)
-{
-    double fraction[ROWS_MOST];
-    size_t count = 0;
-    for (size_t i = 0; i < rows->count && count < ROWS_MOST; i++) {
-        const struct measurement *row = table_measurement(rows, i);
-        struct summary summary;
-        if (strcmp(row->kernel, kernel) != 0 || strcmp(row->dtype, dtype_name(dtype)) != 0 ||
-            row->threads != threads || strcmp(row->status, "ok") != 0)
-            continue;
-        summary_of(&summary, machine, row);
-        if (strcmp(summary.bound, bound) == 0 && summary.roof_fraction > 0)
-            fraction[count++] = fmin(summary.roof_fraction, 1);
-    }
-    return quartiles_of(fraction, count).median;
-}
-
-static int take_rates(struct graph_bench *bench, int at, const struct table *rows,
-                      struct error *error)
-{
-    size_t most = 0;
-    while (kernels[most])
-        most++;
-    struct cost_rate *rates = calloc(most * DTYPE_COUNT, sizeof *rates);
-    struct ceilings *ceilings = &bench->ceilings[at];
-    const struct table *machine = &bench->bench.machine;
-    if (!rates)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the rates of kernels");
-    bench->rate[at] = rates;
-    ceilings->rate = rates;
-    for (size_t i = 0; i < most * DTYPE_COUNT; i++) {
-        const char *kernel = kernels[i / DTYPE_COUNT]->name;
-        const enum dtype dtype = (enum dtype)(i % DTYPE_COUNT);
-        struct cost_rate *rate = &rates[ceilings->rate_count];
-        *rate = (struct cost_rate){.dtype = dtype};
-        text_copy(rate->kernel, sizeof rate->kernel, kernel);
-        rate->of_compute = fraction_of(machine, rows, kernel, dtype, "compute", ceilings->threads);
-        rate->of_memory = fraction_of(machine, rows, kernel, dtype, "memory", ceilings->threads);
-        ceilings->rate_count += rate->of_compute > 0 || rate->of_memory > 0;
-    }
-    return OK;
-}
-
-static int read_rates(struct graph_bench *bench, struct error *error)
-{
-    char path[1024];
-    struct table rows;
-    const char *out = bench->request->options.out;
-    if (!out)
-        return OK;
-    if (path_join(path, sizeof path, out, "bench.csv", error) != OK)
-        return FAILED;
-    if (access(path, F_OK) != 0)
-        return OK;
-    table_init(&rows, &measurement_schema);
-    int result = table_read(&rows, out, error);
-    for (int i = 0; i < 2 && result == OK; i++)
-        result = take_rates(bench, i, &rows, error);
-    table_free(&rows);
-    return result;
-}
-
 int graph_ceilings(struct graph_bench *bench, struct error *error)
 {
     const struct request *request = &bench->request->options.request;
@@ -191,5 +123,5 @@ int graph_ceilings(struct graph_bench *bench, struct error *error)
             launch = sample_barrier(&bench->bench, bench->threads);
     }
     bench->ceilings[0].launch_seconds = bench->ceilings[1].launch_seconds = launch;
-    return read_rates(bench, error);
+    return graph_rates_read(bench, error);
 }

@@ -15,6 +15,19 @@ static const int rounds_of_budget[] = {
 static const double long_seconds = 0.05;
 enum { GAIN_ROUNDS = 5 };
 
+void stage_cost(struct stage *stage, const struct graph_bench *bench)
+{
+    stage->total = (struct cost_total){0};
+    const double run_bytes = graph_run_bytes(&stage->graph);
+    for (int i = 0; i < stage->node_count; i++) {
+        const struct executor_node node = executor_node(stage->executor, i);
+        struct ceilings ceilings = bench->ceilings[node.threads > 1];
+        ceilings.run_bytes = run_bytes;
+        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, &ceilings);
+        cost_add(&stage->total, &stage->node[i].cost);
+    }
+}
+
 int stage_open(struct stage *stage, const struct graph_bench *bench, struct error *error)
 {
     const struct executor_setup setup = {
@@ -31,14 +44,7 @@ int stage_open(struct stage *stage, const struct graph_bench *bench, struct erro
     if (!stage->node || !stage->sample)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for the times of %d nodes",
                          stage->node_count);
-    const double run_bytes = graph_run_bytes(&stage->graph);
-    for (int i = 0; i < stage->node_count; i++) {
-        const struct executor_node node = executor_node(stage->executor, i);
-        struct ceilings ceilings = bench->ceilings[node.threads > 1];
-        ceilings.run_bytes = run_bytes;
-        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, &ceilings);
-        cost_add(&stage->total, &stage->node[i].cost);
-    }
+    stage_cost(stage, bench);
     return OK;
 }
 

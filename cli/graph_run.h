@@ -101,6 +101,15 @@ struct graph_bench {
  * sampled now, unless nothing is to be timed. */
 int graph_ceilings(struct graph_bench *bench, struct error *error);
 
+/* ---- graph_rates.c ---- */
+
+/* What kernels reach of their roofs, by DIR/bench.csv where --out has one. */
+int graph_rates_read(struct graph_bench *bench, struct error *error);
+
+/* Of kernels that it does not have: measured on some launches of the open stages, each by itself
+ * and on other values; then stage_cost() is due. */
+int graph_rates_measure(struct graph_bench *bench, struct error *error);
+
 /* ---- graph_load.c ---- */
 
 /* Reads the model, names its weights where asked for, and gives its inputs their dims. */
@@ -121,6 +130,7 @@ int graph_compare(const struct graph_bench *bench, struct error *error);
 /* ---- graph_measure.c ---- */
 
 int stage_open(struct stage *stage, const struct graph_bench *bench, struct error *error);
+void stage_cost(struct stage *stage, const struct graph_bench *bench); /* stage_open() does it */
 void stage_close(struct stage *stage);
 
 /* Times both stages in turn. False after an interrupt. */
