@@ -29,11 +29,12 @@ static bool is_known(const struct graph *graph, int tensor)
     return tensor >= 0 && tensor_is_known(graph->tensor[tensor]);
 }
 
-/* Its type is that of an image, and complete. */
+/* Its type is that of an image of reals, and complete. */
 static bool is_image(const struct graph *graph, int tensor)
 {
     const struct type *type = tensor >= 0 ? &graph->tensor[tensor]->type : NULL;
-    return type && type->rank == TURN_RANK && type_is_complete(type);
+    return type && type->rank == TURN_RANK && type_is_complete(type) &&
+           element_is_real(type->element);
 }
 
 /* Statistics of features, statistics that are made, and places of maxima are for channels first. */
