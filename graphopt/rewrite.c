@@ -183,7 +183,8 @@ int rewrite_add_reshape(struct graph *graph, int input, const struct type *type,
                         int *node, struct error *error)
 {
     long shape[RANK_MAX];
-    if (!find_shape(&graph->tensor[input]->type, type, shape))
+    if (!op_find("", "Reshape", graph_opset(graph, "")) ||
+        !find_shape(&graph->tensor[input]->type, type, shape))
         return SKIPPED;
     const int list = graph_add_integers(graph, NULL, shape, type->rank, error);
     if (list < 0)

@@ -63,8 +63,8 @@ int rewrite_drop_same(struct rewriting *rewriting, const struct match *match, st
 int rewrite_gemm_addend(struct graph *graph, int like, int *addend, struct error *error);
 
 /* A Reshape of `input` to the dims of `type` in front of node `before`: at most one that is not
- * known, but for those that `input` has at the same place. SKIPPED where more are not known, or a
- * dim of 0 cannot be said. */
+ * known, but for those that `input` has at the same place. SKIPPED where more are not known, a dim
+ * of 0 cannot be said, or the graph's opset has no such Reshape. */
 int rewrite_add_reshape(struct graph *graph, int input, const struct type *type, int before,
                         int *node, struct error *error);
 

@@ -173,7 +173,7 @@ static bool is_last_reshaped(const struct graph *graph, const struct node *node)
 {
     const struct type *x = &graph->tensor[node->inputs[0]]->type;
     long view[TURN_RANK];
-    return is_permutation(node, to_last) &&
+    return is_permutation(node, to_last) && op_find("", "Reshape", graph_opset(graph, "")) &&
            read_dims(node, "view", type_elements(x), TURN_RANK, view) &&
            memcmp(view, x->dims, sizeof view) == 0;
 }
