@@ -220,7 +220,8 @@ static bool is_foldable(const struct graph *graph, const struct producer *produc
     if (tensor < 0 || !tensor_is_known(graph->tensor[tensor]) || producer->is_fused)
         return false;
     const struct type *type = &graph->tensor[tensor]->type;
-    if (!element_is_real(type->element))
+    if (!element_is_real(type->element) ||
+        type->element != graph->tensor[producer->inputs[0]]->type.element)
         return false;
     if (input == 1)
         return type->rank >= 2 && (strcmp(producer->type, "MatMul") != 0 ||
@@ -456,10 +457,8 @@ static int replace_by_chain(struct graph *graph, int follower, struct stepwise *
     int result = stepwise_merge(steps, arena, error);
     if (result != OK)
         return result;
-    const enum element element = graph->tensor[steps->x]->type.element;
     int launches = 1;
-    if (element == ELEMENT_f32 || element == ELEMENT_f64)
-        result = try_fused(graph, "Chain", NULL, &steps->x, 1, steps, arena, &launches, error);
+    result = try_fused(graph, "Chain", NULL, &steps->x, 1, steps, arena, &launches, error);
     if (result != OK || launches != 1)
         return result == OK ? SKIPPED : result;
     const int node = add_fused(graph, "Chain", follower, &steps->x, 1, steps, 1, error);

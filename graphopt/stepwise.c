@@ -294,8 +294,9 @@ int stepwise_read(const struct graph *graph, int id, int x, struct arena *arena,
     *steps = (struct stepwise){.x = x};
     for (int i = 0; i < node->input_count; i++)
         uses += node->inputs[i] == x;
-    if (!node->op || uses != 1 || !type_is_complete(type) || !element_is_real(type->element) ||
-        node->outputs[0] < 0)
+    /* No kernel takes other reals, and constants that are merged would be rounded more. */
+    if (!node->op || uses != 1 || !type_is_complete(type) || node->outputs[0] < 0 ||
+        (type->element != ELEMENT_f32 && type->element != ELEMENT_f64))
         return SKIPPED;
     const int result = read_node(&reading);
     if (result != OK)
