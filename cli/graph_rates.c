@@ -15,37 +15,41 @@ enum { ROWS_MOST = 256, TRIED_MOST = 5, SAMPLES = 5 };
 /* Of a sample: long against reading the clock. */
 static const double sample_seconds = 5e-4;
 
+/* One of each variant and format. */
 static size_t rates_most(void)
 {
     size_t most = 0;
-    while (kernels[most])
-        most++;
-    return most * DTYPE_COUNT;
+    for (int i = 0; kernels[i]; i++)
+        for (const struct variant *v = kernels[i]->variants; v->name; v++)
+            most += DTYPE_COUNT;
+    return most;
 }
 
 static void add_rate(struct ceilings *ceilings, struct cost_rate *rates, const char *kernel,
-                     enum dtype dtype, double of_compute, double of_memory)
+                     const char *variant, enum dtype dtype, double of_compute, double of_memory)
 {
     if (!(of_compute > 0) && !(of_memory > 0))
         return;
     struct cost_rate *rate = &rates[ceilings->rate_count++];
     *rate = (struct cost_rate){.dtype = dtype, .of_compute = of_compute, .of_memory = of_memory};
     text_copy(rate->kernel, sizeof rate->kernel, kernel);
+    text_copy(rate->variant, sizeof rate->variant, variant);
 }
 
 /* ---- from bench.csv ---- */
 
 /* Median of the fractions of roof of all measured rows of a kernel that have that bound. */
 static double fraction_of(const struct table *machine, const struct table *rows, const char *kernel,
-                          enum dtype dtype, const char *bound, int threads)
+                          const char *variant, enum dtype dtype, const char *bound, int threads)
 {
     double fraction[ROWS_MOST];
     size_t count = 0;
     for (size_t i = 0; i < rows->count && count < ROWS_MOST; i++) {
         const struct measurement *row = table_measurement(rows, i);
         struct summary summary;
-        if (strcmp(row->kernel, kernel) != 0 || strcmp(row->dtype, dtype_name(dtype)) != 0 ||
-            row->threads != threads || strcmp(row->status, "ok") != 0)
+        if (strcmp(row->kernel, kernel) != 0 || strcmp(row->variant, variant) != 0 ||
+            strcmp(row->dtype, dtype_name(dtype)) != 0 || row->threads != threads ||
+            strcmp(row->status, "ok") != 0)
             continue;
         summary_of(&summary, machine, row);
         if (strcmp(summary.bound, bound) == 0 && summary.roof_fraction > 0)
@@ -54,16 +58,16 @@ static double fraction_of(const struct table *machine, const struct table *rows,
     return quartiles_of(fraction, count).median;
 }
 
-static void take_rates(struct graph_bench *bench, int at, const struct table *rows)
+static void take_rate(struct graph_bench *bench, int at, const struct table *rows,
+                      const char *kernel, const char *variant)
 {
     struct ceilings *ceilings = &bench->ceilings[at];
     const struct table *machine = &bench->bench.machine;
-    for (size_t i = 0; i < rates_most(); i++) {
-        const char *kernel = kernels[i / DTYPE_COUNT]->name;
-        const enum dtype dtype = (enum dtype)(i % DTYPE_COUNT);
-        add_rate(ceilings, bench->rate[at], kernel, dtype,
-                 fraction_of(machine, rows, kernel, dtype, "compute", ceilings->threads),
-                 fraction_of(machine, rows, kernel, dtype, "memory", ceilings->threads));
+    for (int i = 0; i < DTYPE_COUNT; i++) {
+        const enum dtype dtype = (enum dtype)i;
+        add_rate(ceilings, bench->rate[at], kernel, variant, dtype,
+                 fraction_of(machine, rows, kernel, variant, dtype, "compute", ceilings->threads),
+                 fraction_of(machine, rows, kernel, variant, dtype, "memory", ceilings->threads));
     }
 }
 
@@ -86,8 +90,11 @@ int graph_rates_read(struct graph_bench *bench, struct error *error)
         return OK;
     table_init(&rows, &measurement_schema);
     const int result = table_read(&rows, out, error);
-    for (int i = 0; i < 2 && result == OK; i++)
-        take_rates(bench, i, &rows);
+    for (int i = 0; kernels[i] && result == OK; i++)
+        for (const struct variant *v = kernels[i]->variants; v->name; v++) {
+            take_rate(bench, 0, &rows, kernels[i]->name, v->name);
+            take_rate(bench, 1, &rows, kernels[i]->name, v->name);
+        }
     table_free(&rows);
     return result;
 }
@@ -102,10 +109,12 @@ struct trial {
     enum cost_bound bound;
 };
 
-static bool has_rate(const struct ceilings *ceilings, const struct launch *launch)
+static bool has_rate(const struct ceilings *ceilings, const struct launch *launch,
+                     const char *variant)
 {
     for (int i = 0; i < ceilings->rate_count; i++)
         if (ceilings->rate[i].dtype == launch->dtype &&
+            strcmp(ceilings->rate[i].variant, variant) == 0 &&
             strcmp(ceilings->rate[i].kernel, launch->kernel->name) == 0)
             return true;
     return false;
@@ -166,16 +175,17 @@ static double try_launch(const struct graph_bench *bench, const struct trial *tr
     return trial->roof_seconds / quartiles_of(seconds, SAMPLES).median;
 }
 
-/* All launches of that kernel and format with as many threads. */
+/* All launches like that one: of its kernel, variant and format with as many threads. */
 static int find_trials(const struct graph_bench *bench, const struct executor_node *nodes,
-                       int count, const struct executor_node *like, const struct launch *launch,
-                       struct trial *trials)
+                       int count, const struct executor_node *like, int at, struct trial *trials)
 {
+    const struct launch *launch = &like->lowering->launch[at];
     int kept = 0;
     for (int i = 0; i < count; i++)
         for (int k = 0; nodes[i].lowering && k < nodes[i].lowering->launch_count; k++) {
             const struct launch *each = &nodes[i].lowering->launch[k];
             if (each->kernel != launch->kernel || each->dtype != launch->dtype ||
+                strcmp(nodes[i].variants[k], like->variants[at]) != 0 ||
                 (nodes[i].threads > 1) != (like->threads > 1))
                 continue;
             const struct trial trial = trial_of(bench, &nodes[i], k);
@@ -186,21 +196,23 @@ static int find_trials(const struct graph_bench *bench, const struct executor_no
 }
 
 static void measure_rate(struct graph_bench *bench, const struct executor_node *nodes, int count,
-                         const struct executor_node *node, const struct launch *launch)
+                         const struct executor_node *node, int k)
 {
+    const struct launch *launch = &node->lowering->launch[k];
     struct trial trials[TRIED_MOST];
     double by[2][TRIED_MOST];
     size_t found[2] = {0, 0};
     const int at = node->threads > 1;
-    const int kept = find_trials(bench, nodes, count, node, launch, trials);
+    const int kept = find_trials(bench, nodes, count, node, k, trials);
     for (int i = 0; i < kept && !interrupted(); i++) {
         const double fraction = try_launch(bench, &trials[i]);
         const int of_memory = trials[i].bound == COST_MEMORY;
         if (fraction > 0)
             by[of_memory][found[of_memory]++] = fraction;
     }
-    add_rate(&bench->ceilings[at], bench->rate[at], launch->kernel->name, launch->dtype,
-             quartiles_of(by[0], found[0]).median, quartiles_of(by[1], found[1]).median);
+    add_rate(&bench->ceilings[at], bench->rate[at], launch->kernel->name, node->variants[k],
+             launch->dtype, quartiles_of(by[0], found[0]).median,
+             quartiles_of(by[1], found[1]).median);
 }
 
 int graph_rates_measure(struct graph_bench *bench, struct error *error)
@@ -216,8 +228,8 @@ int graph_rates_measure(struct graph_bench *bench, struct error *error)
     for (int i = 0; i < count; i++)
         for (int k = 0; nodes[i].lowering && k < nodes[i].lowering->launch_count; k++) {
             const struct launch *launch = &nodes[i].lowering->launch[k];
-            if (!has_rate(&bench->ceilings[nodes[i].threads > 1], launch))
-                measure_rate(bench, nodes, count, &nodes[i], launch);
+            if (!has_rate(&bench->ceilings[nodes[i].threads > 1], launch, nodes[i].variants[k]))
+                measure_rate(bench, nodes, count, &nodes[i], k);
         }
     free(nodes);
     return OK;

@@ -53,16 +53,24 @@ static double flops_done(const struct launch *launch, const char *chosen)
 }
 
 /* What of its roof a kernel reaches; 1 where nobody measured it. */
-static double reached(const struct ceilings *ceilings, const char *kernel, enum dtype dtype,
-                      enum cost_bound bound)
+static double reached(const struct ceilings *ceilings, const struct launch *launch,
+                      const char *chosen, enum cost_bound bound)
 {
+    const char *variant = chosen            ? chosen
+                          : launch->variant ? launch->variant
+                                            : launch->kernel->variants[0].name;
+    double found = 1;
     for (int i = 0; i < ceilings->rate_count; i++) {
         const struct cost_rate *rate = &ceilings->rate[i];
         const double part = bound == COST_COMPUTE ? rate->of_compute : rate->of_memory;
-        if (rate->dtype == dtype && part > 0 && strcmp(rate->kernel, kernel) == 0)
+        if (rate->dtype != launch->dtype || !(part > 0) ||
+            strcmp(rate->kernel, launch->kernel->name) != 0)
+            continue;
+        if (strcmp(rate->variant, variant) == 0)
             return part;
+        found = rate->variant[0] ? found : part;
     }
-    return 1;
+    return found;
 }
 
 /* Whether the values of that operand were there before the graph ran. */
@@ -144,10 +152,10 @@ static void add_launches(struct cost *cost, const struct site *site,
         const struct launch *launch = &lowering->launch[i];
         const struct piece piece =
             piece_of_launch(site, launch, variants ? variants[i] : NULL, ceilings);
-        const char *kernel = launch->kernel->name;
         const double before = cost->roof_seconds;
-        add_piece(cost, &sums, &piece, reached(ceilings, kernel, launch->dtype, COST_COMPUTE),
-                  reached(ceilings, kernel, launch->dtype, COST_MEMORY));
+        const char *variant = variants ? variants[i] : NULL;
+        add_piece(cost, &sums, &piece, reached(ceilings, launch, variant, COST_COMPUTE),
+                  reached(ceilings, launch, variant, COST_MEMORY));
         if (i == 0 || cost->roof_seconds - before > longest) {
             longest = cost->roof_seconds - before;
             memcpy(cost->level, piece.level->name, sizeof cost->level);

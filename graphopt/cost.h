@@ -19,6 +19,7 @@ struct cost_rate {
     char kernel[32];
     enum dtype dtype;
     double of_compute, of_memory; /* NAN where no row of that bound was measured */
+    char variant[32];             /* "": of all that have no row of their own */
 };
 
 /* The ceilings of one machine with one number of threads. */

@@ -101,9 +101,13 @@ static void test_what_a_kernel_reaches_is_taken_into_account(void **state)
 {
     (void)state;
     struct ceilings ceilings = simple();
-    const struct cost_rate rate = {"add", DTYPE_f32, NAN, 0.5};
-    ceilings.rate = &rate;
-    ceilings.rate_count = 1;
+    const struct cost_rate rate[] = {
+        {.kernel = "add", .dtype = DTYPE_f32, .of_memory = 0.5},
+        {.kernel = "add", .dtype = DTYPE_f32, .of_memory = 0.25, .variant = "another"},
+        {.kernel = "mul", .dtype = DTYPE_f32, .of_memory = 0.125},
+    };
+    ceilings.rate = rate;
+    ceilings.rate_count = sizeof rate / sizeof *rate;
     const struct cost cost = cost_of(ADD(1000), &ceilings);
     assert_near(cost.roof_seconds, 12e-6);
     assert_near(cost.seconds, 25e-6);
