@@ -199,6 +199,13 @@ static int read_roi(const struct site *site, struct resize *resize, const int *a
 }
 
 /* The rank of x is known. */
+/* Whether input i says something, now or when the graph runs. */
+static bool is_given(const struct site *site, int i)
+{
+    const struct array *input = site_input(site, i);
+    return input && (!input->data || type_elements(&input->type) > 0);
+}
+
 static int read_resize(const struct site *site, struct resize *resize, struct error *error)
 {
     const struct type x = site_type(site, 0);
@@ -227,6 +234,9 @@ static int read_resize(const struct site *site, struct resize *resize, struct er
                              count);
         return size_axes(site, resize, axes, count, sizes, error);
     }
+    if (!scales && !is_given(site, has_scales_first(site->node) ? 1 : 2) &&
+        (has_scales_first(site->node) || !is_given(site, 3)))
+        return error_set(error, FAULT_IO, "it has neither scales nor sizes");
     for (int i = 0; scales && i < count; i++)
         if (scale_axis(&resize->axis[axes[i]], scales[i], error) != OK)
             return FAILED;
