@@ -118,6 +118,8 @@ static enum family family_of(const struct graph *graph, const struct node *node)
     if (node_is_one_of(node, "MaxPool|AveragePool|GlobalAveragePool|BatchNormalization|Resize|"
                              "Upsample|GridSample"))
         return has_layout(node) ? FAMILY_LAYOUT : FAMILY_NONE;
+    if (is_own && flags & OP_BINARY && node->opset < 7)
+        return FAMILY_NONE; /* operands count dims from an axis on, PRelu's from the channels */
     if ((is_own && flags & OP_BINARY) || node_is_one_of(node, "Sum|Max|Min|Mean|roofline::Chain"))
         return FAMILY_PLACES;
     if ((is_own && flags & OP_UNARY) || node_is(node, "Clip"))
