@@ -76,6 +76,9 @@ cell() {
     "$roofline" plot plotted --terminal >plot 2>err
     check "its roofline is plotted" grep -qE '^ +[0-9]+ +whole graph ' plot
 
+}
+# shellcheck disable=SC2086 # words
+{
     exits "no model" 2 "needs one model" $graph
     exits "two models" 2 "needs one model" $graph a.txt b.txt
     exits "unknown built-in graph" 2 "'nonsense'|resnet-block" $graph nonsense
