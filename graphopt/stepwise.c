@@ -298,6 +298,8 @@ int stepwise_read(const struct graph *graph, int id, int x, struct arena *arena,
     if (!node->op || uses != 1 || !type_is_complete(type) || node->outputs[0] < 0 ||
         (type->element != ELEMENT_f32 && type->element != ELEMENT_f64))
         return SKIPPED;
+    if (node->opset < 7 && !*node->domain && node->input_count > 1)
+        return SKIPPED; /* second operands stood at an axis of the first */
     const int result = read_node(&reading);
     if (result != OK)
         return result;

@@ -31,6 +31,8 @@ static int to_gemm(struct rewriting *rewriting, const struct match *match, struc
     struct graph *graph = rewriting->graph;
     const int inputs[] = {match->tensor[A], match->tensor[B], match->tensor[ADDEND]};
     const struct type *product = &graph->tensor[match->tensor[PRODUCT]]->type;
+    if (graph->node[match->node[0]]->opset < 7) /* c stood at an axis of the product */
+        return SKIPPED;
     if (graph->tensor[inputs[0]]->type.rank != 2 || graph->tensor[inputs[1]]->type.rank != 2 ||
         !type_is_complete(product) || !element_is_real(product->element) ||
         inputs[2] == match->tensor[PRODUCT] || !is_addend(graph->tensor[inputs[2]], product))
