@@ -7,6 +7,7 @@
 
 #include "graph_text.h"
 #include "onnx.h"
+#include "onnx_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +44,23 @@ static void round_trip(const struct graph *graph, struct error *error)
     graph_free(&again);
 }
 
+/* What is written is read again, as what it was but for nodes that had one name. */
+static void write_and_read(const struct graph *graph, struct error *error)
+{
+    struct graph again;
+    void *bytes;
+    size_t length;
+    const int result = onnx_write_bytes(graph, &bytes, &length, error);
+    require(result == OK || (error->fault == FAULT_USAGE && *error->text),
+            "it is not written, without words", error);
+    if (result != OK)
+        return;
+    require(onnx_read_bytes(&again, "written", bytes, length, error) == OK,
+            "what is written is refused", error);
+    free(bytes);
+    graph_free(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = {FAULT_NONE, ""};
@@ -53,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (result == OK) {
         require(graph_copy(&copy, &graph, &error) == OK, "it cannot be copied", &error);
         round_trip(&copy, &error);
+        write_and_read(&copy, &error);
         graph_sweep(&copy);
         require(graph_sort(&copy, &error) == OK, "it cannot be sorted", &error);
         require(graph_verify(&copy, &error) == OK, "it no longer verifies", &error);
