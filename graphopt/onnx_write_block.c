@@ -253,7 +253,7 @@ static int write_constants(struct writer *writer, Onnx__GraphProto *to)
     return OK;
 }
 
-/* A subgraph's output has to be made in it: of what comes from outside there is a copy. */
+/* A subgraph's output has to be made in it, and is one output: else there is a copy. */
 static int write_copy(struct writer *writer, int id, int slot, Onnx__ValueInfoProto *output,
                       Onnx__GraphProto *to)
 {
@@ -286,8 +286,10 @@ static int write_outputs(struct writer *writer, int block, Onnx__GraphProto *to)
         const struct tensor *tensor = tensor_of(writer, of->outputs[i]);
         if (write_value(writer, of->outputs[i], &to->output[i]) != OK)
             return FAILED;
-        const bool is_made_here = tensor->block == block && (tensor->producer >= 0 || block == 0);
-        if (!is_made_here && write_copy(writer, of->outputs[i], i, to->output[i], to) != OK)
+        bool is_copied = block > 0 && (tensor->block != block || tensor->producer < 0);
+        for (int k = 0; k < i; k++)
+            is_copied = is_copied || of->outputs[k] == of->outputs[i];
+        if (is_copied && write_copy(writer, of->outputs[i], i, to->output[i], to) != OK)
             return FAILED;
         to->n_output++;
     }

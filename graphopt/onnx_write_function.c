@@ -96,39 +96,85 @@ static int build_body(const struct writer *writer, const struct node *node, stru
 
 /* ---- the body as a message ---- */
 
-static int write_constant(struct writer *writer, const struct tensor *tensor,
-                          Onnx__NodeProto **message)
+/* A node of one operand, one result and one attribute; the attribute's value is to be filled in. */
+static int write_simple(struct writer *writer, const char *type, const char *input,
+                        const char *output, Onnx__NodeProto **message,
+                        Onnx__AttributeProto **attribute)
 {
-    const struct array array = {tensor->type, (void *)(uintptr_t)tensor->data};
     Onnx__NodeProto *node = onnx_write_new(writer, &onnx__node_proto__descriptor);
-    Onnx__AttributeProto *value = onnx_write_new(writer, &onnx__attribute_proto__descriptor);
-    void **lists = arena_take_array(writer->arena, 2, sizeof *lists);
-    if (!node || !value || !lists)
+    void **lists = arena_take_array(writer->arena, 3, sizeof *lists);
+    *attribute = onnx_write_new(writer, &onnx__attribute_proto__descriptor);
+    if (!node || !*attribute || !lists || !output)
         return onnx_write_exhausted(writer);
-    *message = node;
-    lists[0] = (void *)(uintptr_t)tensor->name;
-    lists[1] = value;
-    node->op_type = "Constant";
+    lists[0] = (void *)(uintptr_t)input;
+    lists[1] = (void *)(uintptr_t)output;
+    lists[2] = *attribute;
+    node->op_type = (char *)(uintptr_t)type;
+    node->n_input = input != NULL;
     node->n_output = node->n_attribute = 1;
-    node->output = (char **)&lists[0];
-    node->attribute = (Onnx__AttributeProto **)&lists[1];
+    node->input = (char **)&lists[0];
+    node->output = (char **)&lists[1];
+    node->attribute = (Onnx__AttributeProto **)&lists[2];
+    (*attribute)->has_type = true;
+    *message = node;
+    return OK;
+}
+
+/* The values as doubles, of the arena. */
+static int as_doubles(struct writer *writer, const struct tensor *tensor, struct array *doubles)
+{
+    const long count = type_elements(&tensor->type);
+    double *values = arena_take_array(writer->arena, (size_t)count, sizeof *values);
+    for (long i = 0; values && i < count; i++)
+        values[i] = element_real(tensor->data, tensor->type.element, i);
+    *doubles = (struct array){tensor->type, values};
+    doubles->type.element = ELEMENT_f64;
+    return values ? OK : onnx_write_exhausted(writer);
+}
+
+/* Before opset 9 a Constant has reals only: others are cast from doubles, which hold all that
+ * shapes and axes are. */
+static int write_constant(struct writer *writer, const struct tensor *tensor,
+                          Onnx__FunctionProto *to)
+{
+    struct array array = {tensor->type, (void *)(uintptr_t)tensor->data};
+    const enum element element = array.type.element;
+    const bool is_cast = graph_opset(writer->graph, "") < 9 && element != ELEMENT_f16 &&
+                         element != ELEMENT_f32 && element != ELEMENT_f64;
+    const char *name = tensor->name;
+    Onnx__AttributeProto *value;
+    if (is_cast) {
+        name = arena_print(writer->arena, "%s as f64", tensor->name);
+        if (as_doubles(writer, tensor, &array) != OK)
+            return FAILED;
+    }
+    if (write_simple(writer, "Constant", NULL, name, &to->node[to->n_node++], &value) != OK)
+        return FAILED;
     value->name = "value";
-    value->has_type = true;
     value->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
-    return onnx_write_tensor(writer, &array, NULL, &value->t);
+    const int result = onnx_write_tensor(writer, &array, NULL, &value->t);
+    if (result != OK || !is_cast)
+        return result;
+    if (write_simple(writer, "Cast", name, tensor->name, &to->node[to->n_node++], &value) != OK)
+        return FAILED;
+    value->name = "to";
+    value->type = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+    value->has_i = true;
+    value->i = (int)element;
+    return OK;
 }
 
 static int write_nodes(struct writer *writer, Onnx__FunctionProto *to)
 {
     const struct graph *inner = writer->graph;
-    to->node = arena_take_array(
-        writer->arena, (size_t)inner->node_count + (size_t)inner->tensor_count, sizeof *to->node);
+    to->node =
+        arena_take_array(writer->arena, (size_t)inner->node_count + 2 * (size_t)inner->tensor_count,
+                         sizeof *to->node);
     if (!to->node)
         return onnx_write_exhausted(writer);
     for (int id = 0; id < inner->tensor_count; id++)
         if (inner->tensor[id]->producer < 0 && inner->tensor[id]->use_count > 0 &&
-            inner->tensor[id]->data &&
-            write_constant(writer, inner->tensor[id], &to->node[to->n_node++]) != OK)
+            inner->tensor[id]->data && write_constant(writer, inner->tensor[id], to) != OK)
             return FAILED;
     for (int id = inner->block[0]->first; id >= 0; id = inner->node[id]->next)
         if (onnx_write_node(writer, inner->node[id], "", NULL, &to->node[to->n_node++]) != OK)

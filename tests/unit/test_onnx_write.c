@@ -114,13 +114,16 @@ static void what_a_subgraph_passes_on_is_copied_in_it(void **state)
     struct error error;
     void *bytes;
     size_t length;
-    graph_of(&graph, "graph g (onnx 17)\ninput x: f32[2]\ninput b: bool[]\n"
-                     "y = If(b) {then_branch: block, else_branch: block}\n"
-                     "block then\n  output x\nend\nblock else\n  e = Abs(x)\n  output e\nend\n"
-                     "output y\n");
+    graph_of(&graph,
+             "graph g (onnx 17)\ninput x: f32[2]\ninput b: bool[]\n"
+             "y, z = If(b) {then_branch: block, else_branch: block}\n"
+             "block then\n  output x\n  output x\nend\nblock else\n  e = Abs(x)\n  output e\n"
+             "  output e\nend\noutput y\noutput z\n");
     assert_int_equal(onnx_write_bytes(&graph, &bytes, &length, &error), OK);
     assert_int_equal(onnx_read_bytes(&again, "written", bytes, length, &error), OK);
     assert_true(node_is(again.node[maker_of(&again, "x.0")], "Identity"));
+    assert_true(node_is(again.node[maker_of(&again, "x.1")], "Identity"));
+    assert_true(node_is(again.node[maker_of(&again, "e.1")], "Identity"));
     free(bytes);
     graph_free(&graph);
     graph_free(&again);
