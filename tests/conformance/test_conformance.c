@@ -3,6 +3,7 @@
 //
 //   test_conformance [FOLDER...]      folders of models, each a folder with model.onnx and
 //                                     test_data_set_0; else those that are looked for
+//   MODEL=part                        only models whose names contain it
 //
 // Models with operators that are not there are counted, and the operators named in one line. What
 // cannot be reproduced stands in not_reproducible.txt with the reason, what is compared with
