@@ -147,12 +147,10 @@ static double flops(const struct site *site)
     return 3 * (double)type_elements(&x);
 }
 
-static const struct attribute_rule attributes[] = {{"epsilon", ATTRIBUTE_REAL, false},
-                                                   {"is_test", ATTRIBUTE_INT, false},
-                                                   {"momentum", ATTRIBUTE_REAL, false},
-                                                   {"spatial", ATTRIBUTE_INT, false},
-                                                   {"training_mode", ATTRIBUTE_INT, false},
-                                                   {0}};
+static const struct attribute_rule attributes[] = {
+    {"epsilon", ATTRIBUTE_REAL, false},      {"is_test", ATTRIBUTE_INT, false},
+    {"momentum", ATTRIBUTE_REAL, false},     {"spatial", ATTRIBUTE_INT, false},
+    {"training_mode", ATTRIBUTE_INT, false}, {0}};
 
 const struct op onnx_BatchNormalization_op = {
     .domain = "",

@@ -136,7 +136,8 @@ static void apply(struct site *site, const struct fused_step *fused_step)
         const double operand =
             y ? element_real(y->data, y->type.element, place_offset(out->type.rank, stride, at))
               : 0;
-        const struct step step[] = {{.kind = fused_step->kind, .operand = &operand}, {STEP_END}};
+        const struct step step[] = {{.kind = fused_step->kind, .operand = &operand},
+                                    {.kind = STEP_END}};
         const double x = element_real(out->data, element, i);
         element_put_real(out->data, element, i,
                          steps_value(step, DTYPE_f64, x, (struct step_place){0}));

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "passes/two_sides.h"
+#include "two_sides.h"
 
 enum { VERTICES = 9, EDGES = 24, TRIALS = 300 };
 
