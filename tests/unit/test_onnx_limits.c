@@ -63,7 +63,7 @@ static int answer(const void *bytes, size_t length)
 static void assert_answered(struct message model, int expected)
 {
     struct error error;
-    int status;
+    int status = 0;
     if (onnx_available(&error) != OK) {
         free(model.bytes);
         print_message("skipped: %s\n", error.text);
