@@ -237,22 +237,31 @@ $(BUILD)/tests/cross/variants: $(BUILD)/tests/variants/test_variants.o \
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $@.a -lm
 
 # libFuzzer comes with clang; new inputs that it finds interesting stay in build/fuzz. What is
-# fuzzed is built with the sanitizers, the kernels that graphs refer to are the plain build's.
+# fuzzed is built with the sanitizers, once for all fuzzers; the kernels that graphs refer to are
+# the plain build's.
 FUZZ_SECONDS ?= 20
-FUZZERS := table graph onnx optimize
-FUZZED_table := base/table.c base/table_csv.c base/file.c base/error.c
-FUZZED_graph := $(wildcard graphopt/*.c graphopt/*/*.c)
-FUZZED_onnx := $(FUZZED_graph)
-FUZZED_optimize := $(FUZZED_graph)
-fuzz: $(LIBRARY) | check-deps ## fuzz the readers of files (needs clang; FUZZ_SECONDS=)
-	@mkdir -p $(FUZZERS:%=build/fuzz/%)
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZED := $(wildcard base/table*.c base/file.c base/error.c graphopt/*.c graphopt/*/*.c)
+FUZZED_OBJECTS := $(FUZZED:%.c=build/fuzz/%.o)
+FUZZ_FLAGS := -std=gnu11 -O1 -g -fno-sanitize-recover=all
+FUZZ_SANITIZERS := address,undefined
+fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## fuzz the readers of files (needs clang; FUZZ_SECONDS=)
 	$(foreach name,$(FUZZERS),$(FUZZ) &&) true
 
-FUZZ = clang $(CPPFLAGS) -Igraphopt -Ikernels -isystem $(BUILD)/onnx -std=gnu11 -O1 -g \
-    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o build/fuzz/fuzz_$(name) \
-    tests/fuzz/fuzz_$(name).c $(FUZZED_$(name)) $(LIBRARY) $(LDLIBS) -lgomp && \
+FUZZ = mkdir -p build/fuzz/$(name) && \
     build/fuzz/fuzz_$(name) -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -verbosity=0 \
     -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/$(name) tests/fuzz/corpus/$(name)
+
+.SECONDARY: $(FUZZED_OBJECTS) $(FUZZERS:%=build/fuzz/tests/fuzz/fuzz_%.o)
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZED_OBJECTS) $(LIBRARY)
+	$(SAY)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer,$(FUZZ_SANITIZERS) -o $@ $^ $(LDLIBS) -lgomp
+
+build/fuzz/%.o: %.c Makefile $(BUILD)/flags $(BUILD)/onnx/made | check-deps
+	@mkdir -p $(@D)
+	$(SAY)
+	$(Q)clang $(CPPFLAGS) -Igraphopt -Ikernels -isystem $(BUILD)/onnx $(FUZZ_FLAGS) \
+	    -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZERS) -MMD -MP -c -o $@ $<
 
 # ---- keep in shape ----
 .PHONY: lint format check-format
@@ -283,4 +292,4 @@ uninstall: ## remove what install put there
 clean: ## remove build/
 	rm -rf build
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d build/fuzz/*/*.d build/fuzz/*/*/*.d)

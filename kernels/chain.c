@@ -71,13 +71,6 @@ static inline struct step step_of(const struct shape *shape, int i)
     return chain == CHAIN_given ? givens[shape->value[LETTER_step1 + i]] : chains[chain][i];
 }
 
-/* Which element of an operand by row. */
-static inline long channel_of(const struct shape *shape, long row)
-{
-    const long channels = shape->value[LETTER_channels];
-    return channels > 0 ? row % channels : row;
-}
-
 /* The steps with their operands, ended by STEP_END. */
 static inline void steps_of(const struct call *call, struct step step[STEPS_MAX])
 {
@@ -105,6 +98,13 @@ static const char *const step_words[] = {"none",
 #undef X
                                                  NULL};
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
+
+/* Which element of an operand by row. */
+static long channel_of(const struct shape *shape, long row)
+{
+    const long channels = shape->value[LETTER_channels];
+    return channels > 0 ? row % channels : row;
+}
 
 static double length_of(const struct step *step, const struct shape *shape)
 {
