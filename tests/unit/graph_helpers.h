@@ -16,17 +16,24 @@ static inline void graph_of(struct graph *graph, const char *text)
         fail_msg("%s", error.text);
 }
 
-/* Its text with all values; the caller frees it. */
-static inline char *text_of(const struct graph *graph)
+/* Its text with values of up to so many elements, and digests of the others; the caller frees it.
+ */
+static inline char *text_with(const struct graph *graph, long most_values)
 {
     char *text;
     size_t length;
     struct error error;
     FILE *file = open_memstream(&text, &length);
     assert_non_null(file);
-    assert_int_equal(graph_print(graph, file, ELEMENTS_MAX, &error), OK);
+    assert_int_equal(graph_print(graph, file, most_values, &error), OK);
     fclose(file);
     return text;
+}
+
+/* The same with all values. */
+static inline char *text_of(const struct graph *graph)
+{
+    return text_with(graph, ELEMENTS_MAX);
 }
 
 /* The node that makes the tensor of that name. */

@@ -23,8 +23,8 @@ static void need_onnx(void)
     }
 }
 
-/* What is written reads back as this text, with all values. */
-static void assert_reads_back(const struct graph *graph, const char *text)
+/* What is written reads back as this text. */
+static void assert_reads_back(const struct graph *graph, const char *text, long most_values)
 {
     struct graph again;
     struct error error = {FAULT_NONE, ""};
@@ -33,7 +33,7 @@ static void assert_reads_back(const struct graph *graph, const char *text)
     if (onnx_write_bytes(graph, &bytes, &length, &error) != OK ||
         onnx_read_bytes(&again, "written", bytes, length, &error) != OK)
         fail_msg("%s", error.text);
-    char *read = text_of(&again);
+    char *read = text_with(&again, most_values);
     assert_string_equal(read, text);
     free(read);
     free(bytes);
@@ -45,7 +45,7 @@ static void assert_text_reads_back(const char *text)
     struct graph graph;
     graph_of(&graph, text);
     char *printed = text_of(&graph);
-    assert_reads_back(&graph, printed);
+    assert_reads_back(&graph, printed, ELEMENTS_MAX);
     free(printed);
     graph_free(&graph);
 }
@@ -137,8 +137,8 @@ static void builtin_graphs_read_back(void **state)
         struct graph graph;
         struct error error;
         assert_int_equal(builtin_graph(&graph, builtin_name(i), 0, &error), OK);
-        char *text = text_of(&graph);
-        assert_reads_back(&graph, text);
+        char *text = text_with(&graph, GRAPH_VALUES_MAX);
+        assert_reads_back(&graph, text, GRAPH_VALUES_MAX);
         free(text);
         graph_free(&graph);
     }
