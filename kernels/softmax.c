@@ -72,8 +72,8 @@ static const struct variant variants[] = {
     {.name = "simd",
      .summary =
          "short rows in registers; else in the caches maximum, exponentials and their sum, "
-         "quotients; beyond them the exponentials twice, so that each element comes once and "
-         "goes once",
+         "quotients; beyond them rows that L1 holds keep their exponentials there, of longer ones "
+         "these are computed twice, so that each element comes once and goes once",
      .bodies = BODIES(softmax),
      .workspace = rows_workspace},
     REFERENCE_VARIANT(plain),

@@ -381,6 +381,26 @@ int move_lower(const struct site *site, struct lowering *lowering, const struct 
     return lower_gather(&plan, &simple, in_elements);
 }
 
+int found_evaluate(struct site *site, move_find *find, struct error *error)
+{
+    struct move move;
+    if (outputs_check(site, error) != OK)
+        return SKIPPED;
+    if (find(site, &move, error) != OK)
+        return FAILED;
+    move_evaluate(&move, &site->output[0], &site->input[0]);
+    return OK;
+}
+
+int found_lower(const struct site *site, struct lowering *lowering, move_find *find,
+                struct error *error)
+{
+    struct move move;
+    if (find(site, &move, error) != OK)
+        return FAILED;
+    return move_lower(site, lowering, &move, 0, 0, error);
+}
+
 /* ---- views ---- */
 
 int view_evaluate(struct site *site, struct error *error)

@@ -30,6 +30,12 @@ void move_evaluate(const struct move *move, struct array *out, const struct arra
 int move_lower(const struct site *site, struct lowering *lowering, const struct move *move,
                int input, int output, struct error *error);
 
+/* An operator that is one move of input 0 to output 0, which `find` says. */
+typedef int move_find(const struct site *site, struct move *move, struct error *error);
+int found_evaluate(struct site *site, move_find *find, struct error *error);
+int found_lower(const struct site *site, struct lowering *lowering, move_find *find,
+                struct error *error);
+
 /* The greatest common divisor, of magnitudes; that of 0 and b is b. */
 long common_divisor(long a, long b);
 

@@ -58,21 +58,12 @@ static int find_move(const struct site *site, struct move *move, struct error *e
 
 static int evaluate(struct site *site, struct error *error)
 {
-    struct move move;
-    if (outputs_check(site, error) != OK)
-        return SKIPPED;
-    if (find_move(site, &move, error) != OK)
-        return FAILED;
-    move_evaluate(&move, &site->output[0], &site->input[0]);
-    return OK;
+    return found_evaluate(site, find_move, error);
 }
 
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
-    struct move move;
-    if (find_move(site, &move, error) != OK)
-        return FAILED;
-    return move_lower(site, lowering, &move, 0, 0, error);
+    return found_lower(site, lowering, find_move, error);
 }
 
 static const struct attribute_rule attributes[] = {{"perm", ATTRIBUTE_INTS, false}, {0}};
