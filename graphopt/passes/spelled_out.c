@@ -244,11 +244,13 @@ static const struct pattern plain = {.term = {OF_WEIGHTS(SCORES), WITH_TURN}},
                             masked_apart = {.term = {OF_WEIGHTS(MASKED), ADDED_MASK, TURN_APART},
                                             .operand = {[MASK] = {OPERAND_KNOWN, 0}}};
 
-/* Constant, finite, and broadcast to the scores. */
+/* Constant, finite, and broadcast to the scores, but along the keys: Attention hides those that a
+ * mask has no column for. */
 static bool is_mask(const struct tensor *mask, const struct type *scores)
 {
     const struct type *type = &mask->type;
-    if (type->rank < 2 || type->rank > 4 || type->element != scores->element)
+    if (type->rank < 2 || type->rank > 4 || type->element != scores->element ||
+        type->dims[type->rank - 1] != scores->dims[3])
         return false;
     for (int i = 0; i < type->rank; i++)
         if (type->dims[i] != 1 && type->dims[i] != scores->dims[4 - type->rank + i])
@@ -362,6 +364,7 @@ const struct pass attention_pass = {
     .summary = "MatMul of queries and transposed keys, a factor, a constant mask that is added, "
                "Softmax of rows, MatMul with values, of 4 dims: Attention",
     .refuses = "Softmax over another axis; heads or batches that are broadcast; a mask that is not "
-               "constant or not finite; inner results used elsewhere",
+               "constant or not finite, or is broadcast along the keys; inner results used "
+               "elsewhere",
     .rules = attention_rules,
 };
