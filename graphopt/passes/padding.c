@@ -54,15 +54,15 @@ static bool add_pads(const struct graph *graph, const struct node *pad, const st
     int count;
     const long *given = node_integers(window, "pads", &count);
     const char *automatic = node_text(window, "auto_pad", "NOTSET");
+    const bool is_valid = strcmp(automatic, "VALID") == 0; /* whatever `pads` says */
     if (strcmp(node_text(pad, "mode", "constant"), "constant") != 0 || !is_zero(graph, pad) ||
         rank < 3 || rank > RANK_MAX || !read_pads(graph, pad, rank, pads) ||
-        (strcmp(automatic, "NOTSET") != 0 && strcmp(automatic, "VALID") != 0) ||
-        (given && count != 2 * (rank - 2)))
+        (strcmp(automatic, "NOTSET") != 0 && !is_valid) || (given && count != 2 * (rank - 2)))
         return false;
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < rank - 2; i++) {
             const int at = side * (rank - 2) + i;
-            sums[at] = pads[side * rank + 2 + i] + (given ? given[at] : 0);
+            sums[at] = pads[side * rank + 2 + i] + (given && !is_valid ? given[at] : 0);
         }
     return true;
 }
@@ -124,6 +124,17 @@ static int into_conv(struct rewriting *rewriting, const struct match *match, str
     return put_window(rewriting, match, pads, 2 * (rank - 2), false, error);
 }
 
+/* Whether some window would lie in the padding alone, which runtimes refuse. */
+static bool is_wider_than_window(const struct node *pool, const long *pads, int count)
+{
+    int dims;
+    const long *window = node_integers(pool, "kernel_shape", &dims);
+    for (int i = 0; i < count; i++)
+        if (pads[i] >= window[i % dims])
+            return true;
+    return false;
+}
+
 /* Zeros count in the average: so they have to as padding. */
 static int into_pool(struct rewriting *rewriting, const struct match *match, struct error *error)
 {
@@ -139,7 +150,8 @@ static int into_pool(struct rewriting *rewriting, const struct match *match, str
     if (!type_is_complete(&graph->tensor[match->tensor[PADDED]]->type) ||
         node_integer(pool, "ceil_mode", 0) != 0 ||
         (is_padded && node_integer(pool, "count_include_pad", 0) == 0) ||
-        !add_pads(graph, graph->node[match->node[1]], pool, rank, pads))
+        !add_pads(graph, graph->node[match->node[1]], pool, rank, pads) ||
+        is_wider_than_window(pool, pads, 2 * (rank - 2)))
         return SKIPPED;
     return put_window(rewriting, match, pads, 2 * (rank - 2), true, error);
 }
@@ -152,7 +164,7 @@ const struct pass pad_pass = {
     .summary = "Pad with zeros, then Conv or AveragePool: padding of these",
     .refuses = "other values or modes; pads of batch or channels; negative pads; auto_pad SAME_*; "
                "MaxPool, whose padding is -inf and not 0; AveragePool that does not count its own "
-               "padding, or with ceil_mode; padded data used elsewhere; pads that the kernel has "
-               "not",
+               "padding, or with ceil_mode, or whose window is not larger than its padding; "
+               "padded data used elsewhere; pads that the kernel has not",
     .rules = rules,
 };
