@@ -1,6 +1,7 @@
 // element.c - elements of tensors: names, sizes, values.
 #include "element.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -317,6 +318,11 @@ int64_t element_whole(const void *data, enum element element, long i)
     default:
         return whole_of(element_real(data, element, i));
     }
+}
+
+bool real_fits_float(double value)
+{
+    return value == 0 || (fabs(value) >= FLT_MIN && fabs(value) <= FLT_MAX);
 }
 
 void element_put_real(void *data, enum element element, long i, double value)

@@ -78,6 +78,9 @@ double element_real(const void *data, enum element element, long i);
  * u64 the same 64 bits. */
 int64_t element_whole(const void *data, enum element element, long i);
 
+/* Whether a float has the value with all its digits: 0, or in the range of normal floats. */
+bool real_fits_float(double value);
+
 /* Writes element i, rounded to nearest even (reals) or cut off (whole numbers, modulo their range);
  * of bool whether it differs from 0. Formats without infinity take their largest number. */
 void element_put_real(void *data, enum element element, long i, double value);

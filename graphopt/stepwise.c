@@ -171,7 +171,7 @@ static int read_normalization(const struct reading *reading)
     for (long c = 0; c < channels; c++) {
         factor[c] = given[0].value[c] / sqrt(given[3].value[c] + epsilon);
         addend[c] = given[1].value[c] - given[2].value[c] * factor[c];
-        if (!isfinite(factor[c]) || !isfinite(addend[c]))
+        if (!real_fits_float(factor[c]) || !(fabs(addend[c]) <= FLT_MAX))
             return SKIPPED; /* a variance of 0 without an epsilon: as it stands */
     }
     return OK;
@@ -349,7 +349,7 @@ static int convert(struct stepwise *steps, int i, enum step_kind to, enum step_k
         return out_of_memory(error);
     for (long k = 0; k < count; k++) {
         value[k] = from == STEP_div ? 1 / operand->value[k] : -operand->value[k];
-        if (!isfinite(value[k]))
+        if (!real_fits_float(value[k]))
             return SKIPPED;
     }
     *operand = (struct stepwise_operand){-1, operand->type, value};
@@ -389,7 +389,7 @@ static int combine(const struct stepwise_operand *a, const struct stepwise_opera
         const double x = a->value[place_offset(type.rank, of_a, at)],
                      y = b->value[place_offset(type.rank, of_b, at)];
         value[i] = is_product ? x * y : x + y;
-        if (!(fabs(value[i]) <= FLT_MAX)) /* what is infinite stays where it is */
+        if (!real_fits_float(value[i])) /* infinite or nothing is left: as it stands */
             return SKIPPED;
         place_next(&type, at);
     }

@@ -1,6 +1,4 @@
 // products.c - MatMul and what is around it.
-#include <math.h>
-
 #include "rewrite.h"
 
 enum { A = 1, B, ADDEND, PRODUCT, Y, FACTOR };
@@ -87,8 +85,10 @@ static int to_alpha(struct rewriting *rewriting, const struct match *match, int 
     /* More dims than the other operand would add some. */
     const struct type *scaled_type = &graph->tensor[match->tensor[PRODUCT]]->type;
     if (!tensor_scalar(factor, &value) || !element_is_real(result->element) ||
-        scaled_type->rank < 0 || factor->type.rank > scaled_type->rank ||
-        !isfinite(is_divided ? 1 / value : value))
+        scaled_type->rank < 0 || factor->type.rank > scaled_type->rank)
+        return SKIPPED;
+    const double alpha = node_real(old, "alpha", 1) * (is_divided ? 1 / value : value);
+    if (!real_fits_float(alpha)) /* which attributes are */
         return SKIPPED;
     if (graph_opset(graph, "com.microsoft") == 0 &&
         graph_import(graph, "com.microsoft", 1, error) != OK)
@@ -98,7 +98,6 @@ static int to_alpha(struct rewriting *rewriting, const struct match *match, int 
     for (int i = 0; node >= 0 && i < old->attribute_count; i++)
         if (graph_set_attribute(graph, node, &old->attributes[i], error) != OK)
             return FAILED;
-    const double alpha = node_real(old, "alpha", 1) * (is_divided ? 1 / value : value);
     if (node < 0 || graph_set_real(graph, node, "alpha", alpha, error) != OK)
         return FAILED;
     return rewrite_replace_by(graph, match->tensor[Y], node, error);
@@ -139,7 +138,9 @@ const struct pass matmul_scale_pass = {
     .group = GROUP_FUSION,
     .summary = "MatMul, and a constant that its result or one side is multiplied with or divided "
                "by: alpha of FusedMatMul",
-    .refuses = "the constant is no single number, is not constant, or adds a dimension; the "
-               "constant is divided by the product; inner results used elsewhere; whole numbers",
+    .refuses =
+        "the constant is no single number, is not constant, or adds a dimension; the "
+        "constant is divided by the product; the factor is beyond the range of floats; inner "
+        "results used elsewhere; whole numbers",
     .rules = scale_rules,
 };
