@@ -13,7 +13,7 @@ struct members {
     int node[MEMBERS_MAX], count;
     int weight_axis, result_axis;
     bool has_bias;
-    const char *then; /* what each result goes through alone, "Relu"; NULL: nothing in common */
+    const struct op *then; /* what each result goes through alone; NULL: nothing in common */
 };
 
 /* ---- who may ---- */
@@ -86,7 +86,7 @@ static bool go_together(const struct graph *graph, const struct node *a, const s
            (node_input(a, 2) >= 0) == (node_input(b, 2) >= 0) && have_same_attributes(a, b) &&
            differ_in_one_dim(&graph->tensor[a->inputs[1]]->type, &graph->tensor[b->inputs[1]]->type,
                              axis) &&
-           (after_a && after_b ? strcmp(after_a->type, after_b->type) == 0 : after_a == after_b);
+           (after_a ? after_a->op : NULL) == (after_b ? after_b->op : NULL);
 }
 
 /* The nodes that go with `first`, which has the lowest id of them. */
@@ -100,7 +100,7 @@ static void find_members(const struct graph *graph, int first, struct members *m
     members->weight_axis = node_is(leader, "Conv") ? 0 : 1;
     members->result_axis =
         node_is(leader, "Conv") ? 1 : graph->tensor[leader->outputs[0]]->type.rank - 1;
-    members->then = after ? after->type : NULL;
+    members->then = after ? after->op : NULL;
     for (int id = first + 1; members->count < MEMBERS_MAX; id++) {
         int next = -1; /* the next user by id, as uses are in no order */
         for (int i = 0; i < input->use_count; i++)
@@ -161,7 +161,8 @@ static int add_joined(struct graph *graph, const struct members *members, struct
     const int result = graph->node[node]->outputs[0];
     if (!members->then)
         return result;
-    const int behind = rewrite_add(graph, NULL, members->then, first, &result, 1, error);
+    const int behind =
+        rewrite_add(graph, members->then->domain, members->then->name, first, &result, 1, error);
     return behind < 0 || graph_infer_node(graph, behind, error) != OK
                ? -1
                : graph->node[behind]->outputs[0];
