@@ -99,10 +99,10 @@ static int fold(struct graph *graph, const struct node *conv, const struct affin
             }
         element_put_real(bias, w.element, k, sum);
     }
+    const bool has_bias = old_bias >= 0 || affine->has_addend;
     tensors[0] = graph_add_constant(graph, weights->name, &w, data, error);
-    tensors[1] =
-        old_bias >= 0 || affine->has_addend ? graph_add_constant(graph, NULL, &b, bias, error) : -1;
-    return tensors[0] < 0 ? FAILED : OK;
+    tensors[1] = has_bias ? graph_add_constant(graph, NULL, &b, bias, error) : -1;
+    return tensors[0] < 0 || (has_bias && tensors[1] < 0) ? FAILED : OK;
 }
 
 static int put_conv(struct graph *graph, const struct match *match, int x,
