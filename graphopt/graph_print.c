@@ -117,6 +117,15 @@ static void print_values(FILE *file, const struct array *array)
     fputc('}', file);
 }
 
+/* One that begins with a digit would be read as a number. */
+static void print_symbol(FILE *file, const char *name)
+{
+    if (isdigit((unsigned char)*name))
+        print_quoted(file, name, strlen(name));
+    else
+        print_word(file, name);
+}
+
 static void print_type(const struct printer *printer, const struct type *type)
 {
     FILE *file = printer->file;
@@ -126,7 +135,7 @@ static void print_type(const struct printer *printer, const struct type *type)
         if (type->dims[i] >= 0)
             fprintf(file, "%ld", type->dims[i]);
         else if (type->symbol[i])
-            print_word(file, printer->graph->symbol[type->symbol[i] - 1].name);
+            print_symbol(file, printer->graph->symbol[type->symbol[i] - 1].name);
         else
             fputc('?', file);
     }

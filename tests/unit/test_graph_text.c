@@ -13,7 +13,7 @@
 
 static const char everything[] =
     "graph \"a b\" (ir 8, onnx 17, com.microsoft 1)\n"
-    "input x: f32[n,\"odd dim\",?,3]\n"
+    "input x: f32[\"2n\",\"odd dim\",?,3]\n"
     "input \"input\": ?\n"
     "input w: f32[2] = {1.0, -0.5}\n"
     "const i: i64[2] = {-9223372036854775808, 9223372036854775807}\n"
@@ -26,7 +26,7 @@ static const char everything[] =
     "const s: text[2] = {\"a\\\"\\\\\\x0a\", \"\"}\n"
     "const c: c64[1] = {1.0, 2.0}\n"
     "const none: f32[0,3] = {}\n"
-    "\"y:0\": f32[n,\"odd dim\",?,3] = Relu(x) as \"the first\"\n"
+    "\"y:0\": f32[\"2n\",\"odd dim\",?,3] = Relu(x) as \"the first\"\n"
     "z: ?, - = com.microsoft::Some@3(\"y:0\", -, i) {a: 1, b: -2.5, c: \"t\", d: [1, 2], e: [0.5, "
     "nan], f: [\"x\", \"y\"], g: ints[], h: reals[], k: texts[], l: f32[2] {1.0, 2.0}, m: 1e+30, "
     "o: other}\n"
