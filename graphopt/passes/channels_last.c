@@ -157,13 +157,14 @@ static int never(struct plan *plan, int near, int far, struct error *error)
     return sides_cost(&plan->sides, near, far, SIDES_NEVER, error);
 }
 
-/* One Transpose serves all that use the tensor on the other side of the node that makes it. */
+/* One Transpose serves all that use the tensor on the other side of the node that makes it, or of
+ * the graph's input: they are of one region, which gains together or not at all. */
 static int add_tensor(struct plan *plan, int tensor, struct error *error)
 {
     const struct tensor *of = tensor_of(plan, tensor);
     const int maker = maker_of_image(plan, tensor);
     const int made = maker >= 0 ? plan->spot[maker].vertex : SIDE_FAR;
-    int images = 0;
+    int images = 0, neighbour = maker;
     for (int i = 0; i < of->use_count; i++)
         images += takes_image(plan, of->uses[i].node, of->uses[i].slot);
     if (images == 0 && maker < 0)
@@ -178,10 +179,12 @@ static int add_tensor(struct plan *plan, int tensor, struct error *error)
         const struct use use = of->uses[i];
         const bool is_image = takes_image(plan, use.node, use.slot);
         const int user = is_image ? plan->spot[use.node].vertex : SIDE_FAR;
-        if (is_image && maker >= 0)
-            plan->spot[region_of(plan, use.node)].region = region_of(plan, maker);
-        if (is_image)
+        if (is_image && neighbour >= 0)
+            plan->spot[region_of(plan, use.node)].region = region_of(plan, neighbour);
+        if (is_image) {
+            neighbour = use.node;
             result = never(plan, user, to_last, error);
+        }
         if (result == OK && maker >= 0)
             result = never(plan, to_first, user, error);
     }
