@@ -226,6 +226,28 @@ static struct expansion expansion_of(enum step_kind kind)
     return kind < (int)(sizeof table / sizeof *table) ? table[kind] : (struct expansion){NULL, 0};
 }
 
+/* Max or Min of both. Before opset 8 these do not broadcast: zeros of x's dims lead the operand. */
+static int expand_bound(struct graph *own, const char *type, int x, int operand,
+                        struct error *error)
+{
+    if (graph_opset(own, "") < 8) {
+        const int zeros = expand_node(own, "Clip", x, -1, error);
+        const int clip = zeros < 0 ? -1 : own->tensor[zeros]->producer;
+        if (clip < 0 || graph_set_real(own, clip, "min", 0, error) != OK ||
+            graph_set_real(own, clip, "max", 0, error) != OK)
+            return -1;
+        operand = expand_node(own, "Add", zeros, operand, error);
+    }
+    return operand < 0 ? -1 : expand_node(own, type, x, operand, error);
+}
+
+static int expand_scalar_bound(struct graph *own, const char *type, int x, enum element element,
+                               double bound, struct error *error)
+{
+    const int operand = graph_add_real(own, NULL, element, bound, error);
+    return x < 0 || operand < 0 ? -1 : expand_bound(own, type, x, operand, error);
+}
+
 /* x / 2 (1 + erf(x / sqrt(2))), and by tanh. */
 static int expand_gelu(struct graph *own, bool is_tanh, int x, enum element element,
                        struct error *error)
@@ -256,8 +278,8 @@ static int expand_gate(struct graph *own, enum step_kind kind, int x, enum eleme
     } else if (kind == STEP_hardswish) {
         gate = expand_real(own, "Mul", x, element, 1.0 / 6, error);
         gate = expand_real(own, "Add", gate, element, 0.5, error);
-        gate = expand_real(own, "Max", gate, element, 0, error);
-        gate = expand_real(own, "Min", gate, element, 1, error);
+        gate = expand_scalar_bound(own, "Max", gate, element, 0, error);
+        gate = expand_scalar_bound(own, "Min", gate, element, 1, error);
     } else if (kind == STEP_mish) {
         gate = expand_node(own, "Softplus", x, -1, error);
         gate = expand_node(own, "Tanh", gate, -1, error);
@@ -269,6 +291,8 @@ static int expand_step(struct graph *own, enum step_kind kind, int x, int operan
                        enum element element, struct error *error)
 {
     const struct expansion expansion = expansion_of(kind);
+    if (kind == STEP_max || kind == STEP_min)
+        return expand_bound(own, expansion.type, x, operand, error);
     if (expansion.type)
         return expand_node(own, expansion.type, x, expansion.takes_operand ? operand : -1, error);
     if (kind == STEP_gelu || kind == STEP_gelu_tanh)
