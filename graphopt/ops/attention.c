@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "expand.h"
+#include "moves.h"
 
 /* ---- types ---- */
 
@@ -222,19 +223,34 @@ static struct type type_of_output(const struct attention *attention, int output,
     return type;
 }
 
+/* Keys are as queries, values may be others, and the past is as what it goes before. */
+static int check_elements(const struct site *site, struct error *error)
+{
+    static const int pairs[][2] = {{ATTENTION_Q, ATTENTION_K},
+                                   {ATTENTION_K, ATTENTION_PAST_KEY},
+                                   {ATTENTION_V, ATTENTION_PAST_VALUE}};
+    for (int i = ATTENTION_Q; i <= ATTENTION_V; i++) {
+        const enum element element = site_type(site, i).element;
+        if (element != ELEMENT_NONE && !element_is_real(element))
+            return error_set(error, FAULT_IO, "input %d has elements '%s'; it takes reals", i,
+                             element_name(element));
+    }
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (elements_agree(site_type(site, pairs[i][0]).element,
+                           site_type(site, pairs[i][1]).element, error) != OK)
+            return FAILED;
+    return OK;
+}
+
 static int infer(struct site *site, struct error *error)
 {
     struct attention attention;
     if (attention_read(site, &attention, error) != OK ||
-        check_mask(site, &attention, error) != OK || check_lengths(site, &attention, error) != OK)
+        check_mask(site, &attention, error) != OK || check_lengths(site, &attention, error) != OK ||
+        check_elements(site, error) != OK)
         return FAILED;
     const enum element element = site_type(site, ATTENTION_Q).element;
     const enum element of_value = site_type(site, ATTENTION_V).element;
-    for (int i = ATTENTION_Q; i <= ATTENTION_V; i++)
-        if (site_type(site, i).element != ELEMENT_NONE &&
-            !element_is_real(site_type(site, i).element))
-            return error_set(error, FAULT_IO, "input %d has elements '%s'; it takes reals", i,
-                             element_name(site_type(site, i).element));
     const int rank = site_type(site, ATTENTION_Q).rank;
     for (int i = 0; i < site->node->output_count; i++) {
         const enum element of_output = i == ATTENTION_PRESENT_VALUE ? of_value : element;

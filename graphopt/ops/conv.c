@@ -1,6 +1,7 @@
 // conv.c - Conv: convolution of images of any number of dimensions, in groups, with a bias.
 #include "epilogue.h"
-#include "op.h"
+#include "moves.h"
+#include "normalized.h"
 #include "spatial.h"
 
 /* X (N, C, D...), W (K, C / group, R...), bias (K). */
@@ -8,6 +9,9 @@ static int check_operands(const struct site *site, long *group, struct error *er
 {
     const struct type x = site_type(site, 0), w = site_type(site, 1), bias = site_type(site, 2);
     *group = node_integer(site->node, "group", 1);
+    if (check_real(site, 0, error) != OK || elements_agree(x.element, w.element, error) != OK ||
+        elements_agree(x.element, bias.element, error) != OK)
+        return FAILED;
     if (*group < 1)
         return error_set(error, FAULT_IO, "'group' is %ld; it has to be at least 1", *group);
     if (x.rank >= 0 && x.rank < 3)
@@ -175,9 +179,9 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     launch_letter(launch, "dilation", spatial.dilation[0]);
     launch_letter(launch, "groups", node_integer(site->node, "group", 1));
     launch_letter(launch, "epilogue", has_bias ? EPILOGUE_bias : EPILOGUE_none);
-    launch->operand[0] = (struct launch_operand){.source = SOURCE_OUTPUT, .index = 0};
+    launch->operand[0] = of_output(0);
     for (int i = 0; i < (has_bias ? 3 : 2); i++)
-        launch->operand[1 + i] = (struct launch_operand){.source = SOURCE_INPUT, .index = i};
+        launch->operand[1 + i] = of_input(i);
     return OK;
 }
 

@@ -3,7 +3,8 @@
 
 #include "adjoint.h"
 #include "epilogue.h"
-#include "launches.h"
+#include "moves.h"
+#include "normalized.h"
 
 /* X (N, C, D...), W (C, K / group, R...), bias (K). */
 static int check_operands(const struct site *site, long *group, struct error *error)
@@ -13,9 +14,9 @@ static int check_operands(const struct site *site, long *group, struct error *er
     if (*group < 1 || *group > LINES_MAX)
         return error_set(error, FAULT_IO, "'group' is %ld; it has to be 1 to %d", *group,
                          LINES_MAX);
-    if (x.element != ELEMENT_NONE && (!element_is_real(x.element) || element_bits(x.element) < 16))
-        return error_set(error, FAULT_IO, "there is no ConvTranspose of elements '%s'",
-                         element_name(x.element));
+    if (check_real(site, 0, error) != OK || elements_agree(x.element, w.element, error) != OK ||
+        elements_agree(x.element, bias.element, error) != OK)
+        return FAILED;
     if ((x.rank >= 0 && x.rank < 3) || (w.rank >= 0 && w.rank < 3))
         return error_set(error, FAULT_IO, "input and weights need at least 3 dimensions");
     if (x.rank >= 0 && w.rank >= 0 && x.rank != w.rank)

@@ -130,9 +130,6 @@ static int apply(struct rewriting *rewriting, const struct match *match, struct 
     struct affine affine = {.has_addend = false};
     struct stepwise steps;
     int result = SKIPPED, x = -1;
-    const int bias = match->tensor[BIAS];
-    if (bias >= 0 && graph->tensor[bias]->type.element != w->element)
-        return SKIPPED;
     if (!element_is_real(w->element) || w->rank < 3 || w->dims[0] == 0 || is_padded(conv))
         return SKIPPED;
     for (int i = 0; i < before->input_count && result == SKIPPED; i++) {

@@ -113,6 +113,7 @@ static void heads_of_queries_share_those_of_keys(void **state)
     check_refused(new, "input q: f32[1,3,2,4]\ninput k: f32[1,2,2,4]", "Attention(q, k, k)",
                   "3 heads of queries cannot be shared out to 2");
     check_refused(new, HEADS, "Attention(q, k, v, -, p)", "together or not at all");
+    check_refused(new, HEADS "input d: f32[1,1,2,1]", "Attention(q, d, v)", "'f64' and 'f32'");
     check_refused(new, HEADS "input m: f32[3,2]", "Attention(q, k, v, m)", "does not broadcast");
     check_type(new, "input q: f32[n,8,s,64]\ninput k: f32[n,2,t,64]\ninput v: f32[n,2,t,32]",
                "Attention(q, k, v)", "f32[n,8,s,32]");

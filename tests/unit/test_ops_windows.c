@@ -318,6 +318,15 @@ static void transposed_convolutions_have_sizes(void **state)
     assert_inferred_at(11, "input x: f32\ninput w: f32[4,3,3]", "ConvTranspose(x, w)",
                        "f32[?,3,?]");
     assert_refused_at(11, x, "ConvTranspose(x, w) {group: 3}", "'group' 3 does not divide");
+    for (int i = 0; i < 2; i++) {
+        const char *const node = i ? "ConvTranspose(x, w, b)" : "Conv(x, w, b)";
+        assert_refused_at(11, "input x: f32[1,1,4,4]\ninput w: f64[1,1,2,2]\ninput b: f32[1]", node,
+                          "'f32' and 'f64'");
+        assert_refused_at(11, "input x: f64[1,1,4,4]\ninput w: f64[1,1,2,2]\ninput b: f32[1]", node,
+                          "'f64' and 'f32'");
+        assert_refused_at(11, "input x: i32[1,1,4,4]\ninput w: i32[1,1,2,2]\ninput b: i32[1]", node,
+                          "'i32'");
+    }
     assert_refused_at(11, x, "ConvTranspose(x, w) {output_padding: [1]}", "'output_padding'");
     assert_refused_at(11, x, "ConvTranspose(x, w) {strides: [9223372036854775807, 1]}",
                       "'strides'");
