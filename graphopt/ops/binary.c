@@ -43,11 +43,12 @@ static double real_remainder(double x, double y, long mode)
     return !mode && rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
 }
 
-/* `mode`: to the left. */
+/* `mode`: to the left. All bits are shifted out where there are not so many: what follows is the
+ * sign. */
 static wide shifted(wide x, wide by, long mode)
 {
     if (by < 0 || by > 63)
-        return 0;
+        return mode || x >= 0 ? 0 : -1;
     return mode ? (wide)((uint64_t)x << (int)by) : x >> (int)by;
 }
 

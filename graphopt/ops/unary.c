@@ -59,7 +59,7 @@ static double sign(double x)
     X(LeakyRelu, "alpha", 0.01, NULL, 0, x < 0 ? a * x : x, "leaky_relu", 0.01)                    \
     X(Swish, "alpha", 1, NULL, 0, x *sigmoid(a *x), "silu", 1)                                     \
     X(Elu, "alpha", 1, NULL, 0, x < 0 ? a * expm1(x) : x, NULL, NAN)                               \
-    X(Celu, "alpha", 1, NULL, 0, fmax(0, x) + fmin(0, a * expm1(x / a)), NULL, NAN)                \
+    X(Celu, "alpha", 1, NULL, 0, x < 0 ? a * expm1(x / a) : x, NULL, NAN)                          \
     X(Selu, "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875,                \
       b *(x > 0 ? x : a * expm1(x)), NULL, NAN)                                                    \
     X(ThresholdedRelu, "alpha", 1, NULL, 0, x > a ? x : 0, NULL, NAN)                              \
@@ -164,8 +164,8 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         return FAILED;
     struct launch *launch = lowering->launch;
     launch_letter(launch, "n", type_elements(&site->output[0].type));
-    launch->operand[0] = (struct launch_operand){.source = SOURCE_OUTPUT, .index = 0};
-    launch->operand[1] = (struct launch_operand){.source = SOURCE_INPUT, .index = 0};
+    launch->operand[0] = of_output(0);
+    launch->operand[1] = of_input(0);
     return OK;
 }
 

@@ -96,6 +96,9 @@ static void elements_meet_by_broadcasting(void **state)
                     "{65504.0, inf}");
     assert_computed("const a: u8[2] = {1, 2}\nconst b: u8[] = {3}",
                     "BitShift(a, b) {direction: \"LEFT\"}", "{8, 16}");
+    const char *const shifts = "const a: i8[4] = {-8, -8, -8, 4}\nconst b: i8[4] = {1, 8, -1, 100}";
+    assert_computed(shifts, "BitShift(a, b) {direction: \"RIGHT\"}", "{-4, -1, -1, 0}");
+    assert_computed(shifts, "BitShift(a, b) {direction: \"LEFT\"}", "{-16, 0, 0, 0}");
 }
 
 /* Before opset 7 the second operand stands at an axis. */

@@ -44,6 +44,15 @@ static void gelu_has_two_forms(void **state)
                   "2 elements, a row of the input 3");
 }
 
+static void functions_keep_what_is_no_number(void **state)
+{
+    (void)state;
+    const char *const lines = "const x: f32[4] = {nan, -1, 0, 2}";
+    check_node(new, lines, "Celu(x) {alpha: 2.0}", "{nan, -0.78693867, 0.0, 2.0}", "");
+    check_node(new, lines, "Elu(x)", "{nan, -0.63212055, 0.0, 2.0}", "");
+    check_node(new, lines, "HardSigmoid(x)", "{nan, 0.3, 0.5, 0.9}", "");
+}
+
 static void questions_about_elements(void **state)
 {
     (void)state;
@@ -62,6 +71,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bounds_are_inputs_or_attributes),
         cmocka_unit_test(gelu_has_two_forms),
+        cmocka_unit_test(functions_keep_what_is_no_number),
         cmocka_unit_test(questions_about_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
