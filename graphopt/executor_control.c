@@ -15,13 +15,26 @@ static int block_of(const struct node *node, const char *attribute)
     return node_attribute(node, attribute)->block;
 }
 
-/* A copy in that arena, through *copy. Texts stay where they are. */
+/* The array's texts move to that arena: where they are, a turn's are gone after it. */
+static int copy_texts(struct executor *executor, struct arena *arena, const struct array *array)
+{
+    struct text *text = array->data;
+    const long count = array->type.element == ELEMENT_text ? type_elements(&array->type) : 0;
+    for (long i = 0; i < count; i++) {
+        text[i].bytes = text[i].length ? arena_copy(arena, text[i].bytes, text[i].length + 1) : "";
+        if (!text[i].bytes)
+            return out_of_memory(executor);
+    }
+    return OK;
+}
+
+/* A copy in that arena, through *copy. */
 static int copy_array(struct executor *executor, struct arena *arena, const struct array *from,
                       struct array *copy)
 {
     *copy = *from;
     copy->data = arena_copy(arena, from->data, (size_t)type_bytes(&from->type));
-    return copy->data ? OK : out_of_memory(executor);
+    return copy->data ? copy_texts(executor, arena, copy) : out_of_memory(executor);
 }
 
 static struct array *value_of(const struct executor *executor, int tensor)
@@ -368,7 +381,7 @@ static int stack(struct turns *turns, int i, int output, long every, struct arra
             return complain(turns, "results of its steps have different dimensions");
         move_slice(whole, result->data, axis, turned ? count - 1 - t : t, true);
     }
-    return OK;
+    return copy_texts(turns->executor, turns->outer, whole);
 }
 
 /* Batch and steps as two dims again. */

@@ -189,6 +189,30 @@ static void branches_and_loops_run(void **state)
     }
 }
 
+static void texts_outlive_the_turn_that_made_them(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput first: text[]\nconst three: i64[] = {3}\n"
+               "const yes: bool[] = {1}\nz, all = Loop(three, yes, first) {body: block}\n"
+               "block\n  input i: i64[]\n  input k: bool[]\n  input s: text[]\n"
+               "  n = Cast(i) {to: 8}\n  output k\n  output n\n  output n\nend\n"
+               "output z\noutput all\n",
+               1, false);
+    for (int runs = 0; runs < 2; runs++) {
+        run(&bench);
+        const struct array last = executor_output(bench.executor, 0);
+        const struct array all = executor_output(bench.executor, 1);
+        assert_string_equal(((const struct text *)last.data)->bytes, "2");
+        assert_int_equal(type_elements(&all.type), 3);
+        for (int i = 0; i < 3; i++)
+            assert_string_equal(((const struct text *)all.data)[i].bytes,
+                                ((const char *[]){"0", "1", "2"})[i]);
+    }
+    bench_close(&bench);
+}
+
 static void faults_of_a_run_end_it_for_everybody(void **state)
 {
     (void)state;
@@ -260,6 +284,7 @@ int main(void)
         cmocka_unit_test(weights_that_are_inputs_are_packed_anew),
         cmocka_unit_test(dims_that_depend_on_data_are_found_in_each_run),
         cmocka_unit_test(branches_and_loops_run),
+        cmocka_unit_test(texts_outlive_the_turn_that_made_them),
         cmocka_unit_test(faults_of_a_run_end_it_for_everybody),
         cmocka_unit_test(what_cannot_run_says_why),
         cmocka_unit_test(nodes_can_be_timed),
