@@ -47,14 +47,19 @@ int expand_mean(struct graph *graph, int a, int first, int rank, struct error *e
     return mean;
 }
 
+int expand_transpose(struct graph *graph, int a, const long *perm, int rank, struct error *error)
+{
+    const int moved = expand_node(graph, "Transpose", a, -1, error);
+    if (moved >= 0 &&
+        graph_set_integers(graph, maker(graph, moved), "perm", perm, rank, error) != OK)
+        return -1;
+    return moved;
+}
+
 int expand_swap(struct graph *graph, int a, int rank, struct error *error)
 {
-    long order[RANK_MAX];
+    long perm[RANK_MAX];
     for (int i = 0; i < rank; i++)
-        order[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-    const int swapped = expand_node(graph, "Transpose", a, -1, error);
-    if (swapped >= 0 &&
-        graph_set_integers(graph, maker(graph, swapped), "perm", order, rank, error) != OK)
-        return -1;
-    return swapped;
+        perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return expand_transpose(graph, a, perm, rank, error);
 }

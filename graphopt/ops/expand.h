@@ -15,6 +15,9 @@ int expand_real(struct graph *graph, const char *type, int a, enum element eleme
 /* The mean over the dims [first, rank), which stay as 1. */
 int expand_mean(struct graph *graph, int a, int first, int rank, struct error *error);
 
+/* The dims in the order `perm`. */
+int expand_transpose(struct graph *graph, int a, const long *perm, int rank, struct error *error);
+
 /* The last two of `rank` dims swapped. */
 int expand_swap(struct graph *graph, int a, int rank, struct error *error);
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "expand.h"
 #include "launches.h"
 
 enum { IMAGE_RANK = 4 };
@@ -146,18 +147,7 @@ int layout_lower(const struct site *site, struct lowering *lowering, struct erro
 int layout_transposed(struct graph *inner, int tensor, bool to_last, struct error *error)
 {
     const long first[] = {0, 2, 3, 1}, last[] = {0, 3, 1, 2};
-    const int output = graph_add_tensor(inner, 0, NULL, &UNKNOWN_TYPE, error);
-    const struct node_spec spec = {.type = "Transpose",
-                                   .before = -1,
-                                   .inputs = &tensor,
-                                   .input_count = 1,
-                                   .outputs = &output,
-                                   .output_count = 1};
-    const int node = output < 0 ? -1 : graph_add_node(inner, &spec, error);
-    if (node < 0 ||
-        graph_set_integers(inner, node, "perm", to_last ? first : last, IMAGE_RANK, error) != OK)
-        return -1;
-    return output;
+    return expand_transpose(inner, tensor, to_last ? first : last, IMAGE_RANK, error);
 }
 
 static int expand(const struct site *site, struct graph *inner, struct error *error)

@@ -1,5 +1,6 @@
 // shuffle.c - roofline::Shuffle: Reshape, Transpose, Reshape as one permutation, such as the
 // channels of groups among each other.
+#include "expand.h"
 #include "moves.h"
 
 /* The attributes: the input's elements under dims `view`, these in the order `perm`, the result
@@ -139,41 +140,21 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
 
 /* ---- in ONNX's own ---- */
 
-static int add_node(struct graph *spelled, const char *type, const int *inputs, int count,
-                    int *node, struct error *error)
-{
-    const int output = graph_add_tensor(spelled, 0, NULL, &UNKNOWN_TYPE, error);
-    const struct node_spec spec = {.type = type,
-                                   .before = -1,
-                                   .inputs = inputs,
-                                   .input_count = count,
-                                   .outputs = &output,
-                                   .output_count = 1};
-    *node = output < 0 ? -1 : graph_add_node(spelled, &spec, error);
-    return *node < 0 ? -1 : output;
-}
-
 static int add_reshape(struct graph *spelled, int input, const long *dims, int rank,
                        struct error *error)
 {
-    int node;
-    const int shape = graph_add_integers(spelled, "shape", dims, rank, error);
-    return shape < 0 ? -1
-                     : add_node(spelled, "Reshape", (const int[]){input, shape}, 2, &node, error);
+    const int shape = input < 0 ? -1 : graph_add_integers(spelled, "shape", dims, rank, error);
+    return shape < 0 ? -1 : expand_node(spelled, "Reshape", input, shape, error);
 }
 
 static int expand(const struct site *site, struct graph *spelled, struct error *error)
 {
     struct shuffle shuffle;
-    int node;
     if (read_shuffle(site, &shuffle, error) != OK)
         return FAILED;
     const int seen =
         add_reshape(spelled, spelled->block[0]->inputs[0], shuffle.view, shuffle.rank, error);
-    const int moved = seen < 0 ? -1 : add_node(spelled, "Transpose", &seen, 1, &node, error);
-    if (moved < 0 ||
-        graph_set_integers(spelled, node, "perm", shuffle.perm, shuffle.rank, error) != OK)
-        return FAILED;
+    const int moved = expand_transpose(spelled, seen, shuffle.perm, shuffle.rank, error);
     const int result = add_reshape(spelled, moved, shuffle.shape, shuffle.shape_rank, error);
     return result < 0 ? FAILED : graph_add_output(spelled, 0, result, error);
 }
