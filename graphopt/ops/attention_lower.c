@@ -22,13 +22,28 @@ static int check(const struct site *site, struct error *error)
     return OK;
 }
 
-/* What is added to all scores, as an array like them; SKIPPED where a query sees no key. */
-static int make_bias(const struct site *site, const struct attention *sizes, enum dtype dtype,
-                     struct launch_operand *operand, struct error *error)
+/* What a node is lowered from and to. */
+struct plan {
+    const struct site *site;
+    struct lowering *lowering;
+    struct attention sizes;
+    enum dtype dtype;
+    struct error *error;
+};
+
+static struct launch *start(const struct plan *plan, const char *kernel)
 {
-    const struct bias bias = attention_bias(site, sizes);
+    return launches_add(plan->site, plan->lowering, kernel, plan->dtype, plan->error);
+}
+
+/* What is added to all scores, as an array like them; SKIPPED where a query sees no key. */
+static int make_bias(const struct plan *plan, struct launch_operand *operand)
+{
+    const struct attention *sizes = &plan->sizes;
+    const struct bias bias = attention_bias(plan->site, sizes);
     const long rows = sizes->batch * sizes->q_heads * sizes->queries;
-    const int result = launches_fill(site, operand, rows * sizes->keys, 0, dtype, error);
+    const int result =
+        launches_fill(plan->site, operand, rows * sizes->keys, 0, plan->dtype, plan->error);
     if (result != OK)
         return result;
     void *values = (void *)(uintptr_t)operand->constant; /* ours until now */
@@ -38,53 +53,67 @@ static int make_bias(const struct site *site, const struct attention *sizes, enu
             const double value =
                 bias_at(&bias, i / sizes->queries / sizes->q_heads,
                         i / sizes->queries % sizes->q_heads, i % sizes->queries, j);
-            real_put(values, dtype, i * sizes->keys + j, value);
+            real_put(values, plan->dtype, i * sizes->keys + j, value);
             sees_any = sees_any || value != -INFINITY;
         }
         if (!sees_any)
-            return error_skip(error, "kernel 'softmax' makes NaN of a row that sees nothing");
+            return error_skip(plan->error, "kernel 'softmax' makes NaN of a row that sees nothing");
     }
     return OK;
 }
 
-/* Swaps length and heads of a flat operand, in the one or the other direction. */
-static int add_transpose(const struct site *site, struct lowering *lowering, long batch, long first,
-                         long second, long size, struct launch_operand from,
-                         struct launch_operand to, enum dtype dtype, struct error *error)
+/* Swaps the two dims in the middle: length and heads of a flat operand, or back. */
+static int add_transpose(const struct plan *plan, const long dims[4], struct launch_operand from,
+                         struct launch_operand to)
 {
-    struct launch *launch = launches_add(site, lowering, "transpose", dtype, error);
+    static const char *const letters[] = {"d0", "d1", "d2", "d3"};
+    struct launch *launch = start(plan, "transpose");
     if (!launch)
         return FAILED;
-    const long dims[4] = {batch, first, second, size};
-    static const char *const letters[] = {"d0", "d1", "d2", "d3"};
     for (int i = 0; i < 4; i++)
         launch_letter(launch, letters[i], dims[i]);
     if (!launch_word(launch, "perm", "0213"))
-        return error_skip(error, "kernel 'transpose' does not swap the dimensions in the middle");
+        return error_skip(plan->error,
+                          "kernel 'transpose' does not swap the dimensions in the middle");
     launch->operand[0] = to;
     launch->operand[1] = from;
     return OK;
 }
 
-/* An operand with its heads one behind the other. */
-static int arrange(const struct site *site, struct lowering *lowering,
-                   const struct attention *sizes, int input, long heads, long length, long size,
-                   enum dtype dtype, struct launch_operand *operand, struct error *error)
+/* Input `i`, whose dims are these where it is flat, with its heads one behind the other. */
+static int arrange(const struct plan *plan, int i, const long dims[4],
+                   struct launch_operand *operand)
 {
-    if (!sizes->is_flat)
+    if (!plan->sizes.is_flat)
         return OK;
     const struct launch_operand from = *operand;
-    *operand = launches_scratch(lowering, type_elements(&site->input[input].type), dtype);
-    return add_transpose(site, lowering, sizes->batch, length, heads, size, from, *operand, dtype,
-                         error);
+    *operand =
+        launches_scratch(plan->lowering, type_elements(&plan->site->input[i].type), plan->dtype);
+    return add_transpose(plan, dims, from, *operand);
 }
 
-static struct launch *add_product(const struct site *site, struct lowering *lowering,
-                                  const struct attention *sizes, long n, long k, bool transb,
-                                  const struct launch_operand operand[3], enum dtype dtype,
-                                  struct error *error)
+struct operands {
+    struct launch_operand q, k, v, y, scores, weights;
+};
+
+static int arrange_all(const struct plan *plan, struct operands *of)
 {
-    struct launch *launch = launches_add(site, lowering, "gemm", dtype, error);
+    const struct attention *sizes = &plan->sizes;
+    const long q[] = {sizes->batch, sizes->queries, sizes->q_heads, sizes->size};
+    const long k[] = {sizes->batch, sizes->keys, sizes->kv_heads, sizes->size};
+    const long v[] = {sizes->batch, sizes->keys, sizes->kv_heads, sizes->value_size};
+    int result = arrange(plan, ATTENTION_Q, q, &of->q);
+    if (result == OK)
+        result = arrange(plan, ATTENTION_K, k, &of->k);
+    return result == OK ? arrange(plan, ATTENTION_V, v, &of->v) : result;
+}
+
+/* operand[0] = operand[1] op(operand[2]), `n` columns as sums over `k`. */
+static struct launch *add_product(const struct plan *plan, long n, long k, bool transb,
+                                  const struct launch_operand operand[3])
+{
+    const struct attention *sizes = &plan->sizes;
+    struct launch *launch = start(plan, "gemm");
     if (!launch)
         return NULL;
     /* Heads of queries that share one of keys are rows of one product. */
@@ -98,30 +127,24 @@ static struct launch *add_product(const struct site *site, struct lowering *lowe
     return launch;
 }
 
-struct operands {
-    struct launch_operand q, k, v, y, scores, weights;
-};
-
 /* Scores, with what is added to them. */
-static int add_scores(const struct site *site, struct lowering *lowering,
-                      const struct attention *sizes, const struct operands *of, enum dtype dtype,
-                      struct error *error)
+static int add_scores(const struct plan *plan, const struct operands *of)
 {
-    const struct node *node = site->node;
-    const bool is_biased = site_input(site, ATTENTION_MASK) || node_integer(node, "is_causal", 0) ||
+    const struct node *node = plan->site->node;
+    const bool is_biased = site_input(plan->site, ATTENTION_MASK) ||
+                           node_integer(node, "is_causal", 0) ||
                            node_integer(node, "left_window_size", -1) >= 0 ||
                            node_integer(node, "right_window_size", -1) >= 0;
     const struct launch_operand operand[3] = {of->scores, of->q, of->k};
     struct launch_operand zeros, bias;
     int result = OK;
     if (is_biased)
-        result = make_bias(site, sizes, dtype, &bias, error);
+        result = make_bias(plan, &bias);
     if (is_biased && result == OK)
-        result = launches_fill(site, &zeros, sizes->keys, 0, dtype, error);
+        result = launches_fill(plan->site, &zeros, plan->sizes.keys, 0, plan->dtype, plan->error);
     if (result != OK)
         return result;
-    struct launch *launch =
-        add_product(site, lowering, sizes, sizes->keys, sizes->size, true, operand, dtype, error);
+    struct launch *launch = add_product(plan, plan->sizes.keys, plan->sizes.size, true, operand);
     if (launch && is_biased) {
         launch_letter(launch, "epilogue", EPILOGUE_bias_add);
         launch->operand[3] = zeros;
@@ -130,11 +153,10 @@ static int add_scores(const struct site *site, struct lowering *lowering,
     return launch ? OK : FAILED;
 }
 
-static int add_softmax(const struct site *site, struct lowering *lowering,
-                       const struct attention *sizes, const struct operands *of, enum dtype dtype,
-                       struct error *error)
+static int add_softmax(const struct plan *plan, const struct operands *of)
 {
-    struct launch *launch = launches_add(site, lowering, "softmax", dtype, error);
+    const struct attention *sizes = &plan->sizes;
+    struct launch *launch = start(plan, "softmax");
     if (!launch)
         return FAILED;
     launch_letter(launch, "rows", sizes->batch * sizes->q_heads * sizes->queries);
@@ -144,48 +166,44 @@ static int add_softmax(const struct site *site, struct lowering *lowering,
     return OK;
 }
 
+/* Products with values, back in the order of a flat output. */
+static int add_results(const struct plan *plan, const struct operands *of)
+{
+    const struct attention *sizes = &plan->sizes;
+    const struct launch_operand operand[3] = {of->y, of->weights, of->v};
+    const long dims[] = {sizes->batch, sizes->q_heads, sizes->queries, sizes->value_size};
+    if (!add_product(plan, sizes->value_size, sizes->keys, false, operand))
+        return FAILED;
+    return sizes->is_flat ? add_transpose(plan, dims, of->y, of_output(ATTENTION_Y)) : OK;
+}
+
 int attention_lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
-    struct attention sizes;
+    struct plan plan = {.site = site, .lowering = lowering, .error = error};
     struct operands of = {.k = of_input(ATTENTION_K), .v = of_input(ATTENTION_V)};
-    enum dtype dtype;
-    if (element_dtype(site->output[ATTENTION_Y].type.element, &dtype, error) != OK ||
+    const struct attention *sizes = &plan.sizes;
+    if (element_dtype(site->output[ATTENTION_Y].type.element, &plan.dtype, error) != OK ||
         check(site, error) != OK)
         return SKIPPED;
     if (site->input[ATTENTION_V].type.element != site->output[ATTENTION_Y].type.element)
         return error_skip(error, "kernels have operands of one element");
-    if (attention_read(site, &sizes, error) != OK)
+    if (attention_read(site, &plan.sizes, error) != OK)
         return FAILED;
-    const long scores = sizes.batch * sizes.q_heads * sizes.queries * sizes.keys;
+    const long scores = sizes->batch * sizes->q_heads * sizes->queries * sizes->keys;
     const long results = type_elements(&site->output[ATTENTION_Y].type);
     if (scores == 0)
         return error_skip(error, "there are no scores");
     int result =
-        launches_scaled(site, lowering, ATTENTION_Q, attention_scale(site, &sizes), &of.q, error);
+        launches_scaled(site, lowering, ATTENTION_Q, attention_scale(site, sizes), &of.q, error);
     if (result == OK)
-        result = arrange(site, lowering, &sizes, ATTENTION_Q, sizes.q_heads, sizes.queries,
-                         sizes.size, dtype, &of.q, error);
+        result = arrange_all(&plan, &of);
+    of.scores = launches_scratch(lowering, scores, plan.dtype);
+    of.weights = launches_scratch(lowering, scores, plan.dtype);
+    of.y =
+        sizes->is_flat ? launches_scratch(lowering, results, plan.dtype) : of_output(ATTENTION_Y);
     if (result == OK)
-        result = arrange(site, lowering, &sizes, ATTENTION_K, sizes.kv_heads, sizes.keys,
-                         sizes.size, dtype, &of.k, error);
+        result = add_scores(&plan, &of);
     if (result == OK)
-        result = arrange(site, lowering, &sizes, ATTENTION_V, sizes.kv_heads, sizes.keys,
-                         sizes.value_size, dtype, &of.v, error);
-    of.scores = launches_scratch(lowering, scores, dtype);
-    of.weights = launches_scratch(lowering, scores, dtype);
-    of.y = sizes.is_flat ? launches_scratch(lowering, results, dtype) : of_output(ATTENTION_Y);
-    if (result == OK)
-        result = add_scores(site, lowering, &sizes, &of, dtype, error);
-    if (result == OK)
-        result = add_softmax(site, lowering, &sizes, &of, dtype, error);
-    if (result != OK)
-        return result;
-    const struct launch_operand operand[3] = {of.y, of.weights, of.v};
-    if (!add_product(site, lowering, &sizes, sizes.value_size, sizes.keys, false, operand, dtype,
-                     error))
-        return FAILED;
-    if (!sizes.is_flat)
-        return OK;
-    return add_transpose(site, lowering, sizes.batch, sizes.q_heads, sizes.queries,
-                         sizes.value_size, of.y, of_output(ATTENTION_Y), dtype, error);
+        result = add_softmax(&plan, &of);
+    return result == OK ? add_results(&plan, &of) : result;
 }
