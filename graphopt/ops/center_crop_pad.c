@@ -7,22 +7,21 @@ static int read_dims(const struct site *site, struct type *out, struct error *er
 {
     int axis_count, count, axis;
     const long *shape, *axes = node_integers(site->node, "axes", &axis_count);
-    bool seen[RANK_MAX] = {false};
+    bool marked[RANK_MAX];
     *out = site_type(site, 0);
     if (site_integers(site, 1, &shape, &count, error) != OK)
         return FAILED;
     const int listed = axes ? axis_count : out->rank;
+    if (axes && axes_mark(axes, listed, out->rank, marked, error) != OK)
+        return FAILED;
     if (shape && count != listed)
         return error_set(error, FAULT_IO, "'shape' has %d numbers for %d axes", count, listed);
     for (int i = 0; i < listed; i++) {
         if (axis_resolve(axes ? axes[i] : i, out->rank, &axis, error) != OK)
             return FAILED;
-        if (seen[axis])
-            return error_set(error, FAULT_IO, "'axes' names dimension %d twice", axis);
         if (shape && shape[i] < 0)
             return error_set(error, FAULT_IO, "'shape' has a %ld; it has to be at least 0",
                              shape[i]);
-        seen[axis] = true;
         out->dims[axis] = shape ? shape[i] : -1;
         out->symbol[axis] = 0;
     }

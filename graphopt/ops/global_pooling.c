@@ -1,8 +1,7 @@
 // global_pooling.c - GlobalAveragePool, GlobalMaxPool and GlobalLpPool: one number of each channel
 // of an image.
-#include <math.h>
-
 #include "launches.h"
+#include "normalized.h"
 
 enum pool { POOL_AVERAGE, POOL_MAX, POOL_LP };
 
@@ -15,9 +14,8 @@ static int infer(struct site *site, struct error *error)
 {
     const struct type x = site_type(site, 0);
     struct type *out = &site->output[0].type;
-    if (x.element != ELEMENT_NONE && (!element_is_real(x.element) || element_bits(x.element) < 16))
-        return error_set(error, FAULT_IO, "there is no %s of elements '%s'", site->node->type,
-                         element_name(x.element));
+    if (check_real(site, 0, error) != OK)
+        return FAILED;
     if (x.rank >= 0 && x.rank < 2)
         return error_set(error, FAULT_IO,
                          "the input has %d dimensions; it needs batch, channels and an image",

@@ -1,7 +1,6 @@
 // pooling.c - MaxPool, AveragePool and LpPool: one number of each window of an image.
-#include <math.h>
-
 #include "launches.h"
+#include "normalized.h"
 #include "spatial.h"
 #include "window.h"
 
@@ -16,11 +15,7 @@ static int check_element(const struct site *site, struct error *error)
 {
     const enum element element = site_type(site, 0).element;
     const bool is_byte = element == ELEMENT_i8 || element == ELEMENT_u8;
-    if (element == ELEMENT_NONE || (element_is_real(element) && element_bits(element) >= 16) ||
-        (is_byte && pool_of(site) == POOL_MAX))
-        return OK;
-    return error_set(error, FAULT_IO, "there is no %s of elements '%s'", site->node->type,
-                     element_name(element));
+    return is_byte && pool_of(site) == POOL_MAX ? OK : check_real(site, 0, error);
 }
 
 static int read_window(const struct site *site, struct spatial *spatial, struct error *error)

@@ -61,20 +61,14 @@ static int read_rule(const struct node *node, struct resize_rule *rule, struct e
 static int read_axes(const struct site *site, int axes[RANK_MAX], int *count, struct error *error)
 {
     const int rank = site_type(site, 0).rank;
-    bool seen[RANK_MAX] = {false};
+    bool marked[RANK_MAX];
     const long *list = node_integers(site->node, "axes", count);
     if (!list)
         *count = rank;
-    if (*count > rank)
-        return error_set(error, FAULT_IO, "'axes' has %d numbers for %d dimensions", *count, rank);
-    for (int i = 0; i < *count; i++) {
-        axes[i] = i;
-        if (list && axis_resolve(list[i], rank, &axes[i], error) != OK)
-            return FAILED;
-        if (seen[axes[i]])
-            return error_set(error, FAULT_IO, "'axes' names dimension %d twice", axes[i]);
-        seen[axes[i]] = true;
-    }
+    if (list && axes_mark(list, *count, rank, marked, error) != OK)
+        return FAILED;
+    for (int i = 0; i < *count; i++)
+        axes[i] = (int)(list && list[i] < 0 ? list[i] + rank : list ? list[i] : i);
     return OK;
 }
 
@@ -198,7 +192,6 @@ static int read_roi(const struct site *site, struct resize *resize, const int *a
     return OK;
 }
 
-/* The rank of x is known. */
 /* Whether input i says something, now or when the graph runs. */
 static bool is_given(const struct site *site, int i)
 {
@@ -206,6 +199,7 @@ static bool is_given(const struct site *site, int i)
     return input && (!input->data || type_elements(&input->type) > 0);
 }
 
+/* The rank of x is known. */
 static int read_resize(const struct site *site, struct resize *resize, struct error *error)
 {
     const struct type x = site_type(site, 0);
