@@ -188,7 +188,7 @@ bench: build/roofline ## measure this machine: results/<host>/latest with plot a
 baseline: ## keep the latest results as results/<host>/baseline
 	@scripts/baseline.sh
 
-perf-peers: $(PEERS) ## ours against likwid-bench and libraries (ONLY=kernels, gemm, rows, ...)
+perf-peers: $(PEERS) ## ours against likwid-bench and libraries (ONLY=, ISA=)
 	@scripts/perf-peers $(PEERS) $(ONLY)
 
 perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe agree (RUNS=)

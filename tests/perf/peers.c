@@ -1,4 +1,4 @@
-// peers.c - ours against what others wrote: `make perf-peers [ONLY=GROUP]`.
+// peers.c - ours against what others wrote: `make perf-peers [ONLY=GROUP] [ISA=avx2]`.
 #include "peers.h"
 
 #include <math.h>
@@ -89,6 +89,41 @@ static void launcher_stop(struct launcher *launcher)
     fclose(launcher->requests);
     fclose(launcher->answers);
     waitpid(launcher->child, NULL, 0);
+}
+
+/* ---- on equal terms: ISA= holds ours and the libraries to an instruction set ---- */
+
+/* What the libraries call the instruction sets that they can be held to, by the environment. */
+static const struct {
+    const char *isa, *onednn, *openblas, *mkl;
+} terms[] = {
+    {"sse2", "SSE41", "Core2", "SSE4_2"},
+    {"avx", "AVX", "Sandybridge", "AVX"},
+    {"avx2", "AVX2", "Zen", "AVX2"},
+};
+
+/* Before a library is opened: each looks once. */
+static int hold_all(struct comparison *comparison, const char *word, struct error *error)
+{
+    comparison->isa = isa_best();
+    if (!word || !*word)
+        return OK;
+    if (isa_parse(word, &comparison->isa, error) != OK)
+        return FAILED;
+    if (!isa_supported(comparison->isa))
+        return error_set(error, FAULT_ENVIRONMENT, "this CPU lacks '%s'; the best it has is ISA=%s",
+                         word, isa_name(isa_best()));
+    if (comparison->isa == isa_best())
+        return OK;
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+        if (strcmp(terms[i].isa, word) == 0) {
+            setenv("ONEDNN_MAX_CPU_ISA", terms[i].onednn, true);
+            setenv("DNNL_MAX_CPU_ISA", terms[i].onednn, true);
+            setenv("OPENBLAS_CORETYPE", terms[i].openblas, true);
+            setenv("MKL_ENABLE_INSTRUCTIONS", terms[i].mkl, true);
+            return OK;
+        }
+    return error_set(error, FAULT_USAGE, "libraries cannot be held to '%s'", word);
 }
 
 /* ---- what it comes to ---- */
@@ -190,7 +225,8 @@ static int run_peers(const char *folder, const char *only, int argc, char **argv
                      struct error *error)
 {
     struct comparison comparison;
-    if (launcher_start(&comparison.launcher, error) != OK ||
+    if (hold_all(&comparison, getenv("ISA"), error) != OK ||
+        launcher_start(&comparison.launcher, error) != OK ||
         host_read(&comparison.host, NULL, error) != OK)
         return FAILED;
     table_init(&comparison.rows, &peer_schema);

@@ -39,6 +39,7 @@ struct launcher {
 
 struct comparison {
     struct host host;
+    enum isa isa; /* the widest that ours and libraries may use */
     struct launcher launcher;
     struct table rows;
 };

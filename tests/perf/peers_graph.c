@@ -248,6 +248,8 @@ static int compare_graphs(struct comparison *comparison, struct error *error)
 {
     struct opened_library library;
     glob_t found = {0};
+    if (comparison->isa != isa_best())
+        return error_skip(error, "ONNX Runtime cannot be held to '%s'", isa_name(comparison->isa));
     if (team_pin(&comparison->host, comparison->host.threads, error) != OK)
         return FAILED;
     team_spread(comparison->host.threads);

@@ -42,15 +42,15 @@ struct match {
     bool by_bytes; /* compared, else by FLOP where there are any */
 };
 
-static enum isa best_isa(const struct variant *variant, enum dtype dtype)
+static enum isa best_isa(const struct variant *variant, enum isa isa, enum dtype dtype)
 {
-    enum isa isa = isa_best();
     while (isa > 0 && !variant->routine && !(isa_supported(isa) && variant->bodies[isa][dtype]))
         isa--;
     return isa;
 }
 
-/* Adds a variant whose result was compared with the reference. SKIPPED where it cannot. */
+/* Adds a variant whose result was compared with the reference. SKIPPED where it cannot. What is
+ * wanted has the widest instruction set that it may use. */
 static int enter(struct match *match, const struct run *wanted, const struct variant *variant,
                  struct error *error)
 {
@@ -59,7 +59,7 @@ static int enter(struct match *match, const struct run *wanted, const struct var
     struct run *run = &contestant->run;
     double error_rel;
     run->variant = variant;
-    run->isa = best_isa(variant, run->dtype);
+    run->isa = best_isa(variant, wanted->isa, run->dtype);
     int result = run_open(run, error);
     if (result != OK)
         return result;
@@ -80,6 +80,12 @@ static void leave_all(struct match *match)
         run_close(&match->contestant[--match->count].run);
 }
 
+/* BLIS takes an instruction set only as a number, which differs between its versions. */
+static bool is_held(const struct run *wanted, const struct variant *variant)
+{
+    return wanted->isa == isa_best() || strcmp(variant->name, "blis") != 0;
+}
+
 /* Ours, then every library that can; one that computes something else is said and left out. */
 static int enter_all(struct match *match, const struct run *wanted, struct error *error)
 {
@@ -87,7 +93,7 @@ static int enter_all(struct match *match, const struct run *wanted, struct error
     match->count = match->rounds = 0;
     int result = enter(match, wanted, &variants[0], error);
     for (const struct variant *v = variants; v->name && result == OK; v++)
-        if (v->routine && match->count < CONTESTANTS_MAX &&
+        if (v->routine && match->count < CONTESTANTS_MAX && is_held(wanted, v) &&
             enter(match, wanted, v, error) == FAILED) {
             if (error->fault == FAULT_WRONG)
                 warn("%s", error->text);
@@ -252,6 +258,7 @@ static int compare_shape(struct comparison *comparison, const char *group, const
     for (int i = 0; i < counts && !interrupted(); i++) {
         struct run wanted = {.host = &comparison->host,
                              .kernel = kernel_find(kernel),
+                             .isa = comparison->isa,
                              .dtype = dtype,
                              .threads = threads[i]};
         progress(text, i, counts);
