@@ -292,14 +292,13 @@ static bool reads_blocks(const struct direct *plan)
     return plan->in_place && plan->conv.layout == LAYOUT_NCHWC;
 }
 
-/* Whether each input is read once, and from memory: then it, and not weights, is what comes next.
- */
+/* Whether tiles read one after another what lies so, from memory: then it, and not weights, is what
+ * comes next. */
 static bool asks_for_input(const struct direct *plan)
 {
     const struct convolution *conv = &plan->conv;
     return plan->far && plan->in_place && conv->layout == LAYOUT_NHWC && conv->taps == 1 &&
-           conv->columns.step == 1 && conv->groups * plan->panels == 1 &&
-           plan->depth == conv->c_group;
+           conv->columns.step == 1 && conv->groups == 1 && plan->depth == conv->c_group;
 }
 
 /* The same of blocks of channels, each stretch of which lies in a plane of its own: too many
@@ -321,19 +320,19 @@ static void sum_block(struct block *block)
     struct sums *sums = &block->sums;
     sums->ahead =
         (const char *)(sums->weights + plan->depth * block->both->taps * target->vectors * VLEN);
-    sums->ahead_bytes =
-        ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
-                    ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
+    long bytes = ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
+                             ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
     if (block->band->is_new && asks_for_pieces(plan)) {
         const long of_tile = TILE_RUNS * RUN_PIXELS * LAYOUT_BLOCK;
         sums->piece_ahead = 2 * of_tile;
-        sums->ahead_bytes = of_tile * REAL_BYTES / (LAYOUT_BLOCK / AHEAD_STEPS);
+        bytes = of_tile * REAL_BYTES / (LAYOUT_BLOCK / AHEAD_STEPS);
     }
-    if (asks_for_input(plan)) {
+    if (block->band->is_new && asks_for_input(plan)) {
         enum { DISTANCE_BYTES = 8192 };
         sums->ahead = (const char *)block->band->input + DISTANCE_BYTES;
-        sums->ahead_bytes = AHEAD_STEPS * TILE_RUNS * RUN_PIXELS * REAL_BYTES;
+        bytes = AHEAD_STEPS * TILE_RUNS * RUN_PIXELS * REAL_BYTES;
     }
+    sums->ahead_step = ceil_divide(bytes, AHEAD_LINES);
     void (*const sum)(struct block *, struct runs) = plan->skips ? sum_sides : sum_runs;
     sum(block, (struct runs){pixels, longer, 0});
     if (shorter > 0)
