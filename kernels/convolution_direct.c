@@ -320,8 +320,9 @@ static void sum_block(struct block *block)
     struct sums *sums = &block->sums;
     sums->ahead =
         (const char *)(sums->weights + plan->depth * block->both->taps * target->vectors * VLEN);
-    long bytes = ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
-                             ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
+    long bytes =
+        ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
+                    ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
     if (block->band->is_new && asks_for_pieces(plan)) {
         const long of_tile = TILE_RUNS * RUN_PIXELS * LAYOUT_BLOCK;
         sums->piece_ahead = 2 * of_tile;
