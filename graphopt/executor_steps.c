@@ -203,6 +203,7 @@ static int open_control(struct executor *executor, struct step *step, struct err
     step->reason = "its subgraphs run";
     for (int i = 0; i < node->attribute_count; i++)
         if (node->attributes[i].kind == ATTRIBUTE_BLOCK &&
+            block_may_run(executor->graph, node->attributes[i].block) &&
             open_block(executor, node->attributes[i].block, error) != OK)
             return FAILED;
     step->end = executor->moments++;

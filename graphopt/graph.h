@@ -352,6 +352,10 @@ int graph_sweep(struct graph *graph);
  * to the present order as can be. FAULT_IO names a node of a cycle. */
 int graph_sort(struct graph *graph, struct error *error);
 
+/* False in the branch that an If whose condition is known does not take. What stands there need not
+ * be possible, and nobody infers or runs it: exporters write "where this dim is 1, squeeze it". */
+bool block_may_run(const struct graph *graph, int block);
+
 /* Puts the nodes of an If whose condition is known in its place, and removes the If; over and over.
  * How many there were through *count (may be NULL). */
 int graph_inline_ifs(struct graph *graph, int *count, struct error *error);

@@ -111,7 +111,8 @@ static int infer_block(struct inference *inference, struct graph *graph, int blo
     for (int id = graph->block[block]->first; id >= 0 && result == OK; id = graph->node[id]->next) {
         struct node *node = graph->node[id];
         for (int i = 0; i < node->attribute_count && result == OK; i++)
-            if (node->attributes[i].kind == ATTRIBUTE_BLOCK)
+            if (node->attributes[i].kind == ATTRIBUTE_BLOCK &&
+                block_may_run(graph, node->attributes[i].block))
                 result = infer_block(inference, graph, node->attributes[i].block, error);
         if (result == OK)
             result = infer_node(inference, graph, node, error);

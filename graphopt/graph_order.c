@@ -185,6 +185,16 @@ static int branch_taken(const struct graph *graph, const struct node *node)
     return branch && branch->kind == ATTRIBUTE_BLOCK ? branch->block : -1;
 }
 
+bool block_may_run(const struct graph *graph, int block)
+{
+    for (int owner; (owner = graph->block[block]->owner) >= 0; block = graph->node[owner]->block) {
+        const int taken = branch_taken(graph, graph->node[owner]);
+        if (taken >= 0 && taken != block)
+            return false;
+    }
+    return true;
+}
+
 int graph_inline_ifs(struct graph *graph, int *count, struct error *error)
 {
     int inlined = 0, result = OK;

@@ -117,7 +117,7 @@ static int verify_node(struct verification *v, int id)
     }
     if (result == OK)
         result = verify_outputs(v, node, id);
-    return result == OK ? verify_types(v, node) : result;
+    return result == OK && block_may_run(v->graph, node->block) ? verify_types(v, node) : result;
 }
 
 /* What was made in a block is not seen outside of it. */

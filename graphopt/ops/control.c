@@ -55,6 +55,27 @@ static int check_counts(const struct block *block, int inputs, int outputs, stru
 
 /* ---- If ---- */
 
+/* Of output i, by the branch that is taken where that is known. */
+static int infer_output(struct site *site, int i, const struct block *yes, const struct block *no,
+                        struct error *error)
+{
+    const struct array *condition = &site->input[0];
+    const struct type a = output_type(site, yes, i), b = output_type(site, no, i);
+    struct type *out = &site->output[i].type;
+    if (condition->data && type_elements(&condition->type) == 1) {
+        *out = element_whole(condition->data, condition->type.element, 0) ? a : b;
+        return OK;
+    }
+    if (a.element != b.element && a.element != ELEMENT_NONE && b.element != ELEMENT_NONE)
+        return error_set(error, FAULT_IO,
+                         "output %d has elements '%s' in one branch, '%s' in the other", i,
+                         element_name(a.element), element_name(b.element));
+    *out = common_type(&a, &b);
+    if (out->element == ELEMENT_NONE)
+        out->element = a.element != ELEMENT_NONE ? a.element : b.element;
+    return OK;
+}
+
 static int infer_if(struct site *site, struct error *error)
 {
     const struct block *yes = block_of(site, "then_branch"), *no = block_of(site, "else_branch");
@@ -67,17 +88,9 @@ static int infer_if(struct site *site, struct error *error)
         return OK;
     if (check_counts(yes, 0, count, error) != OK || check_counts(no, 0, count, error) != OK)
         return FAILED;
-    for (int i = 0; i < count; i++) {
-        const struct type a = output_type(site, yes, i), b = output_type(site, no, i);
-        if (a.element != b.element && a.element != ELEMENT_NONE && b.element != ELEMENT_NONE)
-            return error_set(error, FAULT_IO,
-                             "output %d has elements '%s' in one branch, '%s' in "
-                             "the other",
-                             i, element_name(a.element), element_name(b.element));
-        site->output[i].type = common_type(&a, &b);
-        if (site->output[i].type.element == ELEMENT_NONE)
-            site->output[i].type.element = a.element != ELEMENT_NONE ? a.element : b.element;
-    }
+    for (int i = 0; i < count; i++)
+        if (infer_output(site, i, yes, no, error) != OK)
+            return FAILED;
     return OK;
 }
 

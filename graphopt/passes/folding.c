@@ -79,7 +79,7 @@ static int run(struct rewriting *rewriting, int *count, struct error *error)
     for (int block = 0; block < graph->block_count; block++)
         for (int id = graph->block[block]->first, next; id >= 0 && result != FAILED; id = next) {
             next = graph->node[id]->next;
-            if (!is_foldable(graph, graph->node[id]))
+            if (!is_foldable(graph, graph->node[id]) || !block_may_run(graph, block))
                 continue;
             result = fold(rewriting, id, &arena, error);
             *count += result == OK;

@@ -189,6 +189,24 @@ static void branches_and_loops_run(void **state)
     }
 }
 
+static void branches_that_are_not_taken_need_not_be_possible(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[2,2]\nconst one: i64[1] = {1}\ns = Shape(x)\n"
+               "d = Gather(s, one)\nc = Equal(d, one)\n"
+               "y = If(c) {then_branch: block, else_branch: block}\n"
+               "block\n  t = Squeeze(x, one)\n  output t\nend\n"
+               "block\n  e = Neg(x)\n  output e\nend\noutput y\n",
+               1, false);
+    assert_type(&bench.graph, "y", "f32[2,2]");
+    set_reals(&bench, 0, ramp);
+    run(&bench);
+    assert_output(&bench, 0, "f32[2,2]", (double[]){2, 1, 0, -1});
+    bench_close(&bench);
+}
+
 static void texts_outlive_the_turn_that_made_them(void **state)
 {
     (void)state;
@@ -284,6 +302,7 @@ int main(void)
         cmocka_unit_test(weights_that_are_inputs_are_packed_anew),
         cmocka_unit_test(dims_that_depend_on_data_are_found_in_each_run),
         cmocka_unit_test(branches_and_loops_run),
+        cmocka_unit_test(branches_that_are_not_taken_need_not_be_possible),
         cmocka_unit_test(texts_outlive_the_turn_that_made_them),
         cmocka_unit_test(faults_of_a_run_end_it_for_everybody),
         cmocka_unit_test(what_cannot_run_says_why),
