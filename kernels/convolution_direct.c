@@ -236,7 +236,8 @@ static void sum_runs(struct block *block, struct runs runs)
     struct walk walk = walk_of(block, runs);
     for (long done = 0, row = 0; done < all;) {
         const long together = smaller(all - done, TILE_RUNS);
-        tile_function *const tile = tiles[runs.pixels - 1][together - 1][block->target.vectors - 1];
+        tile_function *const tile =
+            tile_for(&block->sums, runs.pixels, together, block->target.vectors);
         long count = (all - done) / together;
         if (follows)
             count = smaller(count, ceil_divide(walk.run, TILE_RUNS));
@@ -352,20 +353,21 @@ static struct block block_of(const struct job *job, const struct band *band,
     /* With few channels the taps of a row lie side by side. */
     const bool merged = plan->pixel == conv->c_group && plan->depth == conv->c_group &&
                         both->columns.line_step == 1 && !plan->skips && !reads_blocks(plan);
-    block.sums =
-        (struct sums){.tap = job->taps + both->before,
-                      .row_taps = both->columns.taps,
-                      .rows = both->rows.taps,
-                      .columns = merged ? smaller(both->columns.taps, 1) : both->columns.taps,
-                      .lines = conv->rows.in,
-                      .line_step = both->rows.line_step,
-                      .pieces = 1,
-                      .length = merged ? both->columns.taps : 1,
-                      .in_pitch = plan->pixel * conv->columns.step,
-                      .out_pitch = target->whole ? conv->columns.phases * target->pixel : PANEL,
-                      .channel = target->channel,
-                      .output = job->output,
-                      .far = plan->far};
+    block.sums = (struct sums){
+        .tap = job->taps + both->before,
+        .row_taps = both->columns.taps,
+        .rows = both->rows.taps,
+        .columns = merged ? smaller(both->columns.taps, 1) : both->columns.taps,
+        .lines = conv->rows.in,
+        .line_step = both->rows.line_step,
+        .pieces = 1,
+        .length = merged ? both->columns.taps : 1,
+        .in_pitch = plan->pixel * conv->columns.step,
+        .out_pitch = target->whole ? conv->columns.phases * target->pixel : PANEL,
+        .channel = target->channel,
+        .output = job->output,
+        .far = plan->far,
+        .taps = conv->taps == 1 && axis_is_inside(&conv->rows) ? TAPS_one : TAPS_several};
     for (long j = 0; j < target->vectors; j++)
         block.sums.out_at[j] =
             target->whole && conv->layout != LAYOUT_NCHW

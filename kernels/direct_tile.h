@@ -26,6 +26,9 @@ enum {
     AHEAD_LINES = VEC_REGISTERS >= 32 ? 2 : 3 /* asked for at a time: what pixels read meanwhile */
 };
 
+/* Of a pixel: one that is inside of the image for all, or what else there may be. */
+enum taps { TAPS_one, TAPS_several, TAPS_COUNT };
+
 /* What all tiles of a block of a panel have in common. */
 struct sums {
     const real *weights;
@@ -48,6 +51,7 @@ struct sums {
     long ahead_step;             /* of which AHEAD_LINES, so many bytes apart, per AHEAD_STEPS */
     long piece_ahead; /* or, if not 0, what is so many elements behind a stretch of the input */
     bool far;         /* the output is, so that its lines are asked for before they are due */
+    enum taps taps;
 };
 
 /* A way over the runs of some images, in the order run, row, image. */
@@ -242,12 +246,34 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
         vec_store(out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
 }
 
-/* The next `runs` runs of `pixels` pixels, constants where this is inlined. */
+/* All taps of a tile. */
+ALWAYS_INLINE void sum_taps(const int pixels, const int runs, const int vectors,
+                            const struct part inside[TILE_RUNS], struct tile_sums *tile)
+{
+    const struct sums *sums = tile->sums;
+    const long row_steps = sums->columns * sums->pieces * sums->length;
+    const struct part first = inside[0], last = inside[runs - 1];
+    long row = smaller(first.begin, last.begin);
+    tile->weights += row * row_steps * vectors * VLEN;
+    for (; row < first.end || row < last.end; row++)
+        if (runs == 1 || (part_has(first, row) && part_has(last, row)))
+            sum_row(pixels, runs, (struct selection){0, pixels, 0, runs, vectors}, row, tile);
+        else if (part_has(first, row))
+            sum_row(pixels, runs, (struct selection){0, pixels, 0, 1, vectors}, row, tile);
+        else if (part_has(last, row))
+            sum_row(pixels, runs, (struct selection){0, pixels, 1, 2, vectors}, row, tile);
+        else
+            tile->weights += row_steps * vectors * VLEN;
+}
+
+/* The next `runs` runs of `pixels` pixels; these and the taps are constants where
+ * this is inlined. */
 ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
-                            const struct sums *sums, struct walk *walk)
+                            const enum taps taps, const struct sums *sums, struct walk *walk)
 {
     struct tile_sums tile; /* not initialised as a whole: GCC would clear the sums in memory */
     tile.sums = sums;
+    tile.weights = sums->weights;
     tile.ahead = walk->ahead;
     tile.asked = sums->far ? 0 : pixels * runs;
     struct part inside[TILE_RUNS];
@@ -255,7 +281,8 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     for (int run = 0; run < runs; run++) {
         tile.in[run] = walk->in;
         tile.out[run] = walk->out;
-        inside[run] = taps_in_image(walk->line, sums->rows, sums->line_step, sums->lines);
+        if (taps != TAPS_one)
+            inside[run] = taps_in_image(walk->line, sums->rows, sums->line_step, sums->lines);
         next_run(walk);
     }
     UNROLL(TILE_RUNS)
@@ -265,48 +292,46 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
         tile.sum[run][i][j] = vec_all(0);
-    const long row_steps = sums->columns * sums->pieces * sums->length;
-    const struct part first = inside[0], last = inside[runs - 1];
-    long row = smaller(first.begin, last.begin);
-    tile.weights = sums->weights + row * row_steps * vectors * VLEN;
-    for (; row < first.end || row < last.end; row++)
-        if (runs == 1 || (part_has(first, row) && part_has(last, row)))
-            sum_row(pixels, runs, (struct selection){0, pixels, 0, runs, vectors}, row, &tile);
-        else if (part_has(first, row))
-            sum_row(pixels, runs, (struct selection){0, pixels, 0, 1, vectors}, row, &tile);
-        else if (part_has(last, row))
-            sum_row(pixels, runs, (struct selection){0, pixels, 1, 2, vectors}, row, &tile);
-        else
-            tile.weights += row_steps * vectors * VLEN;
+    if (taps == TAPS_one)
+        sum_whole(pixels, runs, vectors, sums->tap[0], &tile);
+    else
+        sum_taps(pixels, runs, vectors, inside, &tile);
     walk->ahead = tile.ahead;
     finish_sums(pixels, runs, vectors, sums, tile.out, tile.sum);
 }
 
 /* Some tiles, a function for each number of pixels, runs and vectors: what is between two of them
  * is short enough to be done while the first is still summed. */
-#define TILE(pixels, runs, vectors)                                                                \
-    static void tile_##pixels##_##runs##_##vectors(const struct sums *sums, struct walk *walk,     \
-                                                   long count)                                     \
+#define TILE(taps, pixels, runs, vectors)                                                          \
+    static void tile_##taps##_##pixels##_##runs##_##vectors(const struct sums *sums,               \
+                                                            struct walk *walk, long count)         \
     {                                                                                              \
         struct walk at = *walk;                                                                    \
         for (; count > 0; count--)                                                                 \
-            sum_tile(pixels, runs, vectors, sums, &at);                                            \
+            sum_tile(pixels, runs, vectors, TAPS_##taps, sums, &at);                               \
         *walk = at;                                                                                \
     }
 #if TILE_VECTORS_OF(VEC_REGISTERS) == 4
-#define EACH_WIDTH(X, pixels, runs)                                                                \
-    X(pixels, runs, 1) X(pixels, runs, 2) X(pixels, runs, 3) X(pixels, runs, 4)
+#define EACH_WIDTH(X, taps, pixels, runs)                                                          \
+    X(taps, pixels, runs, 1)                                                                       \
+    X(taps, pixels, runs, 2) X(taps, pixels, runs, 3) X(taps, pixels, runs, 4)
 #else
-#define EACH_WIDTH(X, pixels, runs) X(pixels, runs, 1) X(pixels, runs, 2)
+#define EACH_WIDTH(X, taps, pixels, runs) X(taps, pixels, runs, 1) X(taps, pixels, runs, 2)
 #endif
-#define TILE_NAME(pixels, runs, vectors) tile_##pixels##_##runs##_##vectors,
-#define TILES(pixels) EACH_WIDTH(TILE, pixels, 1) EACH_WIDTH(TILE, pixels, 2)
-#define TILE_NAMES(pixels) {{EACH_WIDTH(TILE_NAME, pixels, 1)}, {EACH_WIDTH(TILE_NAME, pixels, 2)}},
-TILES(1)
-TILES(2)
-TILES(3) typedef void tile_function(const struct sums *sums, struct walk *walk, long count);
-static tile_function *const tiles[RUN_PIXELS][TILE_RUNS][TILE_VECTORS] = {
-    TILE_NAMES(1) TILE_NAMES(2) TILE_NAMES(3)};
+#define EACH_RUN(X, taps, pixels) EACH_WIDTH(X, taps, pixels, 1) EACH_WIDTH(X, taps, pixels, 2)
+#define EACH_TILE(X, taps) EACH_RUN(X, taps, 1) EACH_RUN(X, taps, 2) EACH_RUN(X, taps, 3)
+EACH_TILE(TILE, one)
+EACH_TILE(TILE, several)
+typedef void tile_function(const struct sums *sums, struct walk *walk, long count);
+#define TILE_NAME(taps, pixels, runs, vectors) tile_##taps##_##pixels##_##runs##_##vectors,
+static tile_function *const tiles[TAPS_COUNT][RUN_PIXELS * TILE_RUNS * TILE_VECTORS] = {
+    {EACH_TILE(TILE_NAME, one)}, {EACH_TILE(TILE_NAME, several)}};
+
+/* The function for so many of each. */
+static inline tile_function *tile_for(const struct sums *sums, long pixels, long runs, long vectors)
+{
+    return tiles[sums->taps][((pixels - 1) * TILE_RUNS + runs - 1) * TILE_VECTORS + vectors - 1];
+}
 
 #endif
 #endif
