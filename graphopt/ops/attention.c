@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "expand.h"
-#include "moves.h"
+#include "operands.h"
 
 /* ---- types ---- */
 

@@ -17,15 +17,10 @@ struct border {
 
 static int read_mode(const struct node *node, enum mode *mode, struct error *error)
 {
-    const char *word = node_text(node, "mode", "constant");
-    int i = 0;
-    while (mode_words[i] && strcmp(mode_words[i], word) != 0)
-        i++;
-    if (!mode_words[i])
-        return error_set(error, FAULT_IO,
-                         "'mode' is '%s'; it may be constant, reflect, edge or wrap", word);
-    *mode = (enum mode)i;
-    return OK;
+    int which;
+    const int result = word_read(node, "mode", mode_words, &which, error);
+    *mode = (enum mode)which;
+    return result;
 }
 
 /* The dims that the pads are for, in their order, counted from the first. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op.h"
+#include "operands.h"
 
 /* ---- types ---- */
 
@@ -158,17 +158,14 @@ static int to_text(const struct site *site, enum element from, struct text *out,
 
 static int read_cast(const struct site *site, struct cast *cast, struct error *error)
 {
-    static const char *const words[] = {"up", "down", "nearest"};
-    const char *word = node_text(site->node, "round_mode", "up");
+    static const char *const words[] = {"up", "down", "nearest", NULL};
+    int which;
+    const int result = word_read(site->node, "round_mode", words, &which, error);
     *cast = (struct cast){.from = site->input[0].type.element,
                           .to = site->output[0].type.element,
-                          .saturates = node_integer(site->node, "saturate", 1) != 0};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(word, words[i]) == 0) {
-            cast->rounding = (enum rounding)i;
-            return OK;
-        }
-    return error_set(error, FAULT_IO, "'round_mode' is '%s'; it may be up, down or nearest", word);
+                          .saturates = node_integer(site->node, "saturate", 1) != 0,
+                          .rounding = (enum rounding)which};
+    return result;
 }
 
 static int put(const struct site *site, const struct cast *cast, long i, struct error *error)

@@ -1,7 +1,8 @@
 // conv.c - Conv: convolution of images of any number of dimensions, in groups, with a bias.
 #include "epilogue.h"
-#include "moves.h"
+#include "launches.h"
 #include "normalized.h"
+#include "operands.h"
 #include "spatial.h"
 
 /* X (N, C, D...), W (K, C / group, R...), bias (K). */

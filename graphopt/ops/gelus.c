@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "launches.h"
+#include "operands.h"
 
 /* A member: its form, and whether a bias along the last dimension is added first. */
 struct gelu {
@@ -23,12 +24,12 @@ static int infer(struct site *site, struct error *error)
 {
     const struct gelu *gelu = site->node->op->detail;
     const struct type in = site_type(site, 0), bias = site_type(site, 1);
-    const char *approximate = node_text(site->node, "approximate", "none");
+    static const char *const words[] = {"none", "tanh", NULL};
     struct type *out = &site->output[0].type;
-    if (gelu->form == FORM_ATTRIBUTE && strcmp(approximate, "none") != 0 &&
-        strcmp(approximate, "tanh") != 0)
-        return error_set(error, FAULT_IO, "approximate is '%.40s'; it can be none or tanh",
-                         approximate);
+    int which;
+    if (gelu->form == FORM_ATTRIBUTE &&
+        word_read(site->node, "approximate", words, &which, error) != OK)
+        return FAILED;
     if (in.element != ELEMENT_NONE && !element_is_real(in.element))
         return error_set(error, FAULT_IO, "there is no %s of elements '%s'", site->node->type,
                          element_name(in.element));

@@ -1,6 +1,5 @@
 // grid_sampling.c - GridSample: elements from anywhere in an image of any number of dimensions.
 #include <math.h>
-#include <string.h>
 
 #include "moves.h"
 #include "normalized.h"
@@ -18,24 +17,14 @@ struct sampling {
 static int read_sampling(const struct node *node, struct sampling *sampling, struct error *error)
 {
     /* bilinear and bicubic are the words of opset 16. */
-    static const char *const modes[] = {"linear",   "nearest", "cubic",
-                                        "bilinear", "nearest", "bicubic"};
-    static const char *const paddings[] = {"zeros", "border", "reflection"};
-    const char *mode = node_text(node, "mode", "linear");
-    const char *padding = node_text(node, "padding_mode", "zeros");
-    int m = 0, p = 0;
-    while (m < 6 && strcmp(modes[m], mode) != 0)
-        m++;
-    while (p < 3 && strcmp(paddings[p], padding) != 0)
-        p++;
-    if (m == 6)
-        return error_set(error, FAULT_IO, "'mode' is '%.40s'; it may be linear, nearest or cubic",
-                         mode);
-    if (p == 3)
-        return error_set(error, FAULT_IO,
-                         "'padding_mode' is '%.40s'; it may be zeros, border or reflection",
-                         padding);
-    *sampling = (struct sampling){(enum mode)(m % 3), (enum padding)p,
+    static const char *const modes[] = {"linear",  "nearest", "cubic", "bilinear",
+                                        "nearest", "bicubic", NULL};
+    static const char *const paddings[] = {"zeros", "border", "reflection", NULL};
+    int mode, padding;
+    if (word_read(node, "mode", modes, &mode, error) != OK ||
+        word_read(node, "padding_mode", paddings, &padding, error) != OK)
+        return FAILED;
+    *sampling = (struct sampling){(enum mode)(mode % 3), (enum padding)padding,
                                   node_integer(node, "align_corners", 0) != 0};
     return OK;
 }

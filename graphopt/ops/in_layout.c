@@ -6,6 +6,7 @@
 
 #include "expand.h"
 #include "launches.h"
+#include "operands.h"
 
 enum { IMAGE_RANK = 4 };
 
@@ -63,10 +64,11 @@ static int view_open(struct view *view, const struct site *site, struct error *e
 
 static int check_layout(const struct site *site, struct error *error)
 {
-    const char *layout = node_text(site->node, "layout", "nchw");
+    static const char *const words[] = {"nchw", "nhwc", NULL};
     const struct type x = site_type(site, 0);
-    if (strcmp(layout, "nchw") != 0 && strcmp(layout, "nhwc") != 0)
-        return error_set(error, FAULT_IO, "'layout' is '%.20s'; it may be nhwc or nchw", layout);
+    int which;
+    if (word_read(site->node, "layout", words, &which, error) != OK)
+        return FAILED;
     if (layout_is_last(site->node) && x.rank >= 0 && x.rank != IMAGE_RANK)
         return error_set(error, FAULT_IO, "the input is %s; in layout nhwc it needs 4 dimensions",
                          type_format(site->graph, &x).text);

@@ -2,10 +2,6 @@
 #include "epilogue.h"
 #include "matrices.h"
 
-struct sides {
-    struct matrices a, b;
-};
-
 /* FAULT_IO where a or b is no matrix; where a rank is not known, the side's is not. */
 static int see(const struct site *site, struct sides *sides, struct error *error)
 {

@@ -1,11 +1,6 @@
 // matmul.c - products of matrices of all ranks: MatMul and com.microsoft's FusedMatMul.
 #include "matrices.h"
 
-/* Both inputs as the node sees them. */
-struct sides {
-    struct matrices a, b;
-};
-
 static int turns_of(const struct node *node, const char *last, const char *batch)
 {
     return (node_integer(node, last, 0) ? TURN_LAST : 0) |

@@ -4,10 +4,6 @@
 
 #include "matrices.h"
 
-struct sides {
-    struct matrices a, b;
-};
-
 static int see(const struct site *site, struct sides *sides, struct error *error)
 {
     if (matrices_see(site, 0, 0, false, &sides->a, error) != OK)

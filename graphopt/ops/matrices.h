@@ -10,6 +10,11 @@ struct matrices {
     long stride[RANK_MAX]; /* elements between neighbours along each dim; of a known type only */
 };
 
+/* Both inputs of a product. */
+struct sides {
+    struct matrices a, b;
+};
+
 enum turn {
     TURN_LAST = 1,  /* rows and columns are swapped */
     TURN_BATCH = 2, /* the first dim is that of the rows, the batch dims follow */

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "operands.h"
+
 enum { INPUT_X, INPUT_W, INPUT_R, INPUT_B, INPUT_LENGTHS, INPUT_H, INPUT_C, INPUT_P };
 enum { OUTPUT_Y, OUTPUT_H, OUTPUT_C };
 
@@ -32,13 +34,11 @@ static long known_dim(const struct type *type, int dim)
 
 static int read_directions(const struct node *node, struct sizes *sizes, struct error *error)
 {
-    const char *direction = node_text(node, "direction", "forward");
-    const bool both = strcmp(direction, "bidirectional") == 0;
-    if (!both && strcmp(direction, "forward") != 0 && strcmp(direction, "reverse") != 0)
-        return error_set(error, FAULT_IO,
-                         "direction is '%.40s'; it can be forward, reverse or bidirectional",
-                         direction);
-    sizes->directions = both ? 2 : 1;
+    static const char *const words[] = {"forward", "reverse", "bidirectional", NULL};
+    int which;
+    if (word_read(node, "direction", words, &which, error) != OK)
+        return FAILED;
+    sizes->directions = which == 2 ? 2 : 1;
     return OK;
 }
 

@@ -27,14 +27,15 @@ enum coordinates {
 #undef X
 };
 
-/* How a coordinate becomes a line. `by_direction`, which opset 10 and Upsample have: up to fewer
- * lines, down to more. */
-#define ROUNDING_LIST(X) X(round_prefer_floor) X(round_prefer_ceil) X(floor) X(ceil) X(by_direction)
+/* How a coordinate becomes a line. */
+#define ROUNDING_LIST(X) X(round_prefer_floor) X(round_prefer_ceil) X(floor) X(ceil)
 
 enum rounding {
 #define X(name) ROUNDING_##name,
     ROUNDING_LIST(X)
 #undef X
+    /* Of opset 10 and Upsample, which have no word for it: up to fewer lines, down to more. */
+    ROUNDING_by_direction,
 };
 
 struct resize_rule {

@@ -21,17 +21,6 @@ static bool has_scales_first(const struct node *node)
     return node->opset < 11 || strcmp(node->type, "Upsample") == 0;
 }
 
-/* Which of the words an attribute is; the fallback where it is absent. */
-static int read_word(const struct node *node, const char *name, const char *const *words,
-                     int fallback, int *which, struct error *error)
-{
-    const char *text = node_text(node, name, words[fallback]);
-    for (*which = 0; words[*which]; ++*which)
-        if (strcmp(words[*which], text) == 0)
-            return OK;
-    return error_set(error, FAULT_IO, "'%s' is '%.40s', which is none of its words", name, text);
-}
-
 static int read_rule(const struct node *node, struct resize_rule *rule, struct error *error)
 {
     static const char *const modes[] = {"nearest", "linear", "cubic", "bilinear", NULL};
@@ -40,9 +29,9 @@ static int read_rule(const struct node *node, struct resize_rule *rule, struct e
     static const char *const roundings[] = {ROUNDING_LIST(X) NULL};
 #undef X
     int mode, where, rounding;
-    if (read_word(node, "mode", modes, 0, &mode, error) != OK ||
-        read_word(node, "coordinate_transformation_mode", coordinates, 0, &where, error) != OK ||
-        read_word(node, "nearest_mode", roundings, 0, &rounding, error) != OK)
+    if (word_read(node, "mode", modes, &mode, error) != OK ||
+        word_read(node, "coordinate_transformation_mode", coordinates, &where, error) != OK ||
+        word_read(node, "nearest_mode", roundings, &rounding, error) != OK)
         return FAILED;
     *rule = (struct resize_rule){.mode = mode == 3 ? RESIZE_LINEAR : (enum resize_mode)mode,
                                  .coordinates = (enum coordinates)where,
@@ -150,7 +139,7 @@ static int size_axes(const struct site *site, struct resize *resize, const int *
 {
     static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
     int policy;
-    if (read_word(site->node, "keep_aspect_ratio_policy", policies, 0, &policy, error) != OK)
+    if (word_read(site->node, "keep_aspect_ratio_policy", policies, &policy, error) != OK)
         return FAILED;
     for (int i = 0; i < count; i++) {
         struct resize_axis *axis = &resize->axis[axes[i]];

@@ -1,7 +1,6 @@
 // scatters.c - ScatterElements (Scatter before opset 11) and ScatterND: a copy of the data in which
 // elements by index are replaced, or combined with what comes.
 #include <math.h>
-#include <string.h>
 
 #include "table_rows.h"
 #include "wide.h"
@@ -12,15 +11,10 @@ static const char *const reduction_words[] = {"none", "add", "mul", "max", "min"
 
 static int read_reduction(const struct site *site, enum reduction *reduction, struct error *error)
 {
-    const char *word = node_text(site->node, "reduction", "none");
-    int i = 0;
-    while (reduction_words[i] && strcmp(reduction_words[i], word) != 0)
-        i++;
-    if (!reduction_words[i])
-        return error_set(error, FAULT_IO,
-                         "'reduction' is '%s'; it may be none, add, mul, max or min", word);
-    *reduction = (enum reduction)i;
-    return OK;
+    int which;
+    const int result = word_read(site->node, "reduction", reduction_words, &which, error);
+    *reduction = (enum reduction)which;
+    return result;
 }
 
 static double combine_reals(enum reduction reduction, double x, double y)

@@ -1,6 +1,4 @@
 // space_depth.c - DepthToSpace and SpaceToDepth: blocks of pixels to channels and back.
-#include <string.h>
-
 #include "moves.h"
 
 /* Images (N, C, H, W) and the length of a block's side. */
@@ -19,11 +17,11 @@ static int read_operands(const struct site *site, const struct type *in, long *b
 /* Whether the channel counts before its place in the block, "CRD"; else behind it, "DCR". */
 static int read_mode(const struct site *site, bool *channel_first, struct error *error)
 {
-    const char *mode = node_text(site->node, "mode", "DCR");
-    *channel_first = strcmp(mode, "CRD") == 0;
-    if (!*channel_first && strcmp(mode, "DCR") != 0)
-        return error_set(error, FAULT_IO, "'mode' is '%s'; it may be DCR or CRD", mode);
-    return OK;
+    static const char *const words[] = {"DCR", "CRD", NULL};
+    int which;
+    const int result = word_read(site->node, "mode", words, &which, error);
+    *channel_first = which == 1;
+    return result;
 }
 
 static long multiplied(long dim, long by)

@@ -1,7 +1,16 @@
 // spatial.c - windows over images: attributes and sizes.
 #include "spatial.h"
 
-#include <string.h>
+#include "operands.h"
+
+int spatial_auto_pad(const struct node *node, enum auto_pad *auto_pad, struct error *error)
+{
+    static const char *const words[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL};
+    int which;
+    const int result = word_read(node, "auto_pad", words, &which, error);
+    *auto_pad = (enum auto_pad)which;
+    return result;
+}
 
 int spatial_list(const struct node *node, const char *name, int length, long fallback, long least,
                  long *values, struct error *error)
@@ -59,16 +68,13 @@ static int find_size(struct spatial *spatial, int i, bool ceil_mode, struct erro
 int spatial_read(struct spatial *spatial, const struct node *node, int rank, const long *in,
                  const long *window, struct error *error)
 {
-    const char *auto_pad = node_text(node, "auto_pad", "NOTSET");
-    const bool same_upper = strcmp(auto_pad, "SAME_UPPER") == 0;
-    const bool same_lower = strcmp(auto_pad, "SAME_LOWER") == 0;
-    const bool explicit = strcmp(auto_pad, "NOTSET") == 0;
+    enum auto_pad auto_pad;
     long pads[2 * RANK_MAX];
-    *spatial = (struct spatial){.rank = rank, .is_padded_by_size = same_upper || same_lower};
-    if (!explicit && !same_upper && !same_lower && strcmp(auto_pad, "VALID") != 0)
-        return error_set(error, FAULT_IO,
-                         "'auto_pad' is '%.20s'; it may be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
-                         auto_pad);
+    if (spatial_auto_pad(node, &auto_pad, error) != OK)
+        return FAILED;
+    const bool explicit = auto_pad == AUTO_PAD_NOTSET;
+    *spatial = (struct spatial){.rank = rank,
+                                .is_padded_by_size = !explicit && auto_pad != AUTO_PAD_VALID};
     if (spatial_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
         spatial_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
         spatial_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK)
@@ -81,7 +87,7 @@ int spatial_read(struct spatial *spatial, const struct node *node, int rank, con
         spatial->before[i] = explicit ? pads[i] : 0;
         spatial->after[i] = explicit ? pads[rank + i] : 0;
         if (spatial->is_padded_by_size && in[i] >= 0 && window[i] >= 0)
-            pad_to_same(spatial, i, same_lower);
+            pad_to_same(spatial, i, auto_pad == AUTO_PAD_SAME_LOWER);
         if (find_size(spatial, i, node_integer(node, "ceil_mode", 0) != 0, error) != OK)
             return FAILED;
     }

@@ -18,6 +18,10 @@ struct spatial {
 /* So large that no image has more, so small that products of two are numbers. */
 enum { LINES_MAX = 1 << 30 };
 
+/* The attribute of that name. FAULT_IO for other words. */
+enum auto_pad { AUTO_PAD_NOTSET, AUTO_PAD_SAME_UPPER, AUTO_PAD_SAME_LOWER, AUTO_PAD_VALID };
+int spatial_auto_pad(const struct node *node, enum auto_pad *auto_pad, struct error *error);
+
 /* A list attribute of `length` numbers from `least` to LINES_MAX; a missing one is all `fallback`.
  * FAULT_IO where it is another. */
 int spatial_list(const struct node *node, const char *name, int length, long fallback, long least,

@@ -1,10 +1,9 @@
 // transposed_conv.c - ConvTranspose: the adjoint of Conv, of images of any number of dimensions.
-#include <string.h>
-
 #include "adjoint.h"
 #include "epilogue.h"
-#include "moves.h"
+#include "launches.h"
 #include "normalized.h"
+#include "operands.h"
 
 /* X (N, C, D...), W (C, K / group, R...), bias (K). */
 static int check_operands(const struct site *site, long *group, struct error *error)
@@ -48,9 +47,10 @@ struct wish {
 };
 
 /* The list of output_shape may begin with batch and channels. */
-static int read_wishes(const struct node *node, int rank, struct wish *wishes, struct error *error)
+static int read_wishes(const struct node *node, enum auto_pad auto_pad, int rank,
+                       struct wish *wishes, struct error *error)
 {
-    const char *auto_pad = node_text(node, "auto_pad", "NOTSET");
+    const bool is_upper = auto_pad == AUTO_PAD_SAME_UPPER;
     long output_pad[RANK_MAX];
     int count;
     const long *list = node_integers(node, "output_shape", &count);
@@ -60,9 +60,8 @@ static int read_wishes(const struct node *node, int rank, struct wish *wishes, s
     if (spatial_list(node, "output_padding", rank, 0, 0, output_pad, error) != OK)
         return FAILED;
     for (int i = 0; i < rank; i++) {
-        wishes[i] =
-            (struct wish){list ? list[count - rank + i] : -1, output_pad[i],
-                          strncmp(auto_pad, "SAME_", 5) == 0, strcmp(auto_pad, "SAME_UPPER") == 0};
+        wishes[i] = (struct wish){list ? list[count - rank + i] : -1, output_pad[i],
+                                  is_upper || auto_pad == AUTO_PAD_SAME_LOWER, is_upper};
         if (list && (wishes[i].lines < 1 || wishes[i].lines > LINES_MAX))
             return error_set(error, FAULT_IO, "'output_shape' has a %ld; it may be 1 to %d",
                              wishes[i].lines, LINES_MAX);
@@ -101,19 +100,16 @@ static int read_window(const struct site *site, struct spatial *spatial, struct 
 {
     const struct node *node = site->node;
     const struct type x = site_type(site, 0), w = site_type(site, 1);
-    const char *auto_pad = node_text(node, "auto_pad", "NOTSET");
-    const bool is_explicit = strcmp(auto_pad, "NOTSET") == 0;
+    enum auto_pad auto_pad;
     struct wish wishes[RANK_MAX];
     long pads[2 * RANK_MAX];
     int count;
     const int rank = (x.rank >= 0 ? x.rank : w.rank) - 2;
     const long *given = node_integers(node, "kernel_shape", &count);
     *spatial = (struct spatial){.rank = rank};
-    if (!is_explicit && strcmp(auto_pad, "VALID") != 0 && strcmp(auto_pad, "SAME_UPPER") != 0 &&
-        strcmp(auto_pad, "SAME_LOWER") != 0)
-        return error_set(error, FAULT_IO,
-                         "'auto_pad' is '%.20s'; it may be NOTSET, SAME_UPPER, SAME_LOWER or VALID",
-                         auto_pad);
+    if (spatial_auto_pad(node, &auto_pad, error) != OK)
+        return FAILED;
+    const bool is_explicit = auto_pad == AUTO_PAD_NOTSET;
     for (int i = 0; i < rank; i++) {
         spatial->in[i] = x.rank >= 0 ? x.dims[2 + i] : -1;
         spatial->window[i] = w.rank >= 0 ? w.dims[2 + i] : -1;
@@ -126,7 +122,7 @@ static int read_window(const struct site *site, struct spatial *spatial, struct 
     if (spatial_list(node, "strides", rank, 1, 1, spatial->stride, error) != OK ||
         spatial_list(node, "dilations", rank, 1, 1, spatial->dilation, error) != OK ||
         spatial_list(node, "pads", 2 * rank, 0, 0, pads, error) != OK ||
-        read_wishes(node, rank, wishes, error) != OK)
+        read_wishes(node, auto_pad, rank, wishes, error) != OK)
         return FAILED;
     for (int i = 0; i < rank; i++) {
         spatial->before[i] = is_explicit ? pads[i] : 0;

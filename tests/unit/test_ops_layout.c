@@ -121,7 +121,7 @@ static void what_cannot_be_is_refused(void **state)
     const char *const header = "onnx 13, roofline 1";
     check_refused(header, "input x: f32[1,2,3,4]",
                   "roofline::GlobalAveragePool(x) {layout: \"chwn\", opset: 13}",
-                  "'layout' is 'chwn'; it may be nhwc or nchw");
+                  "'layout' is 'chwn'; it may be nchw or nhwc");
     check_refused(header, "input x: f32[1,2,3]",
                   "roofline::GlobalAveragePool(x) {layout: \"nhwc\", opset: 13}",
                   "in layout nhwc it needs 4 dimensions");

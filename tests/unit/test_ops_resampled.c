@@ -31,7 +31,12 @@ static void resize_has_sizes(void **state)
     assert_inferred_at(18, lines, "Resize(x, -, -, n) {axes: [-1, 2]}", "f32[n,3,5,4]");
     assert_refused_at(18, lines, "Resize(x, -, -, n) {axes: [2, 2]}", "twice");
     assert_refused_at(18, lines, "Resize(x, -, -, n)", "2 sizes for 4");
-    assert_refused_at(18, lines, "Resize(x, -, -, n) {axes: [2, 3], mode: \"best\"}", "'best'");
+    assert_refused_at(18, lines, "Resize(x, -, -, n) {axes: [2, 3], mode: \"best\"}",
+                      "'mode' is 'best'; it may be nearest, linear, cubic or bilinear");
+    /* What opset 10 does has no word. */
+    assert_refused_at(18, lines,
+                      "Resize(x, -, -, n) {axes: [2, 3], nearest_mode: \"by_direction\"}",
+                      "'by_direction'");
     snprintf(lines, sizeof lines, "%sinput s: f32[4]", x);
     assert_inferred_at(13, lines, "Resize(x, -, s)", "f32[?,?,?,?]");
     snprintf(lines, sizeof lines, "%sconst s: f32[4] = {1, 1, 0, 1}", x);

@@ -1,5 +1,27 @@
-// moves_operands.c - what the operands of operators that move data say: lists, axes, indices, dims.
-#include "moves.h"
+// operands.c - what attributes and operands of a node say.
+#include "operands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int word_read(const struct node *node, const char *name, const char *const *words, int *which,
+              struct error *error)
+{
+    const char *text = node_text(node, name, words[0]);
+    char list[256] = "";
+    for (*which = 0; words[*which]; ++*which) {
+        if (strcmp(words[*which], text) == 0)
+            return OK;
+        const size_t used = strlen(list);
+        const bool is_last = !words[*which + 1];
+        snprintf(list + used, sizeof list - used, "%s%s",
+                 !used     ? ""
+                 : is_last ? " or "
+                           : ", ",
+                 words[*which]);
+    }
+    return error_set(error, FAULT_IO, "'%s' is '%.40s'; it may be %s", name, text, list);
+}
 
 int integers_read(const struct site *site, const char *attribute, int i, struct integers *list,
                   struct error *error)
