@@ -367,7 +367,8 @@ static struct block block_of(const struct job *job, const struct band *band,
         .channel = target->channel,
         .output = job->output,
         .far = plan->far,
-        .taps = conv->taps == 1 && axis_is_inside(&conv->rows) ? TAPS_one : TAPS_several};
+        .taps = both->taps == 1 && axis_is_inside(&conv->rows) && !plan->skips ? TAPS_one
+                                                                               : TAPS_several};
     for (long j = 0; j < target->vectors; j++)
         block.sums.out_at[j] =
             target->whole && conv->layout != LAYOUT_NCHW
