@@ -38,9 +38,10 @@ struct cache_sizes {
 struct call {
     const struct shape *shape;
     void *operand[KERNEL_OPERANDS_MAX];
-    long outputs;    /* elements of operand 0 */
-    void *workspace; /* shared by the members; variant->workspace() bytes, 64-byte aligned; NULL
-                        when 0 */
+    long outputs; /* elements of operand 0 */
+    /* Shared by the members, 64-byte aligned; NULL where there are 0 bytes. */
+    void *kept;      /* variant->kept() bytes, as prepare() left them */
+    void *workspace; /* variant->workspace() bytes, which other calls use in between */
     struct cache_sizes caches;
     struct member member;
 };
@@ -77,19 +78,22 @@ struct routine {
     void (*close)(void *plan);
 };
 
+/* Bytes of memory beside the operands. */
+typedef double room_function(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
+                             const struct cache_sizes *caches);
+
 /* An implementation. bodies[isa][dtype]; NULL where there is none. */
 struct variant {
     const char *name;
     const char *summary;
     body *bodies[ISA_COUNT][DTYPE_COUNT];
     /* Called once by all members before the first call and not timed: what a network does when it
-     * is loaded. May keep constant operands, such as weights, in the workspace in the order in
-     * which the body reads them. NULL: nothing to prepare. */
+     * is loaded. May keep constant operands, such as weights, in call->kept in the order in which
+     * the body reads them. NULL: nothing to prepare. */
     body *prepare[ISA_COUNT][DTYPE_COUNT];
     const struct routine *routine; /* instead of bodies */
-    /* Bytes of workspace; NULL: none. */
-    double (*workspace)(const struct shape *shape, enum isa isa, enum dtype dtype, int threads,
-                        const struct cache_sizes *caches);
+    /* Bytes that last from prepare() over all calls, and that a call needs; NULL: none. */
+    room_function *kept, *workspace;
     /* FLOP that it does by a method which takes another number than the model counts: rates are
      * the model's, the roof is judged by this; NULL: the model's. */
     double (*flops)(const struct shape *shape);

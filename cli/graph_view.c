@@ -203,17 +203,17 @@ static double per(double amount, double of)
     return of > 0 ? amount / of : NAN;
 }
 
-/* The planned memory, as the executor says. */
+/* The planned memory, as the executor says; what the kernels keep and need counts. */
 static void view_memory(const struct graph_bench *bench)
 {
     const struct executor_memory before = executor_memory(bench->stage[0].executor);
     const struct executor_memory after = executor_memory(bench->stage[1].executor);
-    print_change("peak memory, MB", (double)before.peak_bytes * MEGA,
-                 (double)after.peak_bytes * MEGA, 3);
-    print_change("without reuse, MB", (double)before.sum_bytes * MEGA,
-                 (double)after.sum_bytes * MEGA, 3);
-    print_change("workspaces of kernels, MB", (double)before.workspace_bytes * MEGA,
-                 (double)after.workspace_bytes * MEGA, 3);
+    const double of_kernels[] = {(double)before.workspace_bytes, (double)after.workspace_bytes};
+    print_change("peak memory, MB", ((double)before.peak_bytes + of_kernels[0]) * MEGA,
+                 ((double)after.peak_bytes + of_kernels[1]) * MEGA, 3);
+    print_change("without reuse, MB", ((double)before.sum_bytes + of_kernels[0]) * MEGA,
+                 ((double)after.sum_bytes + of_kernels[1]) * MEGA, 3);
+    print_change("workspaces of kernels, MB", of_kernels[0] * MEGA, of_kernels[1] * MEGA, 3);
 }
 
 static void view_totals(const struct graph_bench *bench)

@@ -78,7 +78,7 @@ int executor_launches(const struct executor *executor);
 struct executor_memory {
     size_t peak_bytes;      /* of inputs, outputs and results together, as planned */
     size_t sum_bytes;       /* the same had every result memory of its own */
-    size_t workspace_bytes; /* of the kernels: packed weights, buffers */
+    size_t workspace_bytes; /* of the kernels: packed weights, one place for all their buffers */
 };
 struct executor_memory executor_memory(const struct executor *executor);
 

@@ -260,41 +260,58 @@ static size_t lines(double bytes)
            MEMORY_PLAN_ALIGNMENT;
 }
 
-/* Workspaces with packed weights lie one behind the other, all others in the same place. `base`
- * NULL: only counts. */
-static size_t place_workspaces(struct executor *executor, char *base)
+/* What launches need while they run, which is in one place as they come one after the other, then
+ * what they keep: packed weights one behind the other, those that are packed anew for each call in
+ * one place, too. */
+struct rooms {
+    size_t workspace, repacked, packed;
+};
+
+static void place_call(struct kernel_call *call, struct rooms *rooms)
 {
-    size_t common = 0, at = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        at = common;
-        for (int b = 0; b < executor->graph->block_count; b++)
-            for (int i = 0; i < executor->sequence[b].count; i++) {
-                struct step *step = &executor->sequence[b].steps[i];
-                for (int k = 0; k < step->lowering.launch_count; k++) {
-                    struct kernel_call *call = &step->calls[k];
-                    const size_t bytes = lines(call->workspace_bytes);
-                    if (bytes == 0)
-                        continue;
-                    if (base)
-                        call->workspace = call->is_packed ? base + at : base;
-                    if (call->is_packed)
-                        at += bytes;
-                    else if (bytes > common)
-                        common = bytes;
-                }
-            }
-    }
-    return at;
+    const size_t kept = lines(call->kept_bytes), workspace = lines(call->workspace_bytes);
+    rooms->workspace = workspace > rooms->workspace ? workspace : rooms->workspace;
+    if (call->is_packed)
+        rooms->packed += kept;
+    else
+        rooms->repacked = kept > rooms->repacked ? kept : rooms->repacked;
+}
+
+static void give_rooms(struct kernel_call *call, char *base, const struct rooms *rooms,
+                       size_t *packed_at)
+{
+    char *const repacked = base + rooms->workspace, *const packed = repacked + rooms->repacked;
+    call->workspace = base;
+    call->kept = call->is_packed ? packed + *packed_at : repacked;
+    if (call->is_packed)
+        *packed_at += lines(call->kept_bytes);
+}
+
+/* Counts; or, where `base` is given, hands out. */
+static void place_workspaces(struct executor *executor, struct rooms *rooms, char *base)
+{
+    size_t packed_at = 0;
+    for (int b = 0; b < executor->graph->block_count; b++)
+        for (int i = 0; i < executor->sequence[b].count; i++) {
+            struct step *step = &executor->sequence[b].steps[i];
+            for (int k = 0; k < step->lowering.launch_count; k++)
+                if (base)
+                    give_rooms(&step->calls[k], base, rooms, &packed_at);
+                else
+                    place_call(&step->calls[k], rooms);
+        }
 }
 
 static int open_workspaces(struct executor *executor, struct error *error)
 {
-    executor->bytes.workspace_bytes = place_workspaces(executor, NULL);
+    struct rooms rooms = {0};
+    place_workspaces(executor, &rooms, NULL);
+    executor->bytes.workspace_bytes = rooms.workspace + rooms.repacked + rooms.packed;
     if (memory_reserve(&executor->workspaces,
                        (double)executor->bytes.workspace_bytes + (double)behind_bytes,
                        executor->graph->name, executor->setup.host, error) != OK)
         return FAILED;
-    place_workspaces(executor, executor->workspaces.base);
+    place_workspaces(executor, &rooms, executor->workspaces.base);
     return OK;
 }
 

@@ -16,8 +16,8 @@ struct kernel_call {
     bool is_packed;
     int threads, operand_count;
     long outputs;
-    double workspace_bytes;
-    void *workspace;
+    double kept_bytes, workspace_bytes;
+    void *kept, *workspace;
     struct cache_sizes caches;
 };
 

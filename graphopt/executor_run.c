@@ -72,6 +72,7 @@ static struct calling calling_of(const struct executor *executor, const struct s
     struct calling calling = {.call = call,
                               .arguments = {.shape = &call->launch->shape,
                                             .outputs = call->outputs,
+                                            .kept = call->kept,
                                             .workspace = call->workspace,
                                             .caches = call->caches}};
     for (int i = 0; i < call->operand_count; i++)

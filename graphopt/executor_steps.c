@@ -70,6 +70,12 @@ static int check_bounds(const struct step *step, const struct launch *launch, st
     return OK;
 }
 
+static double room_of(const struct kernel_call *call, enum isa isa, room_function *room)
+{
+    const struct launch *launch = call->launch;
+    return room ? room(&launch->shape, isa, launch->dtype, call->threads, &call->caches) : 0;
+}
+
 static int open_call(const struct executor *executor, struct step *step, int i, struct error *error)
 {
     const struct launch *launch = &step->lowering.launch[i];
@@ -96,9 +102,8 @@ static int open_call(const struct executor *executor, struct step *step, int i, 
             call->is_packed = from->source == SOURCE_CONSTANT ||
                               (from->source == SOURCE_INPUT && step->site.input[from->index].data);
     }
-    if (call->variant->workspace)
-        call->workspace_bytes = call->variant->workspace(&launch->shape, isa, launch->dtype,
-                                                         call->threads, &call->caches);
+    call->kept_bytes = room_of(call, isa, call->variant->kept);
+    call->workspace_bytes = room_of(call, isa, call->variant->workspace);
     return OK;
 }
 

@@ -47,6 +47,14 @@ static inline bool prefers_packed(const struct convolution *conv)
 
 #ifndef ISA
 
+double convolution_auto_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                             int threads, const struct cache_sizes *caches)
+{
+    return CHOOSE(conv, convolution_packed_kept, convolution_planes_kept, convolution_stencil_kept,
+                  convolution_depthwise_kept,
+                  convolution_direct_kept)(conv, isa, dtype, threads, caches);
+}
+
 double convolution_auto_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                   int threads, const struct cache_sizes *caches)
 {

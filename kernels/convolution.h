@@ -156,7 +156,7 @@ static inline long convolution_depth(const struct convolution *conv)
     return conv->c_group * axis_most_taps(&conv->rows) * axis_most_taps(&conv->columns);
 }
 
-/* The phases of rows and then of columns, prepared by one member at the start of the workspace. */
+/* The phases of rows and then of columns, prepared by one member at the start of what is kept. */
 static inline long phases_bytes(const struct convolution *conv)
 {
     return (conv->rows.phases + conv->columns.phases) * (long)sizeof(struct phase);
@@ -271,10 +271,11 @@ typedef void convolution_body(const struct convolution *conv, const struct call 
 
 #ifndef ISA
 
+typedef double convolution_room(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                int threads, const struct cache_sizes *caches);
+
 #define CONVOLUTION_DECLARE(way, summary)                                                          \
-    double convolution_##way##_workspace(const struct convolution *conv, enum isa isa,             \
-                                         enum dtype dtype, int threads,                            \
-                                         const struct cache_sizes *caches);                        \
+    convolution_room convolution_##way##_kept, convolution_##way##_workspace;                      \
     int convolution_##way##_supports(const struct convolution *conv, struct error *error);
 CONVOLUTION_WAYS(CONVOLUTION_DECLARE)
 CONVOLUTION_FILTERS(CONVOLUTION_DECLARE)
@@ -283,17 +284,21 @@ CONVOLUTION_FILTERS(CONVOLUTION_DECLARE)
     double convolution_##way##_tolerance(const struct convolution *conv, double unit);
 CONVOLUTION_FILTERS(CONVOLUTION_DECLARE_FILTER)
 
+#define CONVOLUTION_ROOM(way, room)                                                                \
+    static double way##_##room(const struct shape *shape, enum isa isa, enum dtype dtype,          \
+                               int threads, const struct cache_sizes *caches)                      \
+    {                                                                                              \
+        const struct convolution conv = convolution_of(shape);                                     \
+        return convolution_##way##_##room(&conv, isa, dtype, threads, caches);                     \
+    }
+
 /* For each way, in the file of a kernel that has defined convolution_of(shape): what its variants
  * are made of, their rows, and below, in ISA objects, their bodies. */
 #define CONVOLUTION_FUNCTIONS(kernel, way)                                                         \
     BODIES_DECLARE(kernel##_##way)                                                                 \
     BODIES_DECLARE(kernel##_##way##_prepare)                                                       \
-    static double way##_workspace(const struct shape *shape, enum isa isa, enum dtype dtype,       \
-                                  int threads, const struct cache_sizes *caches)                   \
-    {                                                                                              \
-        const struct convolution conv = convolution_of(shape);                                     \
-        return convolution_##way##_workspace(&conv, isa, dtype, threads, caches);                  \
-    }                                                                                              \
+    CONVOLUTION_ROOM(way, kept)                                                                    \
+    CONVOLUTION_ROOM(way, workspace)                                                               \
     static int way##_supports(const struct shape *shape, struct error *error)                      \
     {                                                                                              \
         const struct convolution conv = convolution_of(shape);                                     \
@@ -316,6 +321,7 @@ CONVOLUTION_FILTERS(CONVOLUTION_DECLARE_FILTER)
      .summary = words,                                                                             \
      .bodies = BODIES(kernel##_##way),                                                             \
      .prepare = BODIES(kernel##_##way##_prepare),                                                  \
+     .kept = way##_kept,                                                                           \
      .workspace = way##_workspace,                                                                 \
      .supports = way##_supports,                                                                   \
      __VA_ARGS__},

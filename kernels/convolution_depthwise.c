@@ -22,15 +22,22 @@ int convolution_depthwise_supports(const struct convolution *conv, struct error 
 }
 
 /* The phases, then the weights of a tap side by side, their channels filled up to whole vectors of
- * any ISA; for nchw, by member, a block of channels of an input and an output. */
+ * any ISA. */
+double convolution_depthwise_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                  int threads, const struct cache_sizes *caches)
+{
+    (void)isa, (void)threads, (void)caches;
+    const double weights = (double)conv->taps * (double)layout_channels(LAYOUT_NCHWC, conv->c);
+    return (double)phases_bytes(conv) + weights * dtype_bytes(dtype);
+}
+
+/* Of nchw, by member, a block of channels of an input and an output. */
 double convolution_depthwise_workspace(const struct convolution *conv, enum isa isa,
                                        enum dtype dtype, int threads,
                                        const struct cache_sizes *caches)
 {
     (void)isa, (void)caches;
-    const double weights = (double)conv->taps * (double)layout_channels(LAYOUT_NCHWC, conv->c);
-    return (double)phases_bytes(conv) +
-           (weights + threads * (double)block_elements(conv)) * dtype_bytes(dtype);
+    return threads * (double)block_elements(conv) * dtype_bytes(dtype);
 }
 
 #else
@@ -50,7 +57,7 @@ struct job {
     bool streams;       /* stores go past the caches: no epilogue reads them again */
     const real *input;
     real *output;
-    const struct phase *row_phases, *column_phases; /* in the workspace, and weights by tap */
+    const struct phase *row_phases, *column_phases; /* of what is kept, and weights by tap */
     real *weights;
     real *block; /* of nchw: the input of this member's block of channels, then the output */
 };
@@ -60,7 +67,7 @@ static struct job job_of(const struct convolution *convolution, const struct cal
     struct job job = {.conv = *convolution,
                       .output = call->operand[0],
                       .input = call->operand[1],
-                      .row_phases = call->workspace};
+                      .row_phases = call->kept};
     const struct convolution *conv = &job.conv;
     const bool blocked = conv->layout != LAYOUT_NHWC;
     convolution_steps(conv, call, job.step);
@@ -69,7 +76,7 @@ static struct job job_of(const struct convolution *convolution, const struct cal
     job.filled = layout_channels(LAYOUT_NCHWC, conv->c);
     job.lanes = blocked ? LAYOUT_BLOCK : conv->c;
     job.planes = blocked ? job.filled / LAYOUT_BLOCK : 1;
-    job.block = job.weights + conv->taps * job.filled + call->member.index * block_elements(conv);
+    job.block = (real *)call->workspace + call->member.index * block_elements(conv);
     if (conv->layout == LAYOUT_NCHW)
         return job;
     double bytes = (double)conv->n * (double)conv->c_stored * REAL_BYTES *
@@ -85,7 +92,7 @@ void NAME(convolution_depthwise_prepare)(const struct convolution *conv, const s
 {
     const struct job job = job_of(conv, call);
     if (call->member.index == 0)
-        find_phases(conv, call->workspace);
+        find_phases(conv, call->kept);
     const struct part part = member_part(call->member, job.filled, 64 / REAL_BYTES);
     for (long tap = 0; tap < conv->taps; tap++)
         for (long channel = part.begin; channel < part.end; channel++)

@@ -20,8 +20,8 @@ int convolution_direct_supports(const struct convolution *conv, struct error *er
     return OK;
 }
 
-double convolution_direct_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
-                                    int threads, const struct cache_sizes *caches)
+static struct direct plan_for(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                              const struct cache_sizes *caches)
 {
     static const int registers[ISA_COUNT] = {
 #define X(name, vector_bytes, count) count,
@@ -30,9 +30,23 @@ double convolution_direct_workspace(const struct convolution *conv, enum isa isa
     };
     const int bytes = dtype_bytes(dtype);
     const long panel = TILE_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
-    struct direct plan = plan_of(conv, panel, bytes, caches);
+    return plan_of(conv, panel, bytes, caches);
+}
+
+double convolution_direct_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                               int threads, const struct cache_sizes *caches)
+{
+    (void)threads;
+    const struct direct plan = plan_for(conv, isa, dtype, caches);
     return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
-           ((double)plan.weights + (double)threads * (double)(plan.copy + plan.sheet)) * bytes;
+           (double)plan.weights * dtype_bytes(dtype);
+}
+
+double convolution_direct_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                    int threads, const struct cache_sizes *caches)
+{
+    const struct direct plan = plan_for(conv, isa, dtype, caches);
+    return (double)threads * (double)(plan.copy + plan.sheet) * dtype_bytes(dtype);
 }
 
 #else
@@ -46,7 +60,7 @@ void NAME(convolution_direct_prepare)(const struct convolution *conv, const stru
 {
     const struct job job = job_of(conv, call);
     if (call->member.index == 0)
-        find_phases(conv, call->workspace);
+        find_phases(conv, call->kept);
     for (long row = 0; row < conv->rows.phases; row++)
         for (long column = 0; column < conv->columns.phases; column++) {
             const struct phase_pair both = find_pair(conv, row, column);

@@ -6,8 +6,8 @@
 #include "product.h"
 
 /* The convolution of one image, group and pair of phases is a matrix product: k / groups rows of
- * weights, depth c / groups * taps, a column per pixel of the grid. What stands where in the
- * workspace, in elements: */
+ * weights, depth c / groups * taps, a column per pixel of the grid. What stands where in what is
+ * kept and in the workspace, in elements: */
 struct plan {
     struct convolution conv;
     long pixels;         /* of the grid */
@@ -59,15 +59,21 @@ int convolution_packed_supports(const struct convolution *conv, struct error *er
     return OK;
 }
 
+double convolution_packed_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                               int threads, const struct cache_sizes *caches)
+{
+    (void)threads;
+    const struct plan plan = plan_of(conv, tile_of(isa, dtype), dtype_bytes(dtype), caches);
+    return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
+           (double)plan.weights * dtype_bytes(dtype);
+}
+
 double convolution_packed_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                     int threads, const struct cache_sizes *caches)
 {
-    const double element_bytes = dtype_bytes(dtype);
-    struct plan plan = plan_of(conv, tile_of(isa, dtype), dtype_bytes(dtype), caches);
-    return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
-           (double)plan.weights * element_bytes +
-           threads * ((double)plan.pixel_table * sizeof(long) +
-                      (double)(plan.image + plan.patches + plan.sheet) * element_bytes);
+    const struct plan plan = plan_of(conv, tile_of(isa, dtype), dtype_bytes(dtype), caches);
+    return threads * ((double)plan.pixel_table * sizeof(long) +
+                      (double)(plan.image + plan.patches + plan.sheet) * dtype_bytes(dtype));
 }
 
 #else
@@ -83,11 +89,12 @@ struct job {
     struct step step[EPILOGUE_STEPS];
     const real *input, *weights;
     real *output;
-    /* In the workspace: shared by all members ... */
+    /* Of what is kept: shared by all members. */
     const struct phase *row_phases, *column_phases;
     long *taps; /* offset of each step of the depth in a padded image; by pair of phases */
-    real *packed_weights, *images;
-    /* ... and of this member. */
+    real *packed_weights;
+    /* In the workspace: images of all members, and of this one. */
+    real *images;
     long *pixels; /* offset of each pixel of a block */
     real *patches, *sheet;
     struct member member;
@@ -101,7 +108,7 @@ static struct job job_of(const struct convolution *conv, const struct call *call
                       .output = call->operand[0],
                       .input = call->operand[1],
                       .weights = call->operand[2],
-                      .row_phases = call->workspace,
+                      .row_phases = call->kept,
                       .member = call->member};
     const struct plan *plan = &job.plan;
     const struct member member = call->member;
@@ -109,7 +116,7 @@ static struct job job_of(const struct convolution *conv, const struct call *call
     job.column_phases = job.row_phases + conv->rows.phases;
     job.taps = (long *)(job.column_phases + conv->columns.phases);
     job.packed_weights = (real *)(job.taps + plan->taps);
-    job.images = job.packed_weights + plan->weights;
+    job.images = call->workspace;
     long *pixels = (long *)(job.images + member.count * plan->image);
     job.pixels = pixels + member.index * plan->pixel_table;
     job.patches = (real *)(pixels + member.count * plan->pixel_table) +
@@ -184,7 +191,7 @@ void NAME(convolution_packed_prepare)(const struct convolution *conv, const stru
     const bool first = call->member.index == 0;
     const struct part part = member_part(call->member, conv->groups, 1);
     if (first)
-        find_phases(conv, call->workspace);
+        find_phases(conv, call->kept);
     for (long row = 0; row < conv->rows.phases; row++)
         for (long column = 0; column < conv->columns.phases; column++) {
             const struct phase_pair both = find_pair(conv, row, column);

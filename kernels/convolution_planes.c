@@ -9,7 +9,7 @@
 /* Buffers of a member, and what of L1 each may take. */
 enum { BUFFERS = 2, L1_PART = 4 };
 
-/* What stands where in the workspace, in elements. */
+/* What stands where in what is kept and in the workspace, in elements. */
 struct plan {
     long pitch, row, plane; /* of a buffer: a column phase, a row (`step` phases), a channel */
     long lines;             /* grid rows that are summed from one buffer */
@@ -58,14 +58,21 @@ int convolution_planes_supports(const struct convolution *conv, struct error *er
     return OK;
 }
 
+double convolution_planes_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                               int threads, const struct cache_sizes *caches)
+{
+    (void)isa, (void)threads;
+    const struct plan plan = plan_of(conv, dtype_bytes(dtype), caches);
+    return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
+           (double)plan.weights * dtype_bytes(dtype);
+}
+
 double convolution_planes_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                     int threads, const struct cache_sizes *caches)
 {
     (void)isa;
     const struct plan plan = plan_of(conv, dtype_bytes(dtype), caches);
-    return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
-           ((double)plan.weights + threads * (double)(BUFFERS * plan.buffer + plan.sheet)) *
-               dtype_bytes(dtype);
+    return threads * (double)(BUFFERS * plan.buffer + plan.sheet) * dtype_bytes(dtype);
 }
 
 #else
@@ -87,11 +94,11 @@ struct job {
     struct step step[EPILOGUE_STEPS];
     const real *input;
     real *output;
-    /* In the workspace: shared by all members ... */
+    /* Of what is kept: shared by all members. */
     const struct phase *row_phases, *column_phases;
     long *taps;    /* offsets in a buffer, by pair of phases */
     real *weights; /* by pair of phases, output channel, input channel and tap */
-    /* ... and of this member. */
+    /* In the workspace, of this member. */
     real *buffer, *sheet;
 };
 
@@ -101,14 +108,14 @@ static struct job job_of(const struct convolution *conv, const struct call *call
                       .plan = plan_of(conv, REAL_BYTES, &call->caches),
                       .input = call->operand[1],
                       .output = call->operand[0],
-                      .row_phases = call->workspace};
+                      .row_phases = call->kept};
     const struct plan *plan = &job.plan;
     convolution_steps(conv, call, job.step);
     job.column_phases = job.row_phases + conv->rows.phases;
     job.taps = (long *)(job.column_phases + conv->columns.phases);
     job.weights = (real *)(job.taps + plan->taps);
     job.buffer =
-        job.weights + plan->weights + call->member.index * (BUFFERS * plan->buffer + plan->sheet);
+        (real *)call->workspace + call->member.index * (BUFFERS * plan->buffer + plan->sheet);
     job.sheet = job.buffer + BUFFERS * plan->buffer;
     return job;
 }
@@ -150,7 +157,7 @@ void NAME(convolution_planes_prepare)(const struct convolution *conv, const stru
     const bool first = call->member.index == 0;
     const struct part part = member_part(call->member, conv->k, 1);
     if (first)
-        find_phases(conv, call->workspace);
+        find_phases(conv, call->kept);
     for (long row = 0; row < conv->rows.phases; row++)
         for (long column = 0; column < conv->columns.phases; column++) {
             const struct phase_pair both = find_pair(conv, row, column);

@@ -16,11 +16,18 @@ int convolution_stencil_supports(const struct convolution *conv, struct error *e
 }
 
 /* A row of zeros, which lies above and below each image. */
-double convolution_stencil_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
-                                     int threads, const struct cache_sizes *caches)
+double convolution_stencil_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                int threads, const struct cache_sizes *caches)
 {
     (void)isa, (void)threads, (void)caches;
     return (double)conv->columns.in * dtype_bytes(dtype);
+}
+
+double convolution_stencil_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
+                                     int threads, const struct cache_sizes *caches)
+{
+    (void)conv, (void)isa, (void)dtype, (void)threads, (void)caches;
+    return 0;
 }
 
 #else
@@ -328,7 +335,7 @@ SUM_PART(2)
 
 void NAME(convolution_stencil_prepare)(const struct convolution *conv, const struct call *call)
 {
-    real *zeros = call->workspace;
+    real *zeros = call->kept;
     if (call->member.index == 0)
         memset(zeros, 0, (size_t)conv->columns.in * sizeof *zeros);
 }
@@ -338,7 +345,7 @@ void NAME(convolution_stencil)(const struct convolution *conv, const struct call
     struct job job = {.conv = conv,
                       .input = call->operand[1],
                       .weights = call->operand[2],
-                      .zeros = call->workspace,
+                      .zeros = call->kept,
                       .output = call->operand[0]};
     const long all = conv->rows.out;
     const struct part part = member_part(call->member, conv->n * conv->c * all, 1);

@@ -19,8 +19,8 @@ struct winograd {
                                   point; both keep neighbours out of one set of a cache */
     long out_pitch, out_point; /* of the products */
     bool by_channels;          /* members share output channels, not tiles */
-    /* In the workspace: the transformed weights of one point, of all; a member's part, and where in
-     * it the products and the image rows are. */
+    /* What is kept: the transformed weights of one point, of all; a member's part of the workspace,
+     * and where in it the products and the image rows are. */
     long weights_point, weights, own, products, band;
 };
 
@@ -98,13 +98,22 @@ static double tolerance(const struct convolution *conv, double unit, double grow
 }
 
 #define WAY(size, growth)                                                                          \
+    double convolution_winograd##size##_kept(const struct convolution *conv, enum isa isa,         \
+                                             enum dtype dtype, int threads,                        \
+                                             const struct cache_sizes *caches)                     \
+    {                                                                                              \
+        (void)threads;                                                                             \
+        const struct winograd plan =                                                               \
+            plan_of(conv, size, tile_of(isa, dtype), dtype_bytes(dtype), caches);                  \
+        return (double)plan.weights * dtype_bytes(dtype);                                          \
+    }                                                                                              \
     double convolution_winograd##size##_workspace(const struct convolution *conv, enum isa isa,    \
                                                   enum dtype dtype, int threads,                   \
                                                   const struct cache_sizes *caches)                \
     {                                                                                              \
         const struct winograd plan =                                                               \
             plan_of(conv, size, tile_of(isa, dtype), dtype_bytes(dtype), caches);                  \
-        return ((double)plan.weights + threads * (double)plan.own) * dtype_bytes(dtype);           \
+        return threads * (double)plan.own * dtype_bytes(dtype);                                    \
     }                                                                                              \
     int convolution_winograd##size##_supports(const struct convolution *conv, struct error *error) \
     {                                                                                              \
@@ -146,10 +155,10 @@ static struct job job_of(const struct convolution *conv, const struct call *call
     struct job job = {.plan = plan_of(conv, size, tile, REAL_BYTES, &call->caches),
                       .output = call->operand[0],
                       .input = call->operand[1],
-                      .weights = call->workspace};
+                      .weights = call->kept};
     const struct winograd *plan = &job.plan;
     convolution_steps(conv, call, job.step);
-    job.inputs = job.weights + plan->weights + call->member.index * plan->own;
+    job.inputs = (real *)call->workspace + call->member.index * plan->own;
     job.products = job.inputs + plan->products;
     job.zeros = job.inputs + plan->band;
     job.discarded = job.zeros + plan->in_pitch;
@@ -208,7 +217,6 @@ static void prepare(const struct convolution *conv, const struct call *call, lon
     const struct part part = member_part(call->member, conv->groups * panels, 1);
     for (long i = part.begin; i < part.end; i++)
         transform_weights(&job, call->operand[2], i / panels, i % panels);
-    memset(job.zeros, 0, (size_t)job.plan.in_pitch * sizeof *job.zeros);
 }
 
 /* ---- one vector of channels of a tile ---- */
@@ -498,6 +506,7 @@ static void convolve(const struct convolution *conv, const struct call *call, lo
     convolution_clear_filling(conv, job.output, call->member);
     if (channels.begin == channels.end)
         return;
+    memset(job.zeros, 0, (size_t)plan->in_pitch * sizeof *job.zeros);
     for (long group = 0; group < conv->groups; group++)
         for (long begin = tiles.begin; begin < tiles.end; begin += plan->block)
             convolve_block(&job, begin, smaller(begin + plan->block, tiles.end), group, channels);

@@ -17,10 +17,10 @@ struct job {
     struct step step[EPILOGUE_STEPS];
     const real *input;
     real *output;
-    const struct phase *phases; /* in the workspace: phases, */
+    const struct phase *phases; /* of what is kept: phases, */
     long *taps;                 /* offsets of the taps from a pixel, */
-    real *weights; /* panels: by group, panel, block of channels, tap, channel, output channel, */
-    real *copy, *sheet; /* and the member's band of the input and sheet */
+    real *weights; /* panels: by group, panel, block of channels, tap, channel, output channel */
+    real *copy, *sheet; /* in the workspace: the member's band of the input, and its sheet */
 };
 
 static struct job job_of(const struct convolution *conv, const struct call *call)
@@ -28,12 +28,11 @@ static struct job job_of(const struct convolution *conv, const struct call *call
     struct job job = {.plan = plan_of(conv, PANEL, REAL_BYTES, &call->caches),
                       .output = call->operand[0],
                       .input = call->operand[1],
-                      .phases = call->workspace};
+                      .phases = call->kept};
     convolution_steps(conv, call, job.step);
     job.taps = (long *)(job.phases + conv->rows.phases + conv->columns.phases);
     job.weights = (real *)(job.taps + job.plan.taps);
-    job.copy =
-        job.weights + job.plan.weights + call->member.index * (job.plan.copy + job.plan.sheet);
+    job.copy = (real *)call->workspace + call->member.index * (job.plan.copy + job.plan.sheet);
     job.sheet = job.copy + job.plan.copy;
     return job;
 }

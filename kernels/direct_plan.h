@@ -13,7 +13,7 @@ struct direct {
     bool skips;             /* runs at the sides leave out the taps that are outside of the image */
     long pixel, row, image; /* elements between columns, rows and images of what the tile reads */
     long rows, images;      /* grid rows of a band; its images, which are whole where several */
-    long taps, weights, copy; /* entries and elements in the workspace; `copy` is a member's */
+    long taps, weights, copy; /* entries and elements of what is kept; of a member's copy */
     bool far;   /* the output is more than half of L2, so beside the input mostly out of it */
     long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
 };

@@ -119,13 +119,24 @@ static double bytes_of(const struct run *run, int index)
     return operand->elements * operand_element_bytes(operand, run->dtype);
 }
 
-/* Where each operand starts: on a page of its own. */
+/* What is behind so many bytes starts on a page of its own. */
+static double pages(double bytes)
+{
+    return (floor(bytes / PAGE_BYTES) + 1) * PAGE_BYTES;
+}
+
+/* Where each operand starts. */
 static double place(const struct run *run, int index)
 {
     double offset = 0;
     for (int i = 0; i < index; i++)
-        offset += (floor(bytes_of(run, i) / PAGE_BYTES) + 1) * PAGE_BYTES;
+        offset += pages(bytes_of(run, i));
     return offset;
+}
+
+static double room_of(const struct run *run, room_function *room)
+{
+    return room ? room(&run->shape, run->isa, run->dtype, run->threads, &run->call.caches) : 0;
 }
 
 static void fill(void *context, struct member member)
@@ -195,16 +206,17 @@ int run_open(struct run *run, struct error *error)
     run->call = (struct call){.shape = &run->shape,
                               .outputs = (long)run->operand[0].elements,
                               .caches = run_caches(run->host, run->threads)};
-    double workspace_at = place(run, run->operand_count), workspace_bytes = 0;
-    if (run->variant->workspace)
-        workspace_bytes = run->variant->workspace(&run->shape, run->isa, run->dtype, run->threads,
-                                                  &run->call.caches);
+    const double kept_at = place(run, run->operand_count),
+                 kept_bytes = room_of(run, run->variant->kept);
+    const double workspace_at = kept_at + pages(kept_bytes),
+                 workspace_bytes = room_of(run, run->variant->workspace);
     if (memory_reserve(&run->memory, workspace_at + workspace_bytes, run->kernel->name, run->host,
                        error) != OK)
         return FAILED;
     char *base = run->memory.base;
     for (int i = 0; i < run->operand_count; i++)
         run->call.operand[i] = base + (size_t)place(run, i);
+    run->call.kept = kept_bytes > 0 ? base + (size_t)kept_at : NULL;
     run->call.workspace = workspace_bytes > 0 ? base + (size_t)workspace_at : NULL;
     team_run(fill, run, run->threads);
     if (run->variant->prepare[run->isa][run->dtype])

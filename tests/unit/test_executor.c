@@ -136,6 +136,29 @@ static void weights_that_are_inputs_are_packed_anew(void **state)
     bench_close(&bench);
 }
 
+static size_t workspace_of(const char *text)
+{
+    struct bench bench;
+    bench_open(&bench, text, 1, false);
+    const size_t bytes = executor_memory(bench.executor).workspace_bytes;
+    bench_close(&bench);
+    return bytes;
+}
+
+/* A copy of the image, of 278 kB, and 9 kB of weights, which may be filled up to 37. */
+static void buffers_of_convolutions_lie_in_one_place(void **state)
+{
+    (void)state;
+    const size_t one = workspace_of("graph g (onnx 17)\ninput x: f32[1,16,64,64]\n"
+                                    "const w: f32[16,16,3,3] = named\n"
+                                    "y = Conv(x, w) {pads: [1, 1, 1, 1]}\noutput y\n");
+    const size_t two = workspace_of("graph g (onnx 17)\ninput x: f32[1,16,64,64]\n"
+                                    "const w: f32[16,16,3,3] = named\n"
+                                    "a = Conv(x, w) {pads: [1, 1, 1, 1]}\n"
+                                    "y = Conv(a, w) {pads: [1, 1, 1, 1]}\noutput y\n");
+    assert_true(one > 278000 && two - one >= 9000 && two - one < 40000);
+}
+
 static void dims_that_depend_on_data_are_found_in_each_run(void **state)
 {
     (void)state;
@@ -300,6 +323,7 @@ int main(void)
         cmocka_unit_test(results_share_memory_and_inputs_stay),
         cmocka_unit_test(views_take_no_step_and_nothing_is_overwritten_too_early),
         cmocka_unit_test(weights_that_are_inputs_are_packed_anew),
+        cmocka_unit_test(buffers_of_convolutions_lie_in_one_place),
         cmocka_unit_test(dims_that_depend_on_data_are_found_in_each_run),
         cmocka_unit_test(branches_and_loops_run),
         cmocka_unit_test(branches_that_are_not_taken_need_not_be_possible),

@@ -71,13 +71,24 @@ struct trial {
     struct cache_sizes caches;
     struct call call;
     int operand_count;
-    struct fenced operand[KERNEL_OPERANDS_MAX], workspace;
+    struct fenced operand[KERNEL_OPERANDS_MAX], kept, workspace;
+    size_t workspace_bytes;
 };
 
 /* Caches so small that every block loop runs, and so large that none does: non-temporal stores with
  * the first. */
 static const struct cache_sizes tiny_caches = {1024, 8192, 16384, 64};
 static const struct cache_sizes ample_caches = {32768, 1 << 20, 1 << 24, 1 << 24};
+
+static size_t room_of(const struct trial *trial, room_function *room)
+{
+    return room ? (size_t)room(&trial->shape, trial->isa, trial->dtype, trial->members,
+                               &trial->caches)
+                : 0;
+}
+
+/* NaNs, and as indices far outside: nothing may rely on what is there. */
+enum { UNKNOWN_BYTE = 0x7f };
 
 static void open_trial(struct trial *trial)
 {
@@ -92,13 +103,12 @@ static void open_trial(struct trial *trial)
         verify_fill(&operand[i], i, trial->dtype, (struct part){0, (long)operand[i].elements},
                     trial->call.operand[i]);
     }
-    double bytes = 0;
-    if (trial->variant->workspace)
-        bytes = trial->variant->workspace(&trial->shape, trial->isa, trial->dtype, trial->members,
-                                          &trial->caches);
-    trial->workspace = fence(bytes, 64);
-    /* NaNs, and as indices far outside: nothing may rely on what is there. */
-    memset(trial->workspace.bytes, 0x7f, (size_t)bytes);
+    const size_t kept_bytes = room_of(trial, trial->variant->kept);
+    trial->kept = fence((double)kept_bytes, 64);
+    memset(trial->kept.bytes, UNKNOWN_BYTE, kept_bytes);
+    trial->call.kept = trial->kept.bytes;
+    trial->workspace_bytes = room_of(trial, trial->variant->workspace);
+    trial->workspace = fence((double)trial->workspace_bytes, 64);
     trial->call.workspace = trial->workspace.bytes;
 }
 
@@ -106,6 +116,7 @@ static void close_trial(struct trial *trial)
 {
     for (int i = 0; i < trial->operand_count; i++)
         unfence(&trial->operand[i]);
+    unfence(&trial->kept);
     unfence(&trial->workspace);
 }
 
@@ -138,6 +149,7 @@ static double trial_error(struct trial *trial, struct expectation *known)
     }
     if (trial->variant->prepare[trial->isa][trial->dtype])
         team_run(prepare_body, trial, trial->members);
+    memset(trial->call.workspace, UNKNOWN_BYTE, trial->workspace_bytes);
     team_run(call_body, trial, trial->members);
     return deviation_rel(verify_compare(&trial->call, trial->dtype, count, all, *values));
 }
