@@ -12,15 +12,24 @@
 #include "sweep.h"
 #include "vec.h"
 
+/* An array of which each row of the output has a run. */
+struct run_part {
+    const real *in;
+    long length, step; /* of a run; from one to the next */
+};
+
 /* Where the runs of the output come from, in the order of the output: `step` elements from one to
- * the next of each dimension, the last one innermost; or row index[i] of a table. */
+ * the next of each dimension, the last one innermost; or row index[i] of a table; or a run of each
+ * part in turn. */
 struct runs {
     const real *in;
-    long length; /* elements of a run */
+    long length; /* elements of a run; of parts, which differ, their mean */
     struct {
         long count, step;
     } dimension[3];
     const int32_t *index;
+    const struct run_part *part;
+    int parts;
     long count;
 };
 
@@ -29,7 +38,7 @@ enum { RUN_LINE = SWEEP_LINE_BYTES / REAL_BYTES, RUN_BLOCK = 4 * RUN_LINE };
 /* A place in the sequence of runs. */
 struct place {
     const struct runs *runs;
-    long run, digit[3]; /* without an index: of the run in each dimension */
+    long run, digit[3]; /* of the run in each dimension; of parts: row, part */
     const real *start;  /* of the run */
     const real *from;
     long left; /* elements of the run that are left */
@@ -45,6 +54,14 @@ ALWAYS_INLINE void place_next(struct place *place)
         place->start = runs->in;
     } else if (runs->index) {
         place->start = runs->in + runs->index[place->run] * runs->length;
+    } else if (runs->part) {
+        if (++place->digit[1] == runs->parts) {
+            place->digit[1] = 0;
+            place->digit[0]++;
+        }
+        const struct run_part *part = &runs->part[place->digit[1]];
+        place->start = part->in + place->digit[0] * part->step;
+        place->left = part->length;
     } else {
         int i = 2;
         for (; ++place->digit[i] == runs->dimension[i].count; i--) {
@@ -56,8 +73,27 @@ ALWAYS_INLINE void place_next(struct place *place)
     place->from = place->start;
 }
 
+static struct place place_in_parts(const struct runs *runs, long element)
+{
+    long length = 0;
+    for (int i = 0; i < runs->parts; i++)
+        length += runs->part[i].length;
+    struct place place = {.runs = runs, .digit = {element / length}};
+    long offset = element % length;
+    while (offset >= runs->part[place.digit[1]].length)
+        offset -= runs->part[place.digit[1]++].length;
+    const struct run_part *part = &runs->part[place.digit[1]];
+    place.run = place.digit[0] * runs->parts + place.digit[1];
+    place.start = part->in + place.digit[0] * part->step;
+    place.from = place.start + offset;
+    place.left = part->length - offset;
+    return place;
+}
+
 static struct place place_at(const struct runs *runs, long element)
 {
+    if (runs->part)
+        return place_in_parts(runs, element);
     long run = element / runs->length, offset = element % runs->length;
     struct place place = {.runs = runs, .run = run, .start = runs->in};
     if (runs->index && run < runs->count)
@@ -79,18 +115,29 @@ ALWAYS_INLINE void place_advance(struct place *place, long count)
     place->left -= count;
 }
 
-/* Any number of elements, within the caches. */
+/* Any number of elements, within the caches: vectors of which the last one overlaps the one before,
+ * or two overlapping halves of one. */
 static void run_copy(real *out, const real *in, long count)
 {
+    enum { HALF = VLEN / 2 };
     long i = 0;
+    if (count < VLEN) {
+        for (; i < count && count < HALF; i++)
+            out[i] = in[i];
+        if (count >= HALF) {
+            memcpy(out, in, HALF * sizeof *out);
+            memcpy(out + count - HALF, in + count - HALF, HALF * sizeof *out);
+        }
+        return;
+    }
     for (; i + 4 * VLEN <= count; i += 4 * VLEN)
         UNROLL(4)
     for (long j = i; j < i + 4 * VLEN; j += VLEN)
         vec_store(out + j, vec_load(in + j));
     for (; i + VLEN <= count; i += VLEN)
         vec_store(out + i, vec_load(in + i));
-    for (; i < count; i++)
-        out[i] = in[i];
+    if (i < count)
+        vec_store(out + count - VLEN, vec_load(in + count - VLEN));
 }
 
 /* The next `count` elements of the output. */
@@ -181,6 +228,12 @@ static void runs_stream(const struct runs *runs, real *out, long begin, long end
     vec_stream_fence();
 }
 
+/* Whether what is read and written would leave the caches before it is used again. */
+static bool exceed_caches(const struct call *call, double moved_bytes)
+{
+    return moved_bytes > call->caches.last_level_bytes;
+}
+
 /* The member's share of the output, past the caches where all is larger than they are. */
 static void runs_move(const struct runs *runs, const struct call *call, double moved_bytes)
 {
@@ -188,7 +241,7 @@ static void runs_move(const struct runs *runs, const struct call *call, double m
     real *out = call->operand[0];
     if (part.begin == part.end)
         return;
-    if (moved_bytes > call->caches.last_level_bytes) {
+    if (exceed_caches(call, moved_bytes)) {
         runs_stream(runs, out, part.begin, part.end);
     } else {
         struct place place = place_at(runs, part.begin);
