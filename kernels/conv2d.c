@@ -16,7 +16,10 @@
     X(layout, 0, 0, "order of the dimensions of input and output", layout_words)                   \
     X(epilogue, 0, 0,                                                                              \
       "steps that follow; bias and scale by channel, the addend is like the output",               \
-      epilogue_words)
+      epilogue_words)                                                                              \
+    X(pitch, 0, 0,                                                                                 \
+      "elements between the pixels of an output in nhwc, such as a part of the "                   \
+      "channels of several; 0: k")
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 /* Weights are (k, c / groups, r, s) in every layout. */
@@ -28,6 +31,7 @@ static struct convolution convolution_of(const struct shape *shape)
                              .c = c,
                              .k = k,
                              .groups = groups,
+                             .k_pitch = pitch,
                              .layout = (enum layout)layout,
                              .epilogue = (enum epilogue)epilogue,
                              .rows = axis_plain(h, r, stride, pad, dilation),
@@ -85,6 +89,11 @@ static int check(const struct shape *shape, struct error *error)
         return error_set(error, FAULT_USAGE,
                          "conv2d: the padded image of %.0f x %.0f x %.0f is too large; reduce pad",
                          c, h + 2 * pad, w + 2 * pad);
+    if (pitch > 0 && (layout != LAYOUT_NHWC || pitch < k))
+        return error_set(error, FAULT_USAGE,
+                         "conv2d: 'pitch' is for nhwc, and at least the %.0f channels k; choose "
+                         "layout=nhwc or drop it",
+                         k);
     return OK;
 }
 
@@ -131,12 +140,13 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
     convolution_steps(&conv, call, step);
     for (long element = begin; element < end; element++) {
         const struct place place =
-            layout_place(conv.layout, conv.k, conv.pixels, element % image_size);
+            layout_place(conv.layout, conv.k_stored, conv.pixels, element % image_size);
         const long row = place.pixel / conv.columns.out, column = place.pixel % conv.columns.out;
         double *value = &out[element - begin];
-        *value = 0;
-        if (place.channel >= conv.k)
+        if (place.channel >= conv.k) {
+            *value = conv.k_pitch > 0 ? *value : 0;
             continue;
+        }
         *value = pixel_sum(call, dtype, element / image_size * conv.c_stored * in_pixels,
                            place.channel, row * conv.rows.stride - conv.rows.pad,
                            column * conv.columns.stride - conv.columns.pad);

@@ -23,7 +23,7 @@ static inline bool prefers_stencil(const struct convolution *conv)
 
 static inline bool prefers_depthwise(const struct convolution *conv)
 {
-    return convolution_is_depthwise(conv) &&
+    return convolution_is_depthwise(conv) && conv->k_pitch == 0 &&
            (conv->layout != LAYOUT_NCHW ||
             (conv->columns.out < ROW_OF_PLANES && conv->c >= LAYOUT_BLOCK));
 }
@@ -74,9 +74,12 @@ int convolution_operands(const struct convolution *conv,
 {
     const double inputs =
         (double)conv->n * (double)conv->c_stored * (double)conv->rows.in * (double)conv->columns.in;
+    /* What lies between the pixels stays, and there is none of it behind the last. */
     const double outputs = (double)conv->n * (double)conv->k_stored * (double)conv->rows.out *
-                           (double)conv->columns.out;
-    operand[0] = reals("output", ROLE_OUTPUT, outputs, 0.5, 1.5);
+                               (double)conv->columns.out -
+                           (conv->k_pitch > 0 ? (double)(conv->k_pitch - conv->k) : 0);
+    operand[0] =
+        reals("output", conv->k_pitch > conv->k ? ROLE_UPDATE : ROLE_OUTPUT, outputs, 0.5, 1.5);
     operand[1] = reals("input", ROLE_INPUT, inputs, 0.5, 1.5);
     operand[2] = reals("weights", ROLE_INPUT,
                        (double)conv->k * (double)conv->c_group * (double)conv->taps, 0.5, 1.5);

@@ -126,13 +126,14 @@ static inline long axis_most_taps(const struct axis *axis)
 
 struct convolution {
     long n, c, k, groups;
+    long k_pitch; /* nhwc: elements between pixels of the output; 0: k */
     enum layout layout;
     enum epilogue epilogue;
     struct axis rows, columns;
     /* Elements of the weights from one channel of a group to the next, of output and of input. */
     long weight_k, weight_c;
-    /* What follows from these: channels of one group, and of an image with their filling; pixels of
-     * the output; taps of all phases. */
+    /* What follows from these: channels of one group, and of an image with their filling, or with
+     * what lies between its pixels; pixels of the output; taps of all phases. */
     long c_group, k_group, c_stored, k_stored, pixels, taps;
 };
 
@@ -142,7 +143,7 @@ static inline struct convolution convolution_complete(struct convolution conv)
     conv.c_group = conv.c / conv.groups;
     conv.k_group = conv.k / conv.groups;
     conv.c_stored = layout_channels(conv.layout, conv.c);
-    conv.k_stored = layout_channels(conv.layout, conv.k);
+    conv.k_stored = conv.k_pitch > 0 ? conv.k_pitch : layout_channels(conv.layout, conv.k);
     conv.pixels = conv.rows.out * conv.columns.out;
     conv.taps = conv.rows.taps * conv.columns.taps;
     conv.weight_k = (conv.rows.transposed ? 1 : conv.c_group) * conv.taps;
@@ -377,8 +378,8 @@ static inline void convolution_follow(const struct convolution *conv, const stru
     const long end = piece.channel + piece.channels, step = conv->columns.phases;
     for (long channel = piece.channel, count; channel < end; channel += count) {
         count = convolution_together(conv, channel, end - channel);
-        real *out =
-            piece.image + layout_index(conv->layout, conv->k, conv->pixels, channel, piece.pixel);
+        real *out = piece.image +
+                    layout_index(conv->layout, conv->k_stored, conv->pixels, channel, piece.pixel);
         const long element = out - output;
         NAME(epilogue_apply)
         (steps, conv->layout == LAYOUT_NCHW
@@ -389,7 +390,7 @@ static inline void convolution_follow(const struct convolution *conv, const stru
                                               {channel, 0, element}}
                     : (struct epilogue_block){
                           out,
-                          step * (conv->layout == LAYOUT_NHWC ? conv->k : LAYOUT_BLOCK),
+                          step * (conv->layout == LAYOUT_NHWC ? conv->k_stored : LAYOUT_BLOCK),
                           piece.pixels,
                           count,
                           {0, channel, element}});
@@ -401,8 +402,9 @@ static inline void convolution_clear_filling(const struct convolution *conv, rea
                                              struct member member)
 {
     const long pixels = conv->pixels;
+    const bool has_filling = conv->layout == LAYOUT_NCHWC && conv->k < conv->k_stored;
     const struct part part = member_part(member, conv->n * pixels, 1);
-    for (long pixel = part.begin; pixel < part.end && conv->k < conv->k_stored; pixel++)
+    for (long pixel = part.begin; pixel < part.end && has_filling; pixel++)
         for (long channel = conv->k; channel < conv->k_stored; channel++)
             output[pixel / pixels * conv->k_stored * pixels +
                    layout_index(LAYOUT_NCHWC, conv->k, pixels, channel, pixel % pixels)] = 0;

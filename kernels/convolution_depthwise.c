@@ -15,6 +15,8 @@ static inline long block_elements(const struct convolution *conv)
 
 int convolution_depthwise_supports(const struct convolution *conv, struct error *error)
 {
+    if (conv->k_pitch > 0)
+        return error_skip(error, "input and output have pixels alike; drop 'pitch'");
     if (!convolution_is_depthwise(conv))
         return error_skip(error, "depthwise convolution has one input and one output channel per "
                                  "group; choose groups = c = k");

@@ -141,7 +141,7 @@ static struct target target_of(const struct job *job, const struct band *band, l
         return target;
     }
     const bool nhwc = conv->layout == LAYOUT_NHWC;
-    target.pixel = nhwc ? conv->k : LAYOUT_BLOCK;
+    target.pixel = nhwc ? conv->k_stored : LAYOUT_BLOCK;
     target.image = conv->k_stored * conv->pixels;
     target.whole = target.channels == target.vectors * VLEN && (nhwc || target.channel % VLEN == 0);
     target.first =
@@ -217,9 +217,9 @@ static void sum_edge(const struct block *block, tile_function *tile, struct walk
     for (long run = 0; run < together; run++, next_run(walk))
         for (long i = 0; i < pixels; i++)
             for (long j = 0; j < target->channels; j++) {
-                real *to =
-                    walk->out + i * pixel +
-                    layout_index(conv->layout, conv->k, conv->pixels, target->channel + j, 0);
+                real *to = walk->out + i * pixel +
+                           layout_index(conv->layout, conv->k_stored, conv->pixels,
+                                        target->channel + j, 0);
                 const real sum = edge[(run * pixels + i) * PANEL + j];
                 *to = block->sums.accumulate ? *to + sum : sum;
             }
@@ -384,10 +384,10 @@ static struct block block_of(const struct job *job, const struct band *band,
         .taps = both->taps == 1 && axis_is_inside(&conv->rows) && !plan->skips ? TAPS_one
                                                                                : TAPS_several};
     for (long j = 0; j < target->vectors; j++)
-        block.sums.out_at[j] =
-            target->whole && conv->layout != LAYOUT_NCHW
-                ? layout_index(conv->layout, conv->k, conv->pixels, target->channel + j * VLEN, 0)
-                : j * VLEN;
+        block.sums.out_at[j] = target->whole && conv->layout != LAYOUT_NCHW
+                                   ? layout_index(conv->layout, conv->k_stored, conv->pixels,
+                                                  target->channel + j * VLEN, 0)
+                                   : j * VLEN;
     return block;
 }
 

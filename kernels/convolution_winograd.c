@@ -449,8 +449,9 @@ static void deliver_run(const struct job *job, struct run run, long group, struc
                 else if (planar)
                     pixel[j] = job->rows_out + (y * width + x) * plan->out_pitch + channel;
                 else
-                    pixel[j] = image + layout_index(conv->layout, conv->k, outside, first + channel,
-                                                    (y0 + y) * conv->columns.out + x0 + x);
+                    pixel[j] =
+                        image + layout_index(conv->layout, conv->k_stored, outside, first + channel,
+                                             (y0 + y) * conv->columns.out + x0 + x);
             }
             (plan->size == 2 ? outputs_2 : outputs_4)(from + channel, plan->out_point, pixel,
                                                       count);

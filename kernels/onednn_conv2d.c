@@ -34,6 +34,8 @@ static int prepare(const struct problem *problem, const struct opened_library *o
 #undef LETTER
     const enum layout layout =
         (enum layout)kernel_letter(problem->kernel, problem->shape, "layout");
+    if (kernel_letter(problem->kernel, problem->shape, "pitch") > 0)
+        return error_skip(error, "pixels of its images are not described apart; drop 'pitch'");
     struct onednn_work work = {.kind = ONEDNN_CONVOLUTION,
                                .step = {stride, stride},
                                .dilation = {dilation - 1, dilation - 1},
