@@ -142,7 +142,11 @@ static int try_fused(const struct graph *graph, const char *type, const struct n
             return FAILED;
     trial->node.input_count = count;
     trial_steps(trial, like, steps);
-    const struct site site = {graph, &trial->node, trial->input, &trial->output, arena};
+    const struct site site = {.graph = graph,
+                              .node = &trial->node,
+                              .input = trial->input,
+                              .output = &trial->output,
+                              .arena = arena};
     const int answer = site_lower(&site, &lowering, error);
     *launches = answer == OK ? lowering.launch_count : 0;
     return answer == FAILED ? FAILED : OK;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "in_place.h"
+
 const char *cost_bound_name(enum cost_bound bound)
 {
     static const char *const names[] = {
@@ -218,13 +220,41 @@ struct cost cost_of_site(const struct site *site, const struct lowering *lowerin
     return cost;
 }
 
+/* Whether the node that makes the tensor can leave room between its rows. */
+static bool is_pitched(const struct graph *graph, int tensor, struct arena *arena)
+{
+    const int producer = tensor < 0 ? -1 : graph->tensor[tensor]->producer;
+    struct in_place_rows rows;
+    struct site site;
+    struct lowering lowering;
+    struct error unused;
+    if (producer < 0 || !in_place_rows(graph, tensor, &rows) ||
+        site_open(&site, graph, graph->node[producer], arena, &unused) != OK)
+        return false;
+    site.output_pitch = rows.pitch;
+    return site_lower(&site, &lowering, &unused) == OK && lowering.is_pitched;
+}
+
+static int find_placed(struct site *site, struct error *error)
+{
+    const struct node *node = site->node;
+    bool *is_placed = arena_take_array(site->arena, (size_t)node->input_count, sizeof *is_placed);
+    if (!is_placed)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    for (int i = 0; i < node->input_count; i++)
+        is_placed[i] = is_pitched(site->graph, node->inputs[i], site->arena);
+    site->is_placed = is_placed;
+    return OK;
+}
+
 int cost_of_node(struct cost *cost, const struct graph *graph, const struct node *node,
                  const struct ceilings *ceilings, struct arena *arena, struct error *error)
 {
     struct site site;
     struct lowering lowering;
     struct error reason;
-    if (site_open(&site, graph, node, arena, error) != OK)
+    if (site_open(&site, graph, node, arena, error) != OK ||
+        (node_is(node, "Concat") && find_placed(&site, error) != OK))
         return FAILED;
     const int result = site_lower(&site, &lowering, &reason);
     if (result == FAILED) {

@@ -71,7 +71,10 @@ static int open_lists(struct executor *executor, struct error *error)
     executor->value = arena_take_array(arena, tensors, sizeof *executor->value);
     executor->is_planned = arena_take_array(arena, tensors, sizeof *executor->is_planned);
     executor->root = arena_take_array(arena, tensors, sizeof *executor->root);
-    if (!executor->sequence || !executor->value || !executor->is_planned || !executor->root)
+    executor->behind = arena_take_array(arena, tensors, sizeof *executor->behind);
+    executor->is_placed = arena_take_array(arena, tensors, sizeof *executor->is_placed);
+    if (!executor->sequence || !executor->value || !executor->is_planned || !executor->root ||
+        !executor->behind || !executor->is_placed)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory to run the graph");
     return OK;
 }
@@ -175,7 +178,7 @@ struct executor_node executor_node(const struct executor *executor, int at)
     return (struct executor_node){
         .node = step->node,
         .site = &step->site,
-        .lowering = step->kind == STEP_KERNELS ? &step->lowering : NULL,
+        .lowering = step->calls ? &step->lowering : NULL,
         .variants = step->variants,
         .threads = threads,
         .is_view = step->kind == STEP_NOTHING,

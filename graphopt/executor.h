@@ -32,7 +32,8 @@ struct executor_node {
     const struct lowering *lowering;
     const char *const *variants; /* of each launch */
     int threads;                 /* the largest of its launches; 1 where plain loops run */
-    bool is_view;                /* nothing runs: the output is the input's memory */
+    bool is_view;                /* nothing runs: the outputs are in the inputs' memory, or the
+                                    inputs in the output's */
     bool is_in_place;            /* the output takes the memory of its first input */
     const char *reason;          /* why no kernel runs it; NULL where one does, or it is a view */
 };

@@ -11,6 +11,7 @@ struct planning {
     bool reuses;
     int *node_end; /* by node: the moment at which it has run */
     int *index;    /* by tensor: of `lifetimes`, -1: it has no memory of the plan */
+    size_t *shift; /* by tensor: where its memory begins in what it took over in place */
     struct lifetime *lifetimes;
     int count;
     struct step **scratch; /* steps whose scratch follows behind the tensors' lifetimes */
@@ -65,9 +66,11 @@ static void open_lifetime(struct planning *planning, int tensor, int first)
 static void open_outputs(struct planning *planning, struct step *step)
 {
     const struct node *node = step->site.node;
+    const int *root = planning->executor->root;
     for (int i = 0; i < node->output_count; i++)
-        if (node->outputs[i] >= 0 && (step->kind == STEP_KERNELS || step->kind == STEP_PLAIN))
-            open_lifetime(planning, node->outputs[i], step->begin);
+        if (node->outputs[i] >= 0 && (step->kind == STEP_KERNELS || step->kind == STEP_PLAIN) &&
+            planning->index[root[node->outputs[i]]] < 0)
+            open_lifetime(planning, root[node->outputs[i]], step->begin);
     if (step->lowering.scratch_bytes > 0)
         planning->scratch[planning->scratch_count++] = step;
 }
@@ -90,8 +93,10 @@ static void find_lifetimes(struct planning *planning)
     const struct block *block = executor->graph->block[0];
     const int tensors = executor->graph->tensor_count;
     planning->count = planning->scratch_count = 0;
-    for (int i = 0; i < tensors; i++)
+    for (int i = 0; i < tensors; i++) {
         planning->index[i] = -1;
+        planning->shift[i] = 0;
+    }
     each_step(planning, 0, note_end);
     for (int i = 0; i < block->input_count; i++) {
         open_lifetime(planning, block->inputs[i], 0);
@@ -133,8 +138,9 @@ static void share_memory(struct planning *planning, struct step *step)
     const int index = planning->index[from], own = planning->index[to];
     const struct type *in = &step->site.input[0].type, *out = &step->site.output[0].type;
     const bool is_input = executor->graph->tensor[from]->producer < 0;
-    if (index < 0 || is_input || planning->lifetimes[index].last != step->begin ||
-        in->rank != out->rank || memcmp(in->dims, out->dims, (size_t)in->rank * sizeof *in->dims) ||
+    if (index < 0 || is_input || executor->root[to] != to ||
+        planning->lifetimes[index].last != step->begin || in->rank != out->rank ||
+        memcmp(in->dims, out->dims, (size_t)in->rank * sizeof *in->dims) ||
         type_bytes(in) != type_bytes(out))
         return;
     for (int i = 1; i < node->input_count; i++) /* another view of it may have other places */
@@ -145,6 +151,7 @@ static void share_memory(struct planning *planning, struct step *step)
     planning->lifetimes[index].last = planning->lifetimes[own].last;
     planning->lifetimes[own].bytes = 0; /* nobody's any more */
     planning->index[to] = index;
+    planning->shift[to] = planning->shift[from] + executor->behind[node->inputs[0]];
 }
 
 /* ---- memory ---- */
@@ -201,7 +208,8 @@ static int hand_out(struct planning *planning, struct error *error)
         if (graph->tensor[i]->is_dead)
             continue;
         if (index >= 0)
-            executor->value[i].data = base + planning->lifetimes[index].offset;
+            executor->value[i].data = base + planning->lifetimes[index].offset +
+                                      planning->shift[root] + executor->behind[i];
         else
             executor->value[i].data = (void *)(uintptr_t)graph->tensor[root]->data;
     }
@@ -218,16 +226,18 @@ static int plan_results(struct executor *executor, struct error *error)
         .executor = executor,
         .node_end = calloc(nodes + 1, sizeof *planning.node_end),
         .index = calloc(tensors + 1, sizeof *planning.index),
+        .shift = calloc(tensors + 1, sizeof *planning.shift),
         .lifetimes = calloc(tensors + nodes + 1, sizeof *planning.lifetimes),
         .scratch = calloc(nodes + 1, sizeof(struct step *)),
     };
-    const bool has_memory =
-        planning.node_end && planning.index && planning.lifetimes && planning.scratch;
+    const bool has_memory = planning.node_end && planning.index && planning.shift &&
+                            planning.lifetimes && planning.scratch;
     const int result = has_memory
                            ? hand_out(&planning, error)
                            : error_set(error, FAULT_ENVIRONMENT, "out of memory to plan memory");
     free(planning.node_end);
     free(planning.index);
+    free(planning.shift);
     free(planning.lifetimes);
     free(planning.scratch);
     return result;

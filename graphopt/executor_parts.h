@@ -57,8 +57,12 @@ struct executor {
     struct sequence *sequence; /* by block; those of dead blocks are empty */
     struct array *value;       /* by tensor: the memory it has, and the type of what is there */
     bool *is_planned;          /* by tensor: its memory is the same in all runs */
-    int *root;                 /* by tensor: whose memory it is; of a view that of its input */
-    int moments;               /* so many there are */
+    int *root;       /* by tensor: whose memory it is; of a view that of its input, of what a Concat
+                        is made of that of its result */
+    size_t *behind;  /* by tensor: at which byte of that memory */
+    bool *is_placed; /* by tensor: it lies there with what a Concat joins to its rows
+                        between them */
+    int moments;     /* so many there are */
     struct memory results, workspaces;
     struct executor_memory bytes;
 
@@ -77,6 +81,24 @@ struct executor {
 
 /* executor_steps.c: the steps of all blocks, each with how it runs. */
 int steps_open(struct executor *executor, struct error *error);
+
+/* ---- executor_share.c: steps in order, each when its lowering is known ---- */
+
+/* Whether a view needs no step, as its input's memory is the same in all runs; and makes it one,
+ * from byte `at` on. */
+bool share_is_view(const struct executor *executor, const struct node *node);
+void share_view(struct executor *executor, int tensor, int view, long at);
+
+/* Tells the site what room its output may leave, and which inputs made use of that. */
+int share_offer(const struct executor *executor, struct step *step, struct error *error);
+
+/* Whether the memory that the lowering wants to share can be; and shares it. */
+bool share_fits(const struct executor *executor, const struct step *step);
+void share_take(struct executor *executor, const struct step *step);
+
+/* The rows of a tensor get their places in a Concat's result; and memory of their own again. */
+void share_rows(struct executor *executor, int tensor);
+void share_rows_back(struct executor *executor, int tensor);
 
 /* executor_memory.c: memory of all values whose types are known, and of kernels. */
 int results_open(struct executor *executor, struct error *error);

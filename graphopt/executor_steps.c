@@ -39,28 +39,39 @@ static int choose_threads(const struct launch *launch, int most)
     return launch->kernel->flops(&launch->shape) < alone_flops && bytes < alone_bytes ? 1 : most;
 }
 
-/* What an operand of a launch has at its disposal; -1: it is not bounded by a type. */
-static long bytes_behind(const struct step *step, const struct launch_operand *operand)
+/* From where rows begin that have gaps between them. */
+static long bytes_of_rows(const struct executor *executor, int tensor)
 {
+    return type_bytes(&executor->value[executor->root[tensor]].type) -
+           (long)executor->behind[tensor];
+}
+
+/* What an operand of a launch has at its disposal; -1: it is not bounded by a type. */
+static long bytes_behind(const struct executor *executor, const struct step *step,
+                         const struct launch_operand *operand)
+{
+    const int *outputs = step->site.node->outputs;
     long bytes = -1;
     if (operand->source == SOURCE_INPUT)
         bytes = type_bytes(&step->site.input[operand->index].type);
     else if (operand->source == SOURCE_OUTPUT)
-        bytes = type_bytes(&step->site.output[operand->index].type);
+        bytes = step->lowering.is_pitched ? bytes_of_rows(executor, outputs[operand->index])
+                                          : type_bytes(&step->site.output[operand->index].type);
     else if (operand->source == SOURCE_SCRATCH)
         bytes = (long)step->lowering.scratch_bytes;
     return bytes < 0 ? -1 : bytes - (long)operand->offset_bytes;
 }
 
 /* A launch stays within its arrays: a mistake of lower() is found before it runs. */
-static int check_bounds(const struct step *step, const struct launch *launch, struct error *error)
+static int check_bounds(const struct executor *executor, const struct step *step,
+                        const struct launch *launch, struct error *error)
 {
     struct operand operand[KERNEL_OPERANDS_MAX];
     const int count = launch->kernel->operands(&launch->shape, operand);
     for (int i = 0; i < count; i++) {
         const double needs =
             operand[i].elements * operand_element_bytes(&operand[i], launch->dtype);
-        const long has = bytes_behind(step, &launch->operand[i]);
+        const long has = bytes_behind(executor, step, &launch->operand[i]);
         if (has >= 0 && needs > (double)has)
             return error_set(error, FAULT_WRONG,
                              "%s: kernel '%s' would use %.0f bytes of '%s', which has %ld",
@@ -87,7 +98,7 @@ static int open_call(const struct executor *executor, struct step *step, int i, 
     if (!call->variant)
         return error_skip(error, "no variant of kernel '%s' takes this shape",
                           launch->kernel->name);
-    if (check_bounds(step, launch, error) != OK)
+    if (check_bounds(executor, step, launch, error) != OK)
         return FAILED;
     step->variants[i] = call->variant->name;
     call->body = call->variant->bodies[isa][launch->dtype];
@@ -110,9 +121,17 @@ static int open_call(const struct executor *executor, struct step *step, int i, 
 /* SKIPPED with the reason where no kernel runs it. */
 static int open_calls(struct executor *executor, struct step *step, struct error *error)
 {
-    const int result = site_lower(&step->site, &step->lowering, error);
+    int result = share_offer(executor, step, error);
+    if (result == OK)
+        result = site_lower(&step->site, &step->lowering, error);
+    if (result == OK && !share_fits(executor, step)) {
+        step->site.is_apart = true;
+        result = site_lower(&step->site, &step->lowering, error);
+    }
     if (result != OK)
         return result;
+    if (step->lowering.is_pitched)
+        share_rows(executor, step->site.node->outputs[0]);
     const size_t count = (size_t)step->lowering.launch_count;
     step->calls = arena_take_array(&executor->arena, count, sizeof *step->calls);
     step->variants = arena_take_array(&executor->arena, count, sizeof *step->variants);
@@ -151,19 +170,6 @@ static bool has_known_types(const struct site *site)
     return true;
 }
 
-/* A view needs no step where its input's memory is the same in all runs. An output of the graph
- * must not be an input's memory, which the user may set anew, or the graph's own. */
-static bool is_free_view(const struct executor *executor, const struct node *node)
-{
-    const struct graph *graph = executor->graph;
-    if (!(node->op->flags & OP_VIEW) || node->inputs[0] < 0 || node->output_count != 1 ||
-        !executor->is_planned[node->inputs[0]])
-        return false;
-    const int root = executor->root[node->inputs[0]];
-    const bool is_own = graph->tensor[root]->producer >= 0 && !graph->tensor[root]->data;
-    return is_own || !tensor_is_output(graph->tensor[node->outputs[0]]);
-}
-
 static void mark_planned(struct executor *executor, const struct step *step)
 {
     const struct node *node = step->site.node;
@@ -178,16 +184,20 @@ static int choose_kind(struct executor *executor, struct step *step, struct erro
 {
     const struct node *node = step->site.node;
     const bool is_static = has_known_types(&step->site);
-    if (is_static && is_free_view(executor, node)) {
+    if (is_static && share_is_view(executor, node)) {
         step->kind = STEP_NOTHING;
-        executor->root[node->outputs[0]] = executor->root[node->inputs[0]];
+        share_view(executor, node->inputs[0], node->outputs[0], 0);
         return OK;
     }
-    step->kind = STEP_KERNELS;
     const int result = open_calls(executor, step, error);
+    step->kind = step->lowering.launch_count > 0 ? STEP_KERNELS : STEP_NOTHING;
+    if (result == OK)
+        share_take(executor, step);
     if (result != SKIPPED)
         return result;
     step->kind = is_static ? STEP_PLAIN : STEP_OPEN;
+    if (step->lowering.is_pitched)
+        share_rows_back(executor, node->outputs[0]);
     step->calls = NULL;
     step->lowering = (struct lowering){0};
     step->reason = arena_copy_text(&executor->arena, error->text);

@@ -57,7 +57,8 @@ int site_open(struct site *site, const struct graph *graph, const struct node *n
     for (int i = 0; i < node->output_count; i++)
         output[i].type =
             node->outputs[i] >= 0 ? graph->tensor[node->outputs[i]]->type : UNKNOWN_TYPE;
-    *site = (struct site){graph, node, input, output, arena};
+    *site = (struct site){
+        .graph = graph, .node = node, .input = input, .output = output, .arena = arena};
     return OK;
 }
 

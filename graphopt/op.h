@@ -21,6 +21,11 @@ struct site {
      * the data may hold anything. */
     struct array *output;
     struct arena *arena; /* for what the operator allocates; lives as long as its outputs */
+    bool is_apart;       /* each operand has memory of its own: no lowering may share it */
+    /* Elements from one row along the last dim of output 0 to the next that would leave room for
+     * the other inputs of a Concat; 0: rows are side by side. */
+    long output_pitch;
+    const bool *is_placed; /* by input: it stands in output 0 like that already; NULL: none does */
 };
 
 /* An operand of a launch: which array the kernel gets. */
@@ -54,6 +59,12 @@ struct lowering {
     struct launch *launch; /* of site->arena */
     int launch_count;
     size_t scratch_bytes;
+    /* What no launch moves, because it shares memory, of site->arena. NULL: nothing.
+     * By input: at which byte of output 0 its producer writes it; -1: it has memory of its own. */
+    long *input_at;
+    /* By output: from which byte on it is input 0. */
+    long *output_at;
+    bool is_pitched; /* output 0 is written with site->output_pitch */
 };
 
 enum op_flags {

@@ -1,9 +1,9 @@
 // concat_split.c - Concat and Split: arrays side by side along one axis, and cut apart again.
+#include "in_place.h"
 #include "moves.h"
 
-/* Where the axis is not the outermost, runs of this mean length, in elements, are worth a launch of
- * 'copy' each, of so many launches at most. */
-enum { ROW_LONG = 1 << 12, ROW_LAUNCHES_MAX = 256 };
+/* Of kernel 'join'. */
+enum { JOIN_ARRAYS = KERNEL_OPERANDS_MAX - 1 };
 
 /* ---- Concat ---- */
 
@@ -95,133 +95,106 @@ static int evaluate_concat(struct site *site, struct error *error)
     return OK;
 }
 
-/* What a Concat joins: runs of each input, one after the other, in each row of the output. */
+/* What a Concat joins: a run of each input, one after the other, in each row of the output. */
 struct joint {
     const struct site *site;
     struct lowering *lowering;
     enum dtype dtype;
-    int inputs, axis;
-    long rows, pitch;
+    long rows, pitch; /* rows of the output, elements of one */
     struct error *error;
 };
 
-static long run_of(const struct joint *joint, int input)
-{
-    const struct type *type = &joint->site->input[input].type;
-    return type_product(type, joint->axis, type->rank);
-}
+/* Neighbours in the output that one launch of kernel 'join' writes. */
+struct neighbours {
+    int count, input[JOIN_ARRAYS];
+    long run[JOIN_ARRAYS];
+    long begin; /* of the first in a row */
+};
 
-static int add_copy(const struct joint *joint, struct launch_operand to, struct launch_operand from,
-                    long elements)
+static int add_join(const struct joint *joint, const struct neighbours *of)
 {
-    if (elements == 0)
+    if (of->count == 0)
         return OK;
     struct launch *launch =
-        launches_add(joint->site, joint->lowering, "copy", joint->dtype, joint->error);
+        launches_add(joint->site, joint->lowering, "join", joint->dtype, joint->error);
     if (!launch)
         return FAILED;
-    launch_letter(launch, "n", elements);
-    launch->operand[0] = to;
-    launch->operand[1] = from;
-    return OK;
-}
-
-/* Each run to its place. */
-static int lower_rows(const struct joint *joint)
-{
-    long to = 0;
-    for (int i = 0; i < joint->inputs; i++) {
-        const long run = run_of(joint, i);
-        for (long row = 0; row < joint->rows; row++)
-            if (add_copy(joint, operand_behind(of_output(0), row * joint->pitch + to, joint->dtype),
-                         operand_behind(of_input(i), row * run, joint->dtype), run) != OK)
-                return FAILED;
-        to += run;
+    launch_letter(launch, "rows", joint->rows);
+    launch_letter(launch, "to", joint->pitch);
+    launch->operand[0] = operand_behind(of_output(0), of->begin, joint->dtype);
+    for (int i = 0; i < of->count; i++) {
+        const char letter[] = {'n', (char)('1' + i), 0};
+        launch_letter(launch, letter, of->run[i]);
+        launch->operand[1 + i] = of_input(of->input[i]);
     }
     return OK;
 }
 
-/* Rows of a table of all inputs one after the other, in the order of the output. */
-static const int32_t *join_indices(const struct joint *joint, long columns)
+/* Whether the input is written where it belongs: rows of it are, or it is one piece there that
+ * begins on a line. */
+static bool is_placed(const struct joint *joint, int input, long begin)
 {
-    const long count = joint->rows * joint->pitch / columns;
-    int32_t *indices = arena_take_array(joint->site->arena, (size_t)count, sizeof *indices);
-    long at = 0;
-    for (long row = 0; indices && row < joint->rows; row++) {
-        long begin = 0; /* of the input in the table */
-        for (int i = 0; i < joint->inputs; i++) {
-            const long run = run_of(joint, i);
-            for (long k = 0; k < run; k += columns)
-                indices[at++] = (int32_t)((begin + row * run + k) / columns);
-            begin += joint->rows * run;
-        }
-    }
-    return indices;
+    const struct site *site = joint->site;
+    if (site->is_placed && site->is_placed[input])
+        return true;
+    return !site->is_apart && site->graph && joint->rows == 1 &&
+           begin * dtype_bytes(joint->dtype) % LINE_BYTES == 0 &&
+           in_place_input(site->graph, site->node, input);
 }
 
-/* Short runs: the inputs one after the other in scratch, where kernel 'concat' wants them, or as a
- * table of which rows are looked up where runs differ. */
-static int lower_joined(const struct joint *joint)
+static int place(const struct joint *joint, int input, long begin)
 {
-    const long total = joint->rows * joint->pitch, first = run_of(joint, 0);
-    long columns = 0, begin = 0;
-    bool are_equal = true;
-    for (int i = 0; i < joint->inputs; i++) {
-        columns = common_divisor(columns, run_of(joint, i));
-        are_equal = are_equal && run_of(joint, i) == first;
-    }
-    if (!are_equal && total / columns > MOVE_INDICES_MAX)
-        return error_skip(
-            joint->error,
-            "it would take kernel 'gather' %ld indices to join the inputs; at most %d "
-            "are kept",
-            total / columns, MOVE_INDICES_MAX);
-    const struct launch_operand scratch = launches_scratch(joint->lowering, total, joint->dtype);
-    for (int i = 0; i < joint->inputs; i++) {
-        const long elements = joint->rows * run_of(joint, i);
-        if (add_copy(joint, operand_behind(scratch, begin, joint->dtype), of_input(i), elements) !=
-            OK)
-            return FAILED;
-        begin += elements;
-    }
-    struct launch *launch = launches_add(
-        joint->site, joint->lowering, are_equal ? "concat" : "gather", joint->dtype, joint->error);
-    const int32_t *indices = are_equal ? NULL : join_indices(joint, columns);
-    if (!launch || (!are_equal && !indices))
+    struct lowering *lowering = joint->lowering;
+    if (!lowering->input_at)
+        lowering->input_at = lowering_places(joint->site, joint->site->node->input_count);
+    if (!lowering->input_at)
         return error_set(joint->error, FAULT_ENVIRONMENT, "out of memory");
-    launch->operand[0] = of_output(0);
-    launch->operand[1] = scratch;
-    if (are_equal) {
-        launch_letter(launch, "outer", joint->rows);
-        launch_letter(launch, "parts", joint->inputs);
-        launch_letter(launch, "axis", first);
-        return OK;
-    }
-    launch->operand[2] = of_constant(indices);
-    launch_letter(launch, "rows", total / columns);
-    launch_letter(launch, "columns", columns);
-    launch_letter(launch, "count", total / columns);
+    lowering->input_at[input] = begin * dtype_bytes(joint->dtype);
     return OK;
+}
+
+static int lower_inputs(const struct joint *joint, int axis)
+{
+    struct neighbours next = {.count = 0};
+    int result = OK;
+    long begin = 0;
+    for (int i = 0; i < joint->site->node->input_count && result == OK; i++) {
+        const struct type *type = &joint->site->input[i].type;
+        const long run = type_product(type, axis, type->rank);
+        const bool placed = run > 0 && is_placed(joint, i, begin);
+        if (placed || next.count == JOIN_ARRAYS) {
+            result = add_join(joint, &next);
+            next.count = 0;
+        }
+        if (result == OK && placed)
+            result = place(joint, i, begin);
+        else if (run > 0) {
+            next.begin = next.count == 0 ? begin : next.begin;
+            next.input[next.count] = i;
+            next.run[next.count++] = run;
+        }
+        begin += run;
+    }
+    return result == OK ? add_join(joint, &next) : result;
 }
 
 static int lower_concat(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct type *type = &site->output[0].type;
-    struct joint joint = {
-        .site = site, .lowering = lowering, .inputs = site->node->input_count, .error = error};
+    struct joint joint = {.site = site, .lowering = lowering, .error = error};
+    int axis;
     if (element_moved_dtype(type->element, &joint.dtype, error) != OK)
         return SKIPPED;
     if (type_elements(type) == 0)
         return error_skip(error, "there is nothing to move");
-    if (read_axis(site, type->rank, &joint.axis, error) != OK)
+    if (read_axis(site, type->rank, &axis, error) != OK)
         return FAILED;
-    joint.rows = type_product(type, 0, joint.axis);
-    joint.pitch = type_product(type, joint.axis, type->rank);
-    if (joint.inputs >= LAUNCHES_MAX)
-        return error_skip(error, "%d inputs would be a launch of 'copy' each", joint.inputs);
-    const bool is_long = joint.pitch / joint.inputs >= ROW_LONG;
-    const bool are_few = joint.rows <= ROW_LAUNCHES_MAX / joint.inputs;
-    return joint.rows == 1 || (is_long && are_few) ? lower_rows(&joint) : lower_joined(&joint);
+    joint.rows = type_product(type, 0, axis);
+    joint.pitch = type_product(type, axis, type->rank);
+    if (site->node->input_count >= JOIN_ARRAYS * LAUNCHES_MAX)
+        return error_skip(error, "%d inputs would take more launches than they are worth",
+                          site->node->input_count);
+    return lower_inputs(&joint, axis);
 }
 
 /* ---- Split ---- */
@@ -353,8 +326,9 @@ static int lower_split(const struct site *site, struct lowering *lowering, struc
             result = move_lower(site, lowering, &move, 0, i, error);
         from += out->dims[axis];
     }
-    return result == OK && !lowering->launch_count ? error_skip(error, "there is nothing to move")
-                                                   : result;
+    return result == OK && !lowering->launch_count && !lowering->output_at
+               ? error_skip(error, "there is nothing to move")
+               : result;
 }
 
 static const struct attribute_rule concat_attributes[] = {{"axis", ATTRIBUTE_INT, false}, {0}};

@@ -203,6 +203,8 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         result = fused_lower_epilogue(site, lowering, &steps, axis, &done, error);
     if (result == OK && done < steps.count)
         result = fused_lower_chain(site, lowering, &steps, done, of_output(0), error);
+    else if (result == OK && site->output_pitch > 0)
+        fused_lower_pitch(site, lowering);
     return result;
 }
 

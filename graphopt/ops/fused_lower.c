@@ -5,6 +5,7 @@
 
 #include "epilogue.h"
 #include "fused_parts.h"
+#include "image_layout.h"
 
 /* Elements that steps of one node may take when constants are spread: 1 GiB of f32. */
 static const long spread_elements_max = 1L << 28;
@@ -222,6 +223,26 @@ int fused_lower_epilogue(const struct site *site, struct lowering *lowering,
         return OK;
     *done = fit.links - own;
     return put_operands(site, launch, &fit, link, axis, error);
+}
+
+/* Addends lie as the output does, and depthwise the pixels of both are alike. */
+void fused_lower_pitch(const struct site *site, struct lowering *lowering)
+{
+    struct launch *launch = epilogue_launch(lowering);
+    if (!launch || strcmp(launch->kernel->name, "conv2d") != 0 ||
+        kernel_letter(launch->kernel, &launch->shape, "layout") != LAYOUT_NHWC ||
+        (kernel_letter(launch->kernel, &launch->shape, "groups") ==
+             kernel_letter(launch->kernel, &launch->shape, "c") &&
+         kernel_letter(launch->kernel, &launch->shape, "groups") ==
+             kernel_letter(launch->kernel, &launch->shape, "k")))
+        return;
+    const struct step *step =
+        epilogue_pattern((enum epilogue)kernel_letter(launch->kernel, &launch->shape, "epilogue"));
+    for (; step->kind != STEP_END; step++)
+        if (step_is_binary(step->kind) && step->span == SPAN_element)
+            return;
+    launch_letter(launch, "pitch", site->output_pitch);
+    lowering->is_pitched = true;
 }
 
 /* ---- chains ---- */

@@ -36,6 +36,10 @@ int fused_lower_chain(const struct site *site, struct lowering *lowering,
 int fused_lower_epilogue(const struct site *site, struct lowering *lowering,
                          const struct fused_steps *steps, int axis, int *done, struct error *error);
 
+/* Leaves room between the pixels of output 0 for the other inputs of a Concat, where the kernel
+ * can: lowering->is_pitched. */
+void fused_lower_pitch(const struct site *site, struct lowering *lowering);
+
 /* The operand's values as an array of the output's dtype: of the constant input `i`, spread over
  * dims [from, to) of the output. SKIPPED where it is no constant or too large. */
 int fused_spread(const struct site *site, int i, int from, int to, struct launch_operand *operand,

@@ -104,6 +104,29 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
+/* Neighbours in their order, as a Slice would take them; FAULT_IO names an index out of range. */
+static int find_range(const struct site *site, int axis, struct move *move, bool *is_range,
+                      struct error *error)
+{
+    const struct type *data = &site->input[0].type;
+    const struct array *indices = &site->input[1];
+    const long count = type_elements(&indices->type), lines = data->dims[axis];
+    const long columns = type_product(data, axis + 1, data->rank);
+    long first = 0;
+    *is_range = true;
+    for (long i = 0; i < count && *is_range; i++) {
+        long line;
+        if (index_read(indices, i, lines, &line, error) != OK)
+            return FAILED;
+        first = i == 0 ? line : first;
+        *is_range = line == first + i;
+    }
+    *move = (struct move){.base = first * columns};
+    move_dim(move, type_product(data, 0, axis), lines * columns);
+    move_dim(move, count * columns, 1);
+    return OK;
+}
+
 /* The kernel looks up what it is told to: only indices that are known now can be checked. */
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
@@ -117,6 +140,16 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     if (!site->input[1].data)
         return error_skip(error, "kernel 'gather' checks no index, and these are not known before "
                                  "it runs");
+    if (node_is(site->node, "Gather")) {
+        struct move move;
+        bool is_range;
+        int axis;
+        if (axis_of(site, &site->input[0].type, &axis, error) != OK ||
+            find_range(site, axis, &move, &is_range, error) != OK)
+            return FAILED;
+        if (is_range)
+            return move_lower(site, lowering, &move, 0, 0, error);
+    }
     if (find_rows(site, &rows, error) != OK)
         return FAILED;
     int32_t *indices = arena_take_array(site->arena, (size_t)rows.count, sizeof *indices);

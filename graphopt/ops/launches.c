@@ -26,12 +26,20 @@ struct launch *launches_add(const struct site *site, struct lowering *lowering, 
     return launch;
 }
 
+long *lowering_places(const struct site *site, int count)
+{
+    long *places = arena_take_array(site->arena, (size_t)count, sizeof *places);
+    for (int i = 0; places && i < count; i++)
+        places[i] = -1;
+    return places;
+}
+
 struct launch_operand launches_scratch(struct lowering *lowering, long elements, enum dtype dtype)
 {
     const struct launch_operand operand = {.source = SOURCE_SCRATCH,
                                            .offset_bytes = lowering->scratch_bytes};
     const size_t bytes = (size_t)elements * (size_t)dtype_bytes(dtype);
-    lowering->scratch_bytes += (bytes + 63) / 64 * 64;
+    lowering->scratch_bytes += (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
     return operand;
 }
 

@@ -15,6 +15,12 @@ struct launch *launches_add(const struct site *site, struct lowering *lowering, 
 /* Scratch of so many elements, aligned to 64 bytes. */
 struct launch_operand launches_scratch(struct lowering *lowering, long elements, enum dtype dtype);
 
+/* What shares memory must begin on a line of the caches, as all other operands do. */
+enum { LINE_BYTES = 64 };
+
+/* A list for lowering->input_at or ->output_at: -1, so often; NULL when memory is out. */
+long *lowering_places(const struct site *site, int count);
+
 /* An array of so many equal values. SKIPPED where it would take more than a graph is worth. */
 int launches_fill(const struct site *site, struct launch_operand *operand, long elements,
                   double value, enum dtype dtype, struct error *error);

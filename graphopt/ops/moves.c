@@ -158,6 +158,59 @@ static struct launch *start(const struct plan *plan, const char *kernel)
     return launch;
 }
 
+/* An output of the graph cannot be an input's memory. */
+static bool joins_ends(const struct site *site, int output)
+{
+    struct tensor *const *tensor = site->graph->tensor;
+    const int made = node_output(site->node, output);
+    return made >= 0 && tensor[site->node->inputs[0]]->producer < 0 &&
+           tensor_is_output(tensor[made]);
+}
+
+/* What lies in one piece of an input that is made while the graph runs needs no memory of its own,
+ * where it begins on a line. */
+static bool is_part(const struct plan *plan, const struct move *move, int input, int output)
+{
+    const struct site *site = plan->site;
+    const bool is_piece = move->rank == 0 || (move->rank == 1 && move->steps[0] == 1);
+    return is_piece && !site->is_apart && site->graph && input == 0 && !site->input[0].data &&
+           move->base * dtype_bytes(plan->dtype) % LINE_BYTES == 0 && !joins_ends(site, output);
+}
+
+static int lower_part(const struct plan *plan, const struct move *move, int output)
+{
+    struct lowering *lowering = plan->lowering;
+    if (!lowering->output_at)
+        lowering->output_at = lowering_places(plan->site, plan->site->node->output_count);
+    if (!lowering->output_at)
+        return error_set(plan->error, FAULT_ENVIRONMENT, "out of memory");
+    lowering->output_at[output] = move->base * dtype_bytes(plan->dtype);
+    return OK;
+}
+
+/* Rows of one length at one distance. */
+static bool find_rows(const struct move *move, long *rows, long *length, long *distance)
+{
+    const bool has_runs = move->rank > 0 && move->steps[move->rank - 1] == 1;
+    *length = has_runs ? move->dims[move->rank - 1] : 1;
+    if (move->rank != 1 + has_runs)
+        return false;
+    *rows = move->dims[0];
+    *distance = move->steps[0];
+    return *distance > *length;
+}
+
+static int lower_rows(const struct plan *plan, long rows, long length, long distance)
+{
+    struct launch *launch = start(plan, "join");
+    if (!launch)
+        return FAILED;
+    launch_letter(launch, "rows", rows);
+    launch_letter(launch, "n1", length);
+    launch_letter(launch, "from", distance);
+    return OK;
+}
+
 /* What kernel 'tile' does. */
 struct tiling {
     long outer_repeats, outer, inner_repeats, inner;
@@ -363,6 +416,7 @@ int move_lower(const struct site *site, struct lowering *lowering, const struct 
     struct plan plan = {.site = site, .lowering = lowering, .error = error};
     struct tiling tiling;
     struct move first, second;
+    long rows, length, distance;
     int order[MOVE_DIMS_MAX] = {0};
     if (element_moved_dtype(site->output[output].type.element, &plan.dtype, error) != OK)
         return SKIPPED;
@@ -371,8 +425,12 @@ int move_lower(const struct site *site, struct lowering *lowering, const struct 
     plan.out = of_output(output);
     plan.in = operand_behind(of_input(input), move->base, plan.dtype);
     const struct move simple = simplify(move);
+    if (is_part(&plan, &simple, input, output))
+        return lower_part(&plan, &simple, output);
     if (find_tiling(&simple, &tiling))
         return lower_tiling(&plan, &tiling);
+    if (find_rows(&simple, &rows, &length, &distance))
+        return lower_rows(&plan, rows, length, distance);
     const bool is_dense = find_order(&simple, order);
     if (is_dense && simple.rank <= KERNEL_DIMS)
         return lower_transpose(&plan, &simple);

@@ -26,8 +26,9 @@ struct move move_whole(long elements);
 /* All elements of the output from the input; neither is touched where the output has none. */
 void move_evaluate(const struct move *move, struct array *out, const struct array *in);
 
-/* Appends the launches of one output to the lowering, on kernels copy, tile, transpose or gather.
- * SKIPPED where no kernel moves these elements, or the indices for it would be too many. */
+/* Appends the launches of one output to the lowering, on kernels copy, join, tile, transpose or
+ * gather; or none, where it is a part of the input in one piece (lowering->output_at). SKIPPED
+ * where no kernel moves these elements, or the indices for it would be too many. */
 int move_lower(const struct site *site, struct lowering *lowering, const struct move *move,
                int input, int output, struct error *error);
 

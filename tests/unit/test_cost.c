@@ -125,6 +125,41 @@ static void test_views_cost_nothing(void **state)
     assert_false(cost.moves_only);
 }
 
+/* Inputs of a Concat that are written in their place, and parts that lie in one piece. */
+static void test_what_shares_memory_costs_nothing(void **state)
+{
+    (void)state;
+    const struct ceilings ceilings = simple();
+    static const struct {
+        const char *text;
+        double bytes;
+    } cases[] = {
+        {"graph g (onnx 17)\ninput x: f32[2,16]\na = Relu(x)\nb = Neg(x)\n"
+         "y = Concat(a, b) {axis: 0}\noutput y\n",
+         0},
+        {"graph g (onnx 17)\ninput x: f32[2,16]\na = Relu(x)\n"
+         "y = Concat(a, x) {axis: 0}\noutput y\n",
+         2 * 128},
+        {"graph g (onnx 17)\ninput x: f32[2,16]\na = Relu(x)\nb = Neg(x)\n"
+         "y = Concat(a, b) {axis: 1}\noutput y\n",
+         4 * 128},
+        {"graph g (onnx 17, roofline 1)\ninput x: f32[1,2,8,4]\n"
+         "const w: f32[8,4,1,1] = named\na = roofline::Conv(x, w) {layout: \"nhwc\"}\n"
+         "b = Neg(a)\nc = roofline::Conv(x, w) {layout: \"nhwc\"}\n"
+         "y = Concat(c, b) {axis: 3}\noutput y\n",
+         2 * 512},
+        {"graph g (onnx 17)\ninput x: f32[2,16]\na = Relu(x)\ny, z = Split(a) {axis: 0}\n"
+         "output y\noutput z\n",
+         0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct cost cost = cost_of(cases[i].text, &ceilings);
+        assert_near(cost.bytes, cases[i].bytes);
+        assert_int_equal(cost.launches, cases[i].bytes > 0);
+        assert_true(cost.moves_only && (cost.seconds > 0) == (cases[i].bytes > 0));
+    }
+}
+
 static void test_open_dims_have_no_cost(void **state)
 {
     (void)state;
@@ -179,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_constants_come_from_where_a_whole_run_fits),
         cmocka_unit_test(test_what_a_kernel_reaches_is_taken_into_account),
         cmocka_unit_test(test_views_cost_nothing),
+        cmocka_unit_test(test_what_shares_memory_costs_nothing),
         cmocka_unit_test(test_open_dims_have_no_cost),
         cmocka_unit_test(test_movers_are_summed_apart),
         cmocka_unit_test(test_nominal_ceilings_grow_with_threads),

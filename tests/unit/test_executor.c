@@ -111,6 +111,150 @@ static void views_take_no_step_and_nothing_is_overwritten_too_early(void **state
     }
 }
 
+enum { BLOCK = 64 }; /* elements of a [1,4,4,4] */
+
+/* With x of so many channels of 4 x 4, element i of it i / 16; twice. */
+static void run_counted(struct bench *bench, int channels)
+{
+    static float x[8 * BLOCK];
+    for (int i = 0; i < channels * 16; i++)
+        x[i] = (float)i / 16;
+    set_reals(bench, 0, x);
+    run(bench);
+    run(bench);
+}
+
+/* Output `o` is blocks of x, from[] of them further on, each times its factor. */
+static void assert_blocks(const struct bench *bench, int o, const double *factor,
+                          const double *from, int blocks)
+{
+    const struct array output = executor_output(bench->executor, o);
+    assert_int_equal(type_elements(&output.type), blocks * BLOCK);
+    for (int i = 0; i < blocks * BLOCK; i++) {
+        const int block = i / BLOCK;
+        const double expected = factor[block] * (from[block] * BLOCK + i % BLOCK) / 16;
+        const double value = element_real(output.data, output.type.element, i);
+        if (!(fabs(value - expected) <= 1e-5))
+            fail_msg("element %d of output %d is %g instead of %g", i, o, value, expected);
+    }
+}
+
+static void concat_is_written_by_those_who_make_its_inputs(void **state)
+{
+    (void)state;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct bench bench;
+        bench_open(&bench,
+                   "graph g (onnx 17)\ninput x: f32[1,4,4,4]\nconst w: f32[1] = {2}\n"
+                   "const s: i64[4] = {1, 2, 8, 4}\nconst t: i64[4] = {1, 4, 4, 4}\n"
+                   "a = Neg(x)\nb = Mul(x, w)\nc = Concat(a, b) {axis: 1}\nd = Mul(b, w)\n"
+                   "e = Reshape(d, s)\nf = Reshape(e, t)\nh = Concat(c, f) {axis: 1}\n"
+                   "y = Neg(h)\nz = Neg(a)\noutput y\noutput z\n",
+                   2, keeps);
+        run_counted(&bench, 4);
+        assert_blocks(&bench, 0, (double[]){1, -2, -4}, (double[]){0, 0, 0}, 3);
+        assert_blocks(&bench, 1, (double[]){1}, (double[]){0}, 1);
+        assert_true(executor_node(bench.executor, 2).is_view);
+        assert_true(executor_node(bench.executor, 6).is_view);
+        assert_int_equal(executor_launches(bench.executor), 2); /* Mul; plain loops negate */
+        if (!keeps) /* x, the two that are joined twice, y in their place; z */
+            assert_int_equal(executor_memory(bench.executor).peak_bytes, (1 + 3 + 3 + 1) * 256);
+        bench_close(&bench);
+    }
+}
+
+static void concat_copies_what_has_to_lie_elsewhere(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[1,4,4,4]\nconst w: f32[1] = {2}\n"
+               "a = Neg(x)\nb = Mul(x, w)\nc = Concat(x, a, a, b) {axis: 1}\n"
+               "d = Concat(a, b) {axis: 1}\ne = Concat(a, x) {axis: 2}\n"
+               "y = Neg(c)\nz = Neg(d)\nv = Neg(e)\noutput y\noutput z\noutput v\n",
+               2, false);
+    run_counted(&bench, 4);
+    assert_blocks(&bench, 0, (double[]){-1, 1, 1, -2}, (double[]){0, 0, 0, 0}, 4);
+    assert_blocks(&bench, 1, (double[]){1, -2}, (double[]){0, 0}, 2);
+    /* c: x, and a for the second time; d: both are in c */
+    assert_int_equal(executor_node(bench.executor, 2).lowering->launch_count, 2);
+    assert_int_equal(executor_node(bench.executor, 3).lowering->launch_count, 1);
+    assert_int_equal(executor_node(bench.executor, 4).lowering->launch_count, 1);
+    bench_close(&bench);
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[3]\na = Neg(x)\nb = Exp(x)\n"
+               "c = Concat(a, b) {axis: 0}\noutput c\n",
+               1, false);
+    set_reals(&bench, 0, (float[]){0, 0, 0});
+    run(&bench);
+    assert_output(&bench, 0, "f32[6]", (double[]){0, 0, 0, 1, 1, 1}); /* b begins within a line */
+    assert_int_equal(executor_launches(bench.executor), 2);
+    bench_close(&bench);
+}
+
+static void convolutions_leave_room_for_what_is_joined_to_their_channels(void **state)
+{
+    (void)state;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct bench bench;
+        bench_open(&bench,
+                   "graph g (onnx 17, roofline 1)\ninput x: f32[1,2,2,3]\n"
+                   "const w: f32[2,3,1,1] = {1, 0, 0, 0, 1, 0}\n"
+                   "const v: f32[1,3,1,1] = {0, 0, 2}\n"
+                   "a = roofline::Conv(x, w) {layout: \"nhwc\"}\n"
+                   "b = roofline::Conv(x, v) {layout: \"nhwc\"}\n"
+                   "c = roofline::Conv(x, w) {layout: \"nhwc\"}\n"
+                   "d = Concat(a, x, b, c) {axis: -1}\ny = Neg(d)\nz = Neg(c)\n"
+                   "output y\noutput z\n",
+                   2, keeps);
+        set_reals(&bench, 0, (float[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+        run(&bench);
+        assert_output(&bench, 0, "f32[1,2,2,8]",
+                      (double[]){0,  -1, 0,   -1,  -2, -4,  0,   -1,  -3, -4, -3,
+                                 -4, -5, -10, -3,  -4, -6,  -7,  -6,  -7, -8, -16,
+                                 -6, -7, -9,  -10, -9, -10, -11, -22, -9, -10});
+        assert_output(&bench, 1, "f32[1,2,2,2]", (double[]){0, -1, -3, -4, -6, -7, -9, -10});
+        const long pitch[] = {8, 8, 0}; /* c is used elsewhere */
+        for (int i = 0; i < 3; i++) {
+            const struct launch *launch = executor_node(bench.executor, i).lowering->launch;
+            assert_int_equal(kernel_letter(launch->kernel, &launch->shape, "pitch"),
+                             keeps ? 0 : pitch[i]);
+        }
+        assert_int_equal(executor_node(bench.executor, 3).lowering->launch_count, keeps ? 1 : 2);
+        bench_close(&bench);
+    }
+}
+
+static void parts_of_an_array_are_where_the_array_is(void **state)
+{
+    (void)state;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct bench bench;
+        bench_open(&bench,
+                   "graph g (onnx 17)\ninput x: f32[1,8,4,4]\nconst i: i64[4] = {4, 5, 6, 7}\n"
+                   "a = Relu(x)\np, q = Split(a) {axis: 1}\nr = Gather(a, i) {axis: 1}\n"
+                   "y = Add(r, p)\nz = Relu(q)\nt, u = Split(x) {axis: 1}\nv = Neg(t)\n"
+                   "w, s = Split(x) {axis: 2}\n"
+                   "output y\noutput z\noutput u\noutput v\noutput s\n",
+                   2, keeps);
+        run_counted(&bench, 8);
+        assert_blocks(&bench, 0, (double[]){2}, (double[]){0.5}, 1);
+        assert_blocks(&bench, 1, (double[]){1}, (double[]){1}, 1);
+        assert_blocks(&bench, 2, (double[]){1}, (double[]){1}, 1);
+        assert_blocks(&bench, 3, (double[]){-1}, (double[]){0}, 1);
+        const float *const halves = executor_output(bench.executor, 4).data;
+        for (int i = 0; i < BLOCK; i++)
+            assert_true(halves[i] == (float)(i / 8 * 16 + 8 + i % 8) / 16);
+        assert_true(executor_node(bench.executor, 1).is_view);
+        assert_true(executor_node(bench.executor, 2).is_view);
+        assert_true(executor_node(bench.executor, 4).is_in_place ==
+                    !keeps);                                    /* in a's second half */
+        assert_false(executor_node(bench.executor, 5).is_view); /* u: an output, of an input */
+        assert_int_equal(executor_launches(bench.executor), 1 + 1 + 1 + 1 + 2);
+        bench_close(&bench);
+    }
+}
+
 static void weights_that_are_inputs_are_packed_anew(void **state)
 {
     (void)state;
@@ -322,6 +466,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_share_memory_and_inputs_stay),
         cmocka_unit_test(views_take_no_step_and_nothing_is_overwritten_too_early),
+        cmocka_unit_test(concat_is_written_by_those_who_make_its_inputs),
+        cmocka_unit_test(concat_copies_what_has_to_lie_elsewhere),
+        cmocka_unit_test(convolutions_leave_room_for_what_is_joined_to_their_channels),
+        cmocka_unit_test(parts_of_an_array_are_where_the_array_is),
         cmocka_unit_test(weights_that_are_inputs_are_packed_anew),
         cmocka_unit_test(buffers_of_convolutions_lie_in_one_place),
         cmocka_unit_test(dims_that_depend_on_data_are_found_in_each_run),

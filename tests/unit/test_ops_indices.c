@@ -20,7 +20,7 @@ static void gather_puts_the_dims_of_indices_at_the_axis(void **state)
     trial_values(&trial, ELEMENT_i32, NO_LONGS, REALS(1));
     trial_node(&trial, 1);
     trial_integer(&trial, "axis", -1);
-    trial_expect(&trial, "gather", LONGS(2), REALS(1, 4));
+    trial_expect(&trial, "join", LONGS(2), REALS(1, 4));
     trial_begin(&trial, "Gather", 13);
     trial_counted(&trial, ELEMENT_text, LONGS(3));
     trial_values(&trial, ELEMENT_i32, LONGS(2), REALS(2, 0));
