@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "launches.h"
+#include "operands.h"
 #include "wide.h"
 
 enum binary_kind {
@@ -200,16 +201,6 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
-static bool same_dims(const struct type *a, const struct type *b)
-{
-    if (a->rank != b->rank)
-        return false;
-    for (int i = 0; i < a->rank; i++)
-        if (a->dims[i] != b->dims[i])
-            return false;
-    return true;
-}
-
 /* An operand that is broadcast, seen from the result: row i of so many has element i % channels of
  * it, or each column its own. */
 struct spread {
@@ -287,10 +278,10 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
 {
     const struct binary *binary = site->node->op->detail;
     const struct type second = second_type(site), *out = &site->output[0].type;
-    const bool is_first_whole = same_dims(&site->input[0].type, out);
+    const bool is_first_whole = dims_equal(&site->input[0].type, out);
     if (!binary->step)
         return error_skip(error, "no kernel computes it");
-    if (is_first_whole && same_dims(&second, out) && kernel_find(binary->step)) {
+    if (is_first_whole && dims_equal(&second, out) && kernel_find(binary->step)) {
         const int result = launch_on(site, lowering, binary->step, 0, 1, error);
         if (result == OK)
             launch_letter(lowering->launch, "n", type_elements(out));
@@ -298,7 +289,7 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     }
     if (is_first_whole)
         return lower_spread(site, lowering, 0, error);
-    if (same_dims(&second, out) && (site->node->op->flags & OP_COMMUTES))
+    if (dims_equal(&second, out) && (site->node->op->flags & OP_COMMUTES))
         return lower_spread(site, lowering, 1, error);
     return error_skip(error, "no kernel broadcasts both operands, or the first one of these two");
 }

@@ -90,6 +90,14 @@ int index_element_check(enum element element, struct error *error)
     return OK;
 }
 
+bool dims_equal(const struct type *a, const struct type *b)
+{
+    bool are_equal = a->rank == b->rank;
+    for (int i = 0; are_equal && i < a->rank; i++)
+        are_equal = a->dims[i] == b->dims[i];
+    return are_equal;
+}
+
 void dim_copy(struct type *out, int to, const struct type *in, int from)
 {
     out->dims[to] = in->dims[from];

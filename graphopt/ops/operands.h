@@ -36,6 +36,9 @@ int index_read(const struct array *indices, long element, long count, long *inde
 /* FAULT_IO where the element is known and is neither i32 nor i64. */
 int index_element_check(enum element element, struct error *error);
 
+/* Whether both have the same dims, all of them known. */
+bool dims_equal(const struct type *a, const struct type *b);
+
 /* Copies dim `from` of `in`, with its symbol, to dim `to` of `out`. */
 void dim_copy(struct type *out, int to, const struct type *in, int from);
 

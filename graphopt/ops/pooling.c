@@ -199,35 +199,6 @@ static int evaluate(struct site *site, struct error *error)
 
 /* ---- kernel ---- */
 
-/* The kernels' stride, dilation and padding, the same in both dims; those of a dim with one output
- * line or one tap are free. */
-struct square {
-    long stride, dilation, pad;
-};
-
-static int find_square(const struct spatial *spatial, struct square *square, struct error *error)
-{
-    *square = (struct square){1, 1, spatial->before[0]};
-    for (int i = spatial->rank - 1; i >= 0; i--) {
-        if (spatial->out[i] != 1)
-            square->stride = spatial->stride[i];
-        if (spatial->window[i] != 1)
-            square->dilation = spatial->dilation[i];
-    }
-    for (int i = 0; i < spatial->rank; i++) {
-        if ((spatial->out[i] != 1 && spatial->stride[i] != square->stride) ||
-            (spatial->window[i] != 1 && spatial->dilation[i] != square->dilation))
-            return error_skip(error, "the kernel has one stride and one dilation for both "
-                                     "dimensions");
-        if (spatial->before[i] != square->pad ||
-            output_size(spatial->in[i], spatial->window[i], square->stride, square->pad,
-                        square->dilation) != spatial->out[i])
-            return error_skip(error, "the kernel has the same padding on all sides, and no window "
-                                     "that reaches beyond it");
-    }
-    return OK;
-}
-
 /* Whether no window reaches beyond `before` and `after` more lines on either side. */
 static bool stays_inside(const struct spatial *spatial, bool with_padding)
 {
@@ -241,35 +212,13 @@ static bool stays_inside(const struct spatial *spatial, bool with_padding)
     return true;
 }
 
-/* One dim becomes the columns of an image of one row. */
-static int read_image(const struct site *site, struct spatial *spatial, struct error *error)
-{
-    if (read_window(site, spatial, error) != OK)
-        return FAILED;
-    if (spatial->rank > 2)
-        return error_skip(error, "kernels have images of two dimensions");
-    if (spatial->rank == 1) {
-        spatial->rank = 2;
-        spatial->in[1] = spatial->in[0];
-        spatial->window[1] = spatial->window[0];
-        spatial->out[1] = spatial->out[0];
-        spatial->stride[1] = spatial->stride[0];
-        spatial->dilation[1] = spatial->dilation[0];
-        spatial->before[1] = spatial->before[0];
-        spatial->after[1] = spatial->after[0];
-        spatial->in[0] = spatial->window[0] = spatial->out[0] = 1;
-        spatial->before[0] = spatial->after[0] = 0;
-    }
-    return OK;
-}
-
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct type x = site_type(site, 0);
     const bool is_max = pool_of(site) == POOL_MAX;
     const bool counts_pad = node_integer(site->node, "count_include_pad", 0) != 0;
     struct spatial spatial;
-    struct square square;
+    struct spatial_square square;
     enum dtype dtype;
     if (pool_of(site) == POOL_LP)
         return error_skip(error, "no kernel pools norms");
@@ -277,9 +226,11 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         return error_skip(error, "the kernel does not say where a maximum is");
     if (element_dtype(x.element, &dtype, error) != OK)
         return SKIPPED;
-    int result = read_image(site, &spatial, error);
+    int result = read_window(site, &spatial, error);
     if (result == OK)
-        result = find_square(&spatial, &square, error);
+        result = spatial_image(&spatial, error);
+    if (result == OK)
+        result = spatial_square(&spatial, &square, error);
     if (result != OK)
         return result;
     const bool is_inside = stays_inside(&spatial, false);

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "launches.h"
+#include "operands.h"
 #include "wide.h"
 
 enum kind {
@@ -71,15 +72,7 @@ static int find_axes(const struct site *site, int rank, struct axes *axes, struc
         axes->count = rank;
         return OK;
     }
-    for (int i = 0; list && i < axes->count; i++) {
-        int axis;
-        if (axis_resolve(list[i], rank, &axis, error) != OK)
-            return FAILED;
-        if (axes->is_reduced[axis])
-            return error_set(error, FAULT_IO, "axis %ld is given twice", list[i]);
-        axes->is_reduced[axis] = true;
-    }
-    return OK;
+    return list ? axes_mark(list, axes->count, rank, axes->is_reduced, error) : OK;
 }
 
 /* Dims of the result; `keep` leaves 1 in the place of an axis. */

@@ -2,6 +2,7 @@
 #include "spatial.h"
 
 #include "operands.h"
+#include "window.h"
 
 int spatial_auto_pad(const struct node *node, enum auto_pad *auto_pad, struct error *error)
 {
@@ -94,13 +95,45 @@ int spatial_read(struct spatial *spatial, const struct node *node, int rank, con
     return OK;
 }
 
-int spatial_square(const struct spatial *spatial, struct error *error)
+int spatial_image(struct spatial *spatial, struct error *error)
 {
-    for (int i = 0; i < spatial->rank; i++)
-        if (spatial->stride[i] != spatial->stride[0] ||
-            spatial->dilation[i] != spatial->dilation[0] ||
-            spatial->before[i] != spatial->before[0] || spatial->after[i] != spatial->before[0])
-            return error_skip(error, "the kernel has one stride, dilation and padding for all "
-                                     "dimensions, and the same on both sides");
+    if (spatial->rank > 2)
+        return error_skip(error, "kernels have images of two dimensions");
+    if (spatial->rank == 2)
+        return OK;
+    spatial->rank = 2;
+    spatial->in[1] = spatial->in[0];
+    spatial->window[1] = spatial->window[0];
+    spatial->out[1] = spatial->out[0];
+    spatial->stride[1] = spatial->stride[0];
+    spatial->dilation[1] = spatial->dilation[0];
+    spatial->before[1] = spatial->before[0];
+    spatial->after[1] = spatial->after[0];
+    spatial->in[0] = spatial->window[0] = spatial->out[0] = 1;
+    spatial->before[0] = spatial->after[0] = 0;
+    return OK;
+}
+
+int spatial_square(const struct spatial *spatial, struct spatial_square *square,
+                   struct error *error)
+{
+    *square = (struct spatial_square){1, 1, spatial->before[0]};
+    for (int i = spatial->rank - 1; i >= 0; i--) {
+        if (spatial->out[i] != 1)
+            square->stride = spatial->stride[i];
+        if (spatial->window[i] != 1)
+            square->dilation = spatial->dilation[i];
+    }
+    for (int i = 0; i < spatial->rank; i++) {
+        if ((spatial->out[i] != 1 && spatial->stride[i] != square->stride) ||
+            (spatial->window[i] != 1 && spatial->dilation[i] != square->dilation))
+            return error_skip(error, "the kernel has one stride and one dilation for both "
+                                     "dimensions");
+        if (spatial->before[i] != square->pad ||
+            output_size(spatial->in[i], spatial->window[i], square->stride, square->pad,
+                        square->dilation) != spatial->out[i])
+            return error_skip(error, "the kernel has the same padding on all sides, and no window "
+                                     "that reaches beyond it");
+    }
     return OK;
 }

@@ -34,8 +34,17 @@ int spatial_list(const struct node *node, const char *name, int length, long fal
 int spatial_read(struct spatial *spatial, const struct node *node, int rank, const long *in,
                  const long *window, struct error *error);
 
-/* The same in every dim, and no padding that differs before and behind: `stride`, `dilation` and
- * `pad` of the image kernels. SKIPPED where not. */
-int spatial_square(const struct spatial *spatial, struct error *error);
+/* A line becomes an image of one row, for kernels of images. SKIPPED for more than two dims. */
+int spatial_image(struct spatial *spatial, struct error *error);
+
+/* What the image kernels have once for both dims, and the padding once for both sides. */
+struct spatial_square {
+    long stride, dilation, pad;
+};
+
+/* What has no effect in a dim is free: the stride of one output line, the dilation of one tap,
+ * padding behind the image that no window reaches. SKIPPED where the dims differ in the rest. */
+int spatial_square(const struct spatial *spatial, struct spatial_square *square,
+                   struct error *error);
 
 #endif

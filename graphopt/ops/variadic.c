@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "launches.h"
+#include "operands.h"
 #include "wide.h"
 
 enum kind { KIND_SUM, KIND_MEAN, KIND_MAX, KIND_MIN };
@@ -107,14 +108,6 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
-static bool has_dims_of(const struct type *type, const struct type *out)
-{
-    bool has = type->rank == out->rank;
-    for (int i = 0; has && i < out->rank; i++)
-        has = type->dims[i] == out->dims[i];
-    return has;
-}
-
 /* The sum in the output divided by how many there were. */
 static int add_quotient(const struct site *site, struct lowering *lowering, enum dtype dtype,
                         struct error *error)
@@ -145,7 +138,7 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     if (element_dtype(out->element, &dtype, error) != OK)
         return SKIPPED;
     for (int i = 0; i < count; i++)
-        if (!has_dims_of(&site->input[i].type, out))
+        if (!dims_equal(&site->input[i].type, out))
             return error_skip(error, "kernel 'add' does not broadcast");
     for (int i = count > 1; i < count; i++) {
         struct launch *launch =

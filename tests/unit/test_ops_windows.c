@@ -297,6 +297,38 @@ static void norms_of_windows(void **state)
 #define FOUR "const x: f32[1,1,2,2] = {1, 2, 3, 4}\n"
 #define TAPS "const w: f32[1,1,3,3] = {1, 2, 3, 4, 5, 6, 7, 8, 9}"
 
+static void convolutions_run_where_one_stride_and_padding_will_do(void **state)
+{
+    (void)state;
+    static const struct node_case cases[] = {
+        {11,
+         "const x: f32[1,1,4] = {1, 2, 3, 4}\nconst w: f32[1,1,2] = {1, 10}",
+         "Conv(x, w) {strides: [2]}",
+         "f32[1,1,2]",
+         "conv2d",
+         {21, 43}},
+        {11,
+         "const x: f32[1,1,4] = {1, 2, 3, 4}\nconst w: f32[1,1,2] = {1, 10}",
+         "Conv(x, w) {pads: [1, 1]}",
+         "f32[1,1,5]",
+         NULL,
+         {10, 21, 32, 43, 4}},
+        {11,
+         "const x: f32[1,1,1,4] = {1, 2, 3, 4}\nconst w: f32[1,1,1,2] = {1, 10}",
+         "Conv(x, w) {strides: [5, 2], dilations: [7, 1]}",
+         "f32[1,1,1,2]",
+         "conv2d",
+         {21, 43}},
+        {11,
+         "const x: f32[1,1,4,4] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}\n" TAPS,
+         "Conv(x, w) {auto_pad: \"SAME_LOWER\", strides: [2, 2]}",
+         "f32[1,1,2,2]",
+         "conv2d",
+         {111, 217, 363, 573}},
+    };
+    assert_nodes(cases, COUNT(cases));
+}
+
 static void transposed_convolutions_have_sizes(void **state)
 {
     (void)state;
@@ -431,6 +463,7 @@ int main(void)
         cmocka_unit_test(means_of_windows),
         cmocka_unit_test(means_of_windows_that_are_apart),
         cmocka_unit_test(norms_of_windows),
+        cmocka_unit_test(convolutions_run_where_one_stride_and_padding_will_do),
         cmocka_unit_test(transposed_convolutions_have_sizes),
         cmocka_unit_test(transposed_convolutions_spread_taps),
         cmocka_unit_test(blocks_are_added_up),
