@@ -42,6 +42,18 @@ static bool may_move(const struct executor *executor, int tensor, int output)
            type_bytes(&executor->value[tensor].type) == type_bytes(&executor->value[root].type);
 }
 
+/* Whether an input before `slot` is to be moved, too, and is the same memory: a Transpose that
+ * changes nothing is where its input is. */
+static bool is_moved_twice(const struct executor *executor, const struct step *step, int slot)
+{
+    const int *inputs = step->site.node->inputs;
+    for (int i = 0; i < slot; i++)
+        if (step->lowering.input_at[i] >= 0 &&
+            executor->root[inputs[i]] == executor->root[inputs[slot]])
+            return true;
+    return false;
+}
+
 /* Constants lie anywhere in a file, not on lines of the caches. */
 bool share_fits(const struct executor *executor, const struct step *step)
 {
@@ -49,7 +61,8 @@ bool share_fits(const struct executor *executor, const struct step *step)
     const struct lowering *lowering = &step->lowering;
     for (int i = 0; lowering->input_at && i < node->input_count; i++)
         if (lowering->input_at[i] >= 0 && !executor->is_placed[node->inputs[i]] &&
-            !may_move(executor, node->inputs[i], node->outputs[0]))
+            (!may_move(executor, node->inputs[i], node->outputs[0]) ||
+             is_moved_twice(executor, step, i)))
             return false;
     for (int i = 0; lowering->output_at && i < node->output_count; i++)
         if (lowering->output_at[i] >= 0 &&

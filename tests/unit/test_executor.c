@@ -190,6 +190,15 @@ static void concat_copies_what_has_to_lie_elsewhere(void **state)
     assert_output(&bench, 0, "f32[6]", (double[]){0, 0, 0, 1, 1, 1}); /* b begins within a line */
     assert_int_equal(executor_launches(bench.executor), 2);
     bench_close(&bench);
+    /* What changes nothing is the same memory, which can lie in one place only. */
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[1,4,4,4]\na = Neg(x)\n"
+               "s = Transpose(a) {perm: [0, 1, 2, 3]}\nt = Transpose(s) {perm: [0, 1, 2, 3]}\n"
+               "c = Concat(s, t, a) {axis: 1}\ny = Neg(c)\noutput y\n",
+               1, false);
+    run_counted(&bench, 4);
+    assert_blocks(&bench, 0, (double[]){1, 1, 1}, (double[]){0, 0, 0}, 3);
+    bench_close(&bench);
 }
 
 static void convolutions_leave_room_for_what_is_joined_to_their_channels(void **state)
