@@ -20,8 +20,9 @@ static const char usage[] =
     "fraction of roof of every kernel. More than 32 kernels go on in roofline-cpu-f32-1t-2.svg\n"
     "and so on, under the same ceilings and axes; the numbers are those of the report.\n"
     "\n"
-    "Where DIR holds graph.csv, graph-roofline-cpu-f32-1t.svg and .png show its operators: hollow\n"
-    "before the passes, filled after, an arrow between; of several batch sizes the whole graphs.\n"
+    "Where DIR holds graph.csv ('roofline graph MODEL --out DIR'), graph-roofline-cpu-f32-1t.svg\n"
+    "and .png show its operators: hollow before the passes, filled after, an arrow between; of\n"
+    "several batch sizes the whole graphs. Ceilings are those of machine.csv.\n"
     "\n"
     "  --terminal     draw with characters on stdout instead; COLUMNS and LINES set the size,\n"
     "                 NO_COLOR=1 switches colour off, a locale without UTF-8 gives plain ASCII\n"
@@ -122,32 +123,53 @@ static int draw_all(const struct results *results, const char *directory,
     return result;
 }
 
-/* Nothing where the directory has no timed graph. */
-static int draw_graph(const char *directory, const struct terminal *terminal, struct error *error)
+static int draw_sums(const struct results *sums, const char *directory,
+                     const struct terminal *terminal, bool is_alone, struct error *error)
 {
-    struct results results;
-    int result = graph_results_read(&results, directory, error);
-    if (result == OK && results.summary.count > 0 && terminal)
+    if (terminal && !is_alone)
         putchar('\n');
-    if (result == OK && results.summary.count > 0)
-        result = draw_all(&results, directory, terminal, error);
-    results_free(&results);
-    return result == SKIPPED ? OK : result;
+    if (sums->machine.count == 0)
+        warn("no machine.csv in '%s', so no ceilings are drawn; 'roofline probe --out %s' "
+             "measures them",
+             directory, directory);
+    return draw_all(sums, directory, terminal, error);
+}
+
+/* Nothing where the directory has no timed graph; that is a fault where it `is_alone`. */
+static int draw_graph(const char *directory, const struct terminal *terminal, bool is_alone,
+                      struct error *error)
+{
+    struct results sums;
+    int result = graph_results_read(&sums, directory, error);
+    if (result == OK && sums.summary.count > 0)
+        result = draw_sums(&sums, directory, terminal, is_alone, error);
+    else if (result != FAILED && !is_alone)
+        result = OK;
+    else if (result != FAILED)
+        result = error_set(error, FAULT_IO,
+                           "nothing to plot in '%s': graph.csv holds no times; run 'roofline "
+                           "graph MODEL --out %s' without --no-times",
+                           directory, directory);
+    results_free(&sums);
+    return result;
 }
 
 static int run_plot(const char *directory, bool in_terminal)
 {
     struct error error;
     struct results results;
-    struct terminal terminal = terminal_here();
+    const struct terminal here = terminal_here();
+    const struct terminal *terminal = in_terminal ? &here : NULL;
     int result = results_read(&results, directory, &error);
-    if (result == OK && !in_terminal)
+    const bool graph_is_alone =
+        results.nodes.count > 0 && results.machine.count + results.bench.count == 0;
+    if (result == OK && !graph_is_alone && !in_terminal)
         result = table_write(&results.summary, directory, &error);
-    if (result == OK)
-        result = draw_all(&results, directory, in_terminal ? &terminal : NULL, &error);
+    if (result == OK && !graph_is_alone)
+        result = draw_all(&results, directory, terminal, &error);
     results_free(&results);
     if (result == OK)
-        result = draw_graph(directory, in_terminal ? &terminal : NULL, &error);
+        result = draw_graph(directory, terminal, graph_is_alone, &error);
     return result == OK ? FAULT_NONE : complain(&error);
 }
 

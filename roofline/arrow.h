@@ -1,14 +1,14 @@
-// arrow.h - where a dot stood before, hollow, and an arrow from there to where it stands now.
+// arrow.h - from where something stood to where it stands now.
 #ifndef ROOFLINE_ARROW_H
 #define ROOFLINE_ARROW_H
 
 #include "layout.h"
 
-enum { ARROW_STROKES = 15 };
+enum { ARROW_STROKES = 3 };
 
-/* The strokes of a ring of that radius around (x0, y0), and of an arrow to the mark of that radius
- * at (x1, y1); without the arrow where the two overlap. Returns how many. */
-int arrow_strokes(struct stroke stroke[ARROW_STROKES], double x0, double y0, double x1, double y1,
-                  double radius, unsigned rgb);
+/* The strokes of an arrow between the edges of two marks, in the colour of the second; none where
+ * these overlap. Returns how many. */
+int arrow_strokes(struct stroke stroke[ARROW_STROKES], const struct mark *from,
+                  const struct mark *to);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "figure.h"
+#include "graph_digest.h"
 #include "names.h"
 
 /* A spread above this is worth a warning: half of the samples differ by more from the others. */
@@ -36,7 +37,9 @@ static void print_machine(const struct results *results, int columns, FILE *out)
     static const char *const keys[] = {"cpu",    "hypervisor", "kernel",   "governor",
                                        "turbo",  "driver",     "compiler", "time_utc",
                                        "commit", "load",       "steal"};
-    const struct table *table = results->machine.provenance ? &results->machine : &results->bench;
+    const struct table *table = results->machine.provenance ? &results->machine
+                                : results->bench.provenance ? &results->bench
+                                                            : &results->nodes;
     fputs("Machine\n", out);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char value[256];
@@ -269,7 +272,8 @@ int digest_print(const struct results *results, int columns, FILE *out, struct e
     print_machine(results, columns, out);
     if (results->machine.count > 0)
         print_ceilings(results, columns, out);
-    if (print_kernels(results, columns, out, error) != OK)
+    if (print_kernels(results, columns, out, error) != OK ||
+        graph_digest_print(&results->nodes, columns, out, error) != OK)
         return FAILED;
     return print_caveats(results, columns, out, error);
 }

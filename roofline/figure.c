@@ -86,6 +86,11 @@ double figure_top(const struct figure *figure, bool slanted)
     return top;
 }
 
+const char *figure_head(const struct figure *figure)
+{
+    return figure->of_graph ? "operator" : "kernel";
+}
+
 bool dot_is_drawn(const struct figure_dot *dot)
 {
     return dot->intensity_flops_per_byte > 0;
@@ -93,12 +98,14 @@ bool dot_is_drawn(const struct figure_dot *dot)
 
 bool dot_has_before(const struct figure_dot *dot)
 {
-    return dot_is_drawn(dot) && dot->before_flops_per_byte > 0 && dot->before_flops_per_second > 0;
+    return dot->before_flops_per_byte > 0 && dot->before_flops_per_second > 0;
 }
 
 void dot_rate_format(const struct figure_dot *dot, char *text, size_t capacity)
 {
-    if (dot_is_drawn(dot))
+    if (dot->is_gone)
+        text_copy(text, capacity, "gone");
+    else if (dot_is_drawn(dot))
         gflops_format(dot->flops_per_second, text, capacity);
     else
         si_format(dot->gbytes_per_second * GIGA, "B/s", text, capacity);
@@ -314,45 +321,80 @@ static int compare_lines(const void *left, const void *right)
     return (a->value < b->value) - (a->value > b->value);
 }
 
-/* The row of the same name before a graph's passes. */
-static void take_before(struct figure_dot *dot, const struct table *before, const char *name)
+/* The rows of a table that the figure shows; how many. */
+static int shown_rows(const struct figure *figure, const struct table *table,
+                      const struct summary **rows)
 {
-    dot->before_flops_per_byte = dot->before_flops_per_second = NAN;
-    for (size_t i = 0; i < before->count; i++) {
-        const struct summary *row = table_summary(before, i);
-        if (strcmp(row->kernel, name) != 0)
-            continue;
-        dot->before_flops_per_byte = row->intensity;
-        dot->before_flops_per_second = row->gflops * GIGA;
+    int count = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct summary *row = table_summary(table, i);
+        struct figure_key key = key_of(row->device, row->dtype, row->threads);
+        if (is_shown(row) && key_equals(&key, &figure->key))
+            rows[count++] = row;
     }
+    return count;
+}
+
+static struct figure_dot dot_of(const struct summary *row)
+{
+    struct figure_dot dot = {.intensity_flops_per_byte = row->intensity,
+                             .flops_per_second = row->gflops * GIGA,
+                             .gbytes_per_second = row->gbytes_per_second,
+                             .roof_flops_per_second = row->roof_gflops * GIGA,
+                             .roof_fraction = row->roof_fraction,
+                             .before_flops_per_byte = NAN,
+                             .before_flops_per_second = NAN,
+                             .bound = bound_parse(row->bound)};
+    ceiling_words(row->roof_level, dot.of, sizeof dot.of);
+    return dot;
+}
+
+static void put_before(struct figure_dot *dot, const struct summary *row)
+{
+    dot->before_flops_per_byte = row->intensity;
+    dot->before_flops_per_second = row->gflops * GIGA;
+    dot->before_bound = bound_parse(row->bound);
+}
+
+/* An operator that a graph had before its passes alone. */
+static struct figure_dot gone_dot(const struct summary *row)
+{
+    struct figure_dot dot = {.is_gone = true,
+                             .intensity_flops_per_byte = NAN,
+                             .flops_per_second = NAN,
+                             .gbytes_per_second = NAN,
+                             .roof_flops_per_second = NAN,
+                             .roof_fraction = NAN,
+                             .bound = bound_parse(row->bound)};
+    put_before(&dot, row);
+    text_copy(dot.name, sizeof dot.name, row->kernel);
+    return dot;
 }
 
 static int add_dots(struct figure *figure, const struct results *results, struct error *error)
 {
-    const struct table *summary = &results->summary;
-    figure->dot = calloc(summary->count + 1, sizeof *figure->dot);
-    const struct summary **rows = calloc(summary->count + 1, sizeof *rows);
+    const size_t most = results->summary.count + results->before.count + 1;
+    figure->dot = calloc(most, sizeof *figure->dot);
+    const struct summary **rows = calloc(most, sizeof *rows);
     if (!figure->dot || !rows) {
         free(rows);
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory for %zu dots", summary->count);
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for %zu dots", most);
     }
-    for (size_t i = 0; i < summary->count; i++) {
-        const struct summary *row = table_summary(summary, i);
-        struct figure_key key = key_of(row->device, row->dtype, row->threads);
-        if (is_shown(row) && key_equals(&key, &figure->key))
-            rows[figure->dot_count++] = row;
+    const int after = shown_rows(figure, &results->summary, rows);
+    const int before = shown_rows(figure, &results->before, rows + after);
+    for (int i = 0; i < after; i++) {
+        figure->dot[i] = dot_of(rows[i]);
+        name_row(rows, after, i, figure->dot[i].name, sizeof figure->dot[i].name);
     }
-    for (int i = 0; i < figure->dot_count; i++) {
-        struct figure_dot *dot = &figure->dot[i];
-        *dot = (struct figure_dot){.intensity_flops_per_byte = rows[i]->intensity,
-                                   .flops_per_second = rows[i]->gflops * GIGA,
-                                   .gbytes_per_second = rows[i]->gbytes_per_second,
-                                   .roof_flops_per_second = rows[i]->roof_gflops * GIGA,
-                                   .roof_fraction = rows[i]->roof_fraction,
-                                   .bound = bound_parse(rows[i]->bound)};
-        take_before(dot, &results->before, rows[i]->kernel);
-        ceiling_words(rows[i]->roof_level, dot->of, sizeof dot->of);
-        name_row(rows, figure->dot_count, i, dot->name, sizeof dot->name);
+    figure->dot_count = after;
+    for (int i = after; i < after + before; i++) {
+        int at = 0;
+        while (at < after && strcmp(rows[at]->kernel, rows[i]->kernel) != 0)
+            at++;
+        if (at < after)
+            put_before(&figure->dot[at], rows[i]);
+        else
+            figure->dot[figure->dot_count++] = gone_dot(rows[i]);
     }
     free(rows);
     return OK;
@@ -370,18 +412,19 @@ static void choose_ranges(struct figure *figure)
     double flat = figure_top(figure, false), fastest = figure_top(figure, true);
     const struct figure_line *memory = figure_roof(figure, true);
     for (int i = 0; i < figure->dot_count; i++) {
-        if (!dot_is_drawn(&figure->dot[i]))
-            continue;
-        left = fmin(left, figure->dot[i].intensity_flops_per_byte);
-        right = fmax(right, figure->dot[i].intensity_flops_per_byte);
-        low = fmin(low, figure->dot[i].flops_per_second);
-        high = fmax(high, figure->dot[i].flops_per_second);
-        if (!dot_has_before(&figure->dot[i]))
-            continue;
-        left = fmin(left, figure->dot[i].before_flops_per_byte);
-        right = fmax(right, figure->dot[i].before_flops_per_byte);
-        low = fmin(low, figure->dot[i].before_flops_per_second);
-        high = fmax(high, figure->dot[i].before_flops_per_second);
+        const struct figure_dot *dot = &figure->dot[i];
+        if (dot_is_drawn(dot)) {
+            left = fmin(left, dot->intensity_flops_per_byte);
+            right = fmax(right, dot->intensity_flops_per_byte);
+            low = fmin(low, dot->flops_per_second);
+            high = fmax(high, dot->flops_per_second);
+        }
+        if (dot_has_before(dot)) {
+            left = fmin(left, dot->before_flops_per_byte);
+            right = fmax(right, dot->before_flops_per_byte);
+            low = fmin(low, dot->before_flops_per_second);
+            high = fmax(high, dot->before_flops_per_second);
+        }
     }
     for (int i = 0; i < figure->line_count; i++) {
         low = figure->line[i].slanted ? low : fmin(low, figure->line[i].value);
@@ -451,9 +494,8 @@ static void write_titles(struct figure *figure, const struct results *results, d
     if (clock[0])
         text_format(at, sizeof at, " (of the cores at %s, the median clock of the dots)", clock);
     if (figure->dot_count > 0)
-        text_format(dots, sizeof dots, "dots are medians of %.0f samples%s",
-                    fewest_samples(results, key),
-                    figure->of_graph ? ", hollow before the passes" : "");
+        text_format(dots, sizeof dots, "dots are medians of %.0f samples",
+                    fewest_samples(results, key));
     if (figure->line_count > 0)
         text_format(lines, sizeof lines, "%slines are the ceilings that were reached%s%s",
                     dots[0] ? ", " : "", at, has_theory(figure) ? ", green is theory" : "");

@@ -39,6 +39,8 @@ struct figure_dot {
     /* Of the operators of a graph also where they stood before its passes, drawn hollow with an
      * arrow to the dot; NAN where there is no such place. */
     double before_flops_per_byte, before_flops_per_second;
+    enum bound before_bound;
+    bool is_gone; /* none is left after the passes: that place is all there is of it */
     enum bound bound;
     char name[96]; /* kernel and what tells its rows apart */
     char of[16];   /* the ceiling of the fraction: "FMA", "L2" */
@@ -89,6 +91,9 @@ const struct figure_line *figure_roof(const struct figure *figure, bool slanted)
 /* The highest of the measured lines. */
 double figure_top(const struct figure *figure, bool slanted);
 
+/* What the rows of its table are: "kernel", "operator" of a graph. */
+const char *figure_head(const struct figure *figure);
+
 /* What line or curve allows at an intensity. */
 double line_at(const struct figure_line *line, double intensity_flops_per_byte);
 
@@ -96,10 +101,11 @@ double line_at(const struct figure_line *line, double intensity_flops_per_byte);
  * logarithmic axis no zero. It stands in the table alone, rated by its bytes. */
 bool dot_is_drawn(const struct figure_dot *dot);
 
-/* Whether the place before the passes has one too. */
+/* Whether the place before the passes has one. */
 bool dot_has_before(const struct figure_dot *dot);
 
-/* "206.4", or "12.3 GB/s" of a dot that is not drawn, for a column whose head says GFLOP/s. */
+/* "206.4", or "12.3 GB/s" of a dot that is not drawn, for a column whose head says GFLOP/s; "gone"
+ * of what is. */
 void dot_rate_format(const struct figure_dot *dot, char *text, size_t capacity);
 
 /* "206 GFLOP/s": three digits and an SI prefix; "" for NAN. */

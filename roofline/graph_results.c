@@ -4,13 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "file.h"
 #include "node_measurement.h"
 
-/* Without the domain: an operator that became a fused one stands in one row with it. */
-static const char *plain_op(const char *op)
+const char *graph_plain_op(const char *op)
 {
     const char *colons = strstr(op, "::");
     return colons ? colons + 2 : op;
@@ -62,15 +59,9 @@ static void add(struct measurement *sum, const struct measurement *row)
     sum->clock_hertz = row->clock_hertz;
 }
 
-/* What all rows share. */
-struct extent {
-    double threads; /* the most of any node */
-    bool sweeps;    /* several batch sizes */
-};
-
-static struct extent extent_of(const struct table *rows)
+struct graph_extent graph_extent_of(const struct table *rows)
 {
-    struct extent extent = {.threads = 1};
+    struct graph_extent extent = {.threads = 1};
     for (size_t i = 0; i < rows->count; i++) {
         const struct node_measurement *row = table_node_measurement(rows, i);
         const double first = table_node_measurement(rows, 0)->batch;
@@ -80,19 +71,26 @@ static struct extent extent_of(const struct table *rows)
     return extent;
 }
 
-static int add_row(struct table *sums, const struct node_measurement *row,
-                   const struct extent *extent)
+void graph_whole_format(const struct graph_extent *extent, double batch, char *text,
+                        size_t capacity)
 {
-    char whole[sizeof row->measured.kernel] = "whole graph";
+    text_copy(text, capacity, "whole graph");
     if (extent->sweeps)
-        text_format(whole, sizeof whole, "whole graph, batch %.0f", row->batch);
+        text_format(text, capacity, "whole graph, batch %.0f", batch);
+}
+
+static int add_row(struct table *sums, const struct node_measurement *row,
+                   const struct graph_extent *extent)
+{
+    char whole[sizeof row->measured.kernel];
+    graph_whole_format(extent, row->batch, whole, sizeof whole);
     struct measurement *sum = sum_of(sums, whole, row, extent->threads);
     if (!sum)
         return FAILED;
     add(sum, &row->measured);
     if (extent->sweeps)
         return OK;
-    sum = sum_of(sums, plain_op(row->op), row, extent->threads);
+    sum = sum_of(sums, graph_plain_op(row->op), row, extent->threads);
     if (!sum)
         return FAILED;
     add(sum, &row->measured);
@@ -103,7 +101,7 @@ static int add_row(struct table *sums, const struct node_measurement *row,
 static int add_stage(struct table *sums, const struct table *rows, const char *stage,
                      struct error *error)
 {
-    const struct extent extent = extent_of(rows);
+    const struct graph_extent extent = graph_extent_of(rows);
     for (size_t i = 0; i < rows->count; i++) {
         const struct node_measurement *row = table_node_measurement(rows, i);
         if (strcmp(row->stage, stage) == 0 && ran(row) && add_row(sums, row, &extent) != OK)
@@ -131,34 +129,20 @@ int graph_results_build(struct results *results, const struct table *rows, struc
     return result;
 }
 
-static int has_file(const char *directory, const char *name, bool *present, struct error *error)
-{
-    char path[1024];
-    if (path_join(path, sizeof path, directory, name, error) != OK)
-        return FAILED;
-    *present = access(path, F_OK) == 0;
-    return OK;
-}
-
 int graph_results_read(struct results *results, const char *directory, struct error *error)
 {
-    bool machine = false, graph = false;
-    struct table rows;
-    table_init(&rows, &node_measurement_schema);
-    table_init(&results->machine, &ceiling_schema);
-    table_init(&results->bench, &measurement_schema);
-    table_init(&results->summary, &summary_schema);
-    table_init(&results->before, &summary_schema);
-    if (has_file(directory, "machine.csv", &machine, error) != OK ||
-        has_file(directory, "graph.csv", &graph, error) != OK)
-        return FAILED;
-    if (!graph)
-        return error_skip(error, "no graph.csv in '%s'", directory);
-    int result = machine ? table_read(&results->machine, directory, error) : OK;
-    if (result == OK)
-        result = table_read(&rows, directory, error);
-    if (result == OK)
-        result = graph_results_build(results, &rows, error);
-    table_free(&rows);
+    struct results read;
+    results_init(results);
+    int result = results_read(&read, directory, error);
+    if (result == OK && read.nodes.count == 0)
+        result = error_skip(error, "no graph.csv in '%s'", directory);
+    if (result == OK) {
+        /* Theirs are needed no more: the ceilings change hands. */
+        const struct table none = results->machine;
+        results->machine = read.machine;
+        read.machine = none;
+        result = graph_results_build(results, &read.nodes, error);
+    }
+    results_free(&read);
     return result;
 }

@@ -8,30 +8,11 @@
 #include <string.h>
 
 #include "arrow.h"
+#include "layout_parts.h"
 
-/* Shown 1000 pixels wide, the smallest words of the table are still 10 high. */
-enum {
-    WIDTH = 1500,
-    HEIGHT_MIN = 800,
-    PLOT_LEFT = 136,
-    PLOT_BOTTOM = 76,
-    PLOT_TOP_MARGIN = 84,
-    MARGIN = 14,
-    /* Columns of the table: names from its left, the others from its right. They are as wide as
-     * the longest name needs; the plot has the rest. */
-    NAME_X = 30,
-    NAME_LEAST = 130,
-    NAME_MOST = 330,
-    NAME_TO_RATE = 76,
-    NAME_TO_FRACTION = 148,
-    NAME_TO_WHICH = 156,
-    NAME_TO_END = 206,
-    ROW_HEIGHT = 24,
-    BADGE_RADIUS = 11,
-    DOT_RADIUS = 4
-};
+enum { HEIGHT_MIN = 800, PLOT_LEFT = 136, PLOT_BOTTOM = 76, PLOT_TOP_MARGIN = 84, DOT_RADIUS = 4 };
 
-static const unsigned black = 0x000000, grey = 0x5f5f5f, green = 0x009E73;
+static const unsigned green = 0x009E73;
 
 unsigned bound_rgb(enum bound bound)
 {
@@ -123,7 +104,7 @@ bool boxes_overlap(const struct box *a, const struct box *b)
     return true;
 }
 
-static void add_text(struct layout *layout, enum text_style style, double x, double y, double angle,
+void layout_add_text(struct layout *layout, enum text_style style, double x, double y, double angle,
                      unsigned rgb, const char *words)
 {
     if (!words[0])
@@ -139,8 +120,7 @@ static void add_text(struct layout *layout, enum text_style style, double x, dou
     text_copy(text->text, sizeof text->text, words);
 }
 
-/* Shortens words to a width in pixels; the end gives way. */
-static void cut_text(enum text_style style, char *words, double pixels)
+void layout_cut_text(enum text_style style, char *words, double pixels)
 {
     size_t length = strlen(words);
     while (length > 3 && text_width(style, words) > pixels)
@@ -152,22 +132,21 @@ static void add_remark(struct layout *layout, unsigned rgb, const char *sentence
 {
     char words[160];
     text_copy(words, sizeof words, sentence);
-    cut_text(STYLE_cell, words, WIDTH - MARGIN - layout->table_x);
-    add_text(layout, STYLE_cell, layout->table_x, layout->remark_y, 0, rgb, words);
-    layout->remark_y -= ROW_HEIGHT;
+    layout_cut_text(STYLE_cell, words, LAYOUT_WIDTH - LAYOUT_MARGIN - layout->table_x);
+    layout_add_text(layout, STYLE_cell, layout->table_x, layout->remark_y, 0, rgb, words);
+    layout->remark_y -= LAYOUT_ROW_HEIGHT;
 }
 
-static void add_mark(struct layout *layout, double x, double y, double radius, enum bound bound)
+void layout_add_mark(struct layout *layout, struct mark mark)
 {
     assert(layout->mark_count < layout->mark_capacity);
-    layout->mark[layout->mark_count++] = (struct mark){x, y, radius, bound};
+    layout->mark[layout->mark_count++] = mark;
 }
 
-static void add_stroke(struct layout *layout, double x0, double y0, double x1, double y1,
-                       unsigned rgb)
+void layout_add_stroke(struct layout *layout, struct stroke stroke)
 {
     assert(layout->stroke_count < layout->stroke_capacity);
-    layout->stroke[layout->stroke_count++] = (struct stroke){x0, y0, x1, y1, rgb};
+    layout->stroke[layout->stroke_count++] = stroke;
 }
 
 static struct box mark_box(const struct mark *mark)
@@ -251,9 +230,9 @@ static int crossings(const struct layout *layout, const struct box *box)
 static struct box badge_candidate(double x, double y, int k)
 {
     enum { PER_RING = 24 };
-    struct box box = {x, y, 2 * BADGE_RADIUS, 2 * BADGE_RADIUS, 0};
+    struct box box = {x, y, 2 * LAYOUT_BADGE_RADIUS, 2 * LAYOUT_BADGE_RADIUS, 0};
     if (k > 0) {
-        double ring = 2.5 * BADGE_RADIUS + BADGE_RADIUS * ((k - 1) / PER_RING);
+        double ring = 2.5 * LAYOUT_BADGE_RADIUS + LAYOUT_BADGE_RADIUS * ((k - 1) / PER_RING);
         double turn = -M_PI / 6 - 2 * M_PI / PER_RING * ((k - 1) % PER_RING);
         box.x += ring * cos(turn);
         box.y += ring * sin(turn);
@@ -261,19 +240,19 @@ static struct box badge_candidate(double x, double y, int k)
     return box;
 }
 
-static void add_badge(struct layout *layout, int i, const struct box *box)
+void layout_add_badge(struct layout *layout, int i, const struct box *box)
 {
+    const struct figure_dot *dot = &layout->figure->dot[i];
     char words[16];
     int number = layout->figure->dots_before + i + 1;
     text_format(words, sizeof words, "%d", number);
-    add_mark(layout, box->x, box->y, BADGE_RADIUS, layout->figure->dot[i].bound);
-    add_text(layout, number < 100 ? STYLE_number : STYLE_number_small, box->x, box->y, 0, 0xffffff,
-             words);
+    layout_add_mark(layout,
+                    (struct mark){box->x, box->y, LAYOUT_BADGE_RADIUS, dot->bound, dot->is_gone});
+    layout_add_text(layout, number < 100 ? STYLE_number : STYLE_number_small, box->x, box->y, 0,
+                    dot->is_gone ? bound_rgb(dot->bound) : 0xffffff, words);
 }
 
-/* Whether a dot's own roof is off the line that is drawn: the clock or the memory of a shared host
- * moved between the rows. */
-static bool has_own_roof(const struct figure *figure, const struct figure_dot *dot)
+bool layout_has_own_roof(const struct figure *figure, const struct figure_dot *dot)
 {
     const double visible_rel = 0.15;
     for (int i = 0; i < figure->line_count; i++) {
@@ -288,55 +267,109 @@ static bool has_own_roof(const struct figure *figure, const struct figure_dot *d
     return false;
 }
 
-static void add_tick(struct layout *layout, double x, double y, enum bound bound)
+void layout_add_tick(struct layout *layout, double x, double y, enum bound bound)
 {
     const double half = 8;
-    add_stroke(layout, x - half, y, x + half, y, bound_rgb(bound));
+    layout_add_stroke(layout, (struct stroke){x - half, y, x + half, y, bound_rgb(bound)});
 }
 
-/* Badges that have room stand on their dot; the others aside, with a leader to a small dot at the
- * true place. */
-static void place_badges(struct layout *layout)
+static struct mark hollow_mark(const struct layout *layout, const struct figure_dot *dot)
+{
+    return (struct mark){layout_x(layout, dot->before_flops_per_byte),
+                         layout_y(layout, dot->before_flops_per_second), LAYOUT_HOLLOW_RADIUS,
+                         dot->before_bound, true};
+}
+
+/* Where the badge of a dot belongs: what is left of it after the passes, else what was there
+ * before. False where it has no place on the plot. */
+static bool find_place(const struct layout *layout, const struct figure_dot *dot, double *x,
+                       double *y)
+{
+    const bool is_gone = dot->is_gone && dot_has_before(dot);
+    if (!dot_is_drawn(dot) && !is_gone)
+        return false;
+    *x = layout_x(layout, is_gone ? dot->before_flops_per_byte : dot->intensity_flops_per_byte);
+    *y = layout_y(layout, is_gone ? dot->before_flops_per_second : dot->flops_per_second);
+    return true;
+}
+
+bool layout_has_moved(const struct layout *layout, const struct figure_dot *dot)
+{
+    double x, y;
+    if (dot->is_gone || !dot_has_before(dot))
+        return false;
+    if (!find_place(layout, dot, &x, &y))
+        return true;
+    const struct mark before = hollow_mark(layout, dot);
+    const struct box box = mark_box(&before), badge = badge_candidate(x, y, 0);
+    return !boxes_overlap(&box, &badge);
+}
+
+/* Before badges: these and the names of lines keep clear of them. */
+static void add_hollow_marks(struct layout *layout)
+{
+    for (int i = 0; i < layout->figure->dot_count; i++)
+        if (layout_has_moved(layout, &layout->figure->dot[i]))
+            layout_add_mark(layout, hollow_mark(layout, &layout->figure->dot[i]));
+}
+
+static void add_arrows(struct layout *layout)
+{
+    for (int i = 0; i < layout->figure->dot_count; i++) {
+        const struct figure_dot *dot = &layout->figure->dot[i];
+        struct mark to = {.radius = layout->aside[i] ? DOT_RADIUS : LAYOUT_BADGE_RADIUS,
+                          .bound = dot->bound};
+        struct stroke stroke[ARROW_STROKES];
+        if (!layout_has_moved(layout, dot) || !find_place(layout, dot, &to.x, &to.y))
+            continue;
+        const struct mark from = hollow_mark(layout, dot);
+        const int count = arrow_strokes(stroke, &from, &to);
+        for (int k = 0; k < count; k++)
+            layout_add_stroke(layout, stroke[k]);
+    }
+}
+
+/* A badge that has no room on its dot: beside it, with a leader to a small dot at the true place.
+ */
+static void place_aside(struct layout *layout, int i, const struct mark *at)
 {
     enum { CANDIDATES = 24 * 60 };
+    struct box box = badge_candidate(at->x, at->y, 0);
+    for (int k = 1; k < CANDIDATES && (is_taken(layout, &box) || !inside_plot(layout, &box)); k++)
+        box = badge_candidate(at->x, at->y, k);
+    layout_add_stroke(layout, (struct stroke){at->x, at->y, box.x, box.y, bound_rgb(at->bound)});
+    layout_add_badge(layout, i, &box);
+}
+
+/* Badges that have room stand on their dot. */
+static void place_badges(struct layout *layout)
+{
     const struct figure *figure = layout->figure;
     bool *aside = layout->aside;
+    double x, y;
+    add_hollow_marks(layout);
     for (int i = 0; i < figure->dot_count; i++) {
         const struct figure_dot *dot = &figure->dot[i];
-        if (!dot_is_drawn(dot))
+        if (!find_place(layout, dot, &x, &y))
             continue;
-        double x = layout_x(layout, dot->intensity_flops_per_byte);
-        double y = layout_y(layout, dot->flops_per_second);
         struct box box = badge_candidate(x, y, 0);
-        if (has_own_roof(figure, dot))
-            add_tick(layout, x, fmin(layout_y(layout, dot->roof_flops_per_second), layout->top),
-                     dot->bound);
-        if (dot_has_before(dot))
-            layout->stroke_count += arrow_strokes(layout->stroke + layout->stroke_count,
-                                                  layout_x(layout, dot->before_flops_per_byte),
-                                                  layout_y(layout, dot->before_flops_per_second), x,
-                                                  y, BADGE_RADIUS - 3, bound_rgb(dot->bound));
+        if (layout_has_own_roof(figure, dot))
+            layout_add_tick(layout, x,
+                            fmin(layout_y(layout, dot->roof_flops_per_second), layout->top),
+                            dot->bound);
         aside[i] = is_taken(layout, &box);
         if (!aside[i])
-            add_badge(layout, i, &box);
+            layout_add_badge(layout, i, &box);
     }
     int badges = layout->mark_count;
     for (int i = 0; i < figure->dot_count; i++)
+        if (aside[i] && find_place(layout, &figure->dot[i], &x, &y))
+            layout_add_mark(layout, (struct mark){x, y, DOT_RADIUS, figure->dot[i].bound,
+                                                  figure->dot[i].is_gone});
+    for (int i = 0, dot = badges; i < figure->dot_count; i++)
         if (aside[i])
-            add_mark(layout, layout_x(layout, figure->dot[i].intensity_flops_per_byte),
-                     layout_y(layout, figure->dot[i].flops_per_second), DOT_RADIUS,
-                     figure->dot[i].bound);
-    for (int i = 0, dot = badges; i < figure->dot_count; i++) {
-        if (!aside[i])
-            continue;
-        const struct mark *at = &layout->mark[dot++];
-        struct box box = badge_candidate(at->x, at->y, 0);
-        for (int k = 1; k < CANDIDATES && (is_taken(layout, &box) || !inside_plot(layout, &box));
-             k++)
-            box = badge_candidate(at->x, at->y, k);
-        add_stroke(layout, at->x, at->y, box.x, box.y, bound_rgb(at->bound));
-        add_badge(layout, i, &box);
-    }
+            place_aside(layout, i, &layout->mark[dot++]);
+    add_arrows(layout);
 }
 
 /* Tries places for a text and takes, of those that nothing stands on, the first that the fewest
@@ -360,8 +393,8 @@ static bool place(struct layout *layout, const struct figure_line *line, enum te
         }
     }
     if (fewest < INT_MAX)
-        add_text(layout, style, best.x - anchor_offset(style, best.width), best.y, best.angle, rgb,
-                 words);
+        layout_add_text(layout, style, best.x - anchor_offset(style, best.width), best.y,
+                        best.angle, rgb, words);
     return fewest < INT_MAX;
 }
 
@@ -406,7 +439,9 @@ static bool flat_candidate(const struct layout *layout, const struct figure_line
 
 static unsigned line_rgb(const struct figure_line *line)
 {
-    return line->style == LINE_ROOF ? black : line->style == LINE_THEORY ? green : grey;
+    return line->style == LINE_ROOF     ? LAYOUT_BLACK
+           : line->style == LINE_THEORY ? green
+                                        : LAYOUT_GREY;
 }
 
 static void place_name(struct layout *layout, const struct figure_line *line)
@@ -450,101 +485,13 @@ static void place_line_names(struct layout *layout)
     }
 }
 
-/* As wide as the longest name, within bounds. */
-static double name_width(const struct figure *figure)
-{
-    double width = figure->dot_count > 0 ? NAME_LEAST : 0;
-    for (int i = 0; i < figure->dot_count; i++)
-        width = fmax(width, text_width(STYLE_cell, figure->dot[i].name));
-    return fmin(width, NAME_MOST);
-}
-
-static void add_row(struct layout *layout, int i, double y)
-{
-    const struct figure_dot *dot = &layout->figure->dot[i];
-    double end = layout->table_x + NAME_X + layout->name_width;
-    unsigned rgb = bound_rgb(dot->bound);
-    char words[128];
-    struct box badge = {layout->table_x + BADGE_RADIUS, y, 2 * BADGE_RADIUS, 2 * BADGE_RADIUS, 0};
-    add_badge(layout, i, &badge);
-    text_copy(words, sizeof words, dot->name);
-    cut_text(STYLE_cell, words, layout->name_width);
-    add_text(layout, STYLE_cell, layout->table_x + NAME_X, y, 0, rgb, words);
-    dot_rate_format(dot, words, sizeof words);
-    add_text(layout, STYLE_cell_right, end + NAME_TO_RATE, y, 0, rgb, words);
-    if (isnan(dot->roof_fraction)) {
-        add_text(layout, STYLE_cell_right, end + NAME_TO_END, y, 0, rgb, "not known");
-        return;
-    }
-    text_format(words, sizeof words, "%.0f %%", 100 * dot->roof_fraction);
-    add_text(layout, STYLE_cell_right, end + NAME_TO_FRACTION, y, 0, rgb, words);
-    text_copy(words, sizeof words, dot->of);
-    cut_text(STYLE_cell, words, NAME_TO_END - NAME_TO_WHICH);
-    add_text(layout, STYLE_cell, end + NAME_TO_WHICH, y, 0, rgb, words);
-}
-
-static void add_legend_words(struct layout *layout, const char *words)
-{
-    add_text(layout, STYLE_cell, layout->table_x + NAME_X, layout->remark_y, 0, grey, words);
-    layout->remark_y -= ROW_HEIGHT;
-}
-
-static void add_legend(struct layout *layout)
-{
-    static const struct {
-        enum bound bound;
-        const char *words;
-    } entries[] = {
-        {BOUND_MEMORY, "bound by memory, left of its ridge"},
-        {BOUND_COMPUTE, "bound by compute, right of its ridge"},
-        {BOUND_LAUNCH, "bound by its launch"},
-        {BOUND_UNKNOWN, "no ceiling measured for it"},
-    };
-    const struct figure *figure = layout->figure;
-    double x = layout->table_x + BADGE_RADIUS;
-    for (size_t e = 0; e < sizeof entries / sizeof *entries; e++) {
-        bool used = false;
-        for (int i = 0; i < figure->dot_count; i++)
-            used = used || figure->dot[i].bound == entries[e].bound;
-        if (!used)
-            continue;
-        add_mark(layout, x, layout->remark_y, BADGE_RADIUS - 2, entries[e].bound);
-        add_legend_words(layout, entries[e].words);
-    }
-    bool all_drawn = true;
-    for (int i = 0; i < figure->dot_count; i++)
-        all_drawn = all_drawn && dot_is_drawn(&figure->dot[i]);
-    if (!all_drawn)
-        add_legend_words(layout, "in GB/s, computes nothing, not on the plot");
-    for (int i = 0; i < figure->dot_count; i++)
-        if (has_own_roof(figure, &figure->dot[i])) {
-            add_tick(layout, x, layout->remark_y, figure->dot[i].bound);
-            add_legend_words(layout, "its own roof, off the line drawn");
-            return;
-        }
-}
-
-static void add_table(struct layout *layout)
-{
-    double y = layout->top - 8, end = layout->table_x + NAME_X + layout->name_width;
-    if (layout->figure->dot_count > 0) {
-        add_text(layout, STYLE_heading, layout->table_x + NAME_X, y, 0, black, "kernel");
-        add_text(layout, STYLE_heading_right, end + NAME_TO_RATE, y, 0, black, "GFLOP/s");
-        add_text(layout, STYLE_heading_right, end + NAME_TO_FRACTION, y, 0, black, "of roof");
-    }
-    for (int i = 0; i < layout->figure->dot_count; i++)
-        add_row(layout, i, y - ROW_HEIGHT * (i + 1.15));
-    layout->remark_y = y - ROW_HEIGHT * (layout->figure->dot_count + 1.6);
-    add_legend(layout);
-}
-
 static int allocate(struct layout *layout, struct error *error)
 {
-    /* A dot: number twice, four cells; a line: its name and its ridge's. A dot: two marks on the
+    /* A dot: number twice, four cells; a line: its name and its ridge's. A dot: three marks on the
      * plot, one in the table. A dot: leader, own roof, arrow; one more roof in the legend. */
     int dots = layout->figure->dot_count;
     layout->text_capacity = 6 * dots + 2 * FIGURE_LINES_MAX + 16;
-    layout->mark_capacity = 3 * dots + 8;
+    layout->mark_capacity = 4 * dots + 8;
     layout->stroke_capacity = (2 + ARROW_STROKES) * dots + 1;
     layout->text = calloc((size_t)layout->text_capacity, sizeof *layout->text);
     layout->mark = calloc((size_t)layout->mark_capacity, sizeof *layout->mark);
@@ -557,18 +504,18 @@ static int allocate(struct layout *layout, struct error *error)
 
 int layout_build(struct layout *layout, const struct figure *figure, struct error *error)
 {
-    enum { LEGEND_ROWS = 8 };
-    double table = PLOT_TOP_MARGIN + ROW_HEIGHT * (figure->dot_count + LEGEND_ROWS);
+    double table = PLOT_TOP_MARGIN + LAYOUT_ROW_HEIGHT * (figure->dot_count + LAYOUT_LEGEND_ROWS);
     *layout = (struct layout){
-        .width = WIDTH,
+        .width = LAYOUT_WIDTH,
         .height = fmax(HEIGHT_MIN, table),
         .left = PLOT_LEFT,
         .bottom = PLOT_BOTTOM,
-        .name_width = name_width(figure),
+        .name_width = layout_name_width(figure),
         .figure = figure,
     };
-    layout->table_x = WIDTH - MARGIN - NAME_TO_END - layout->name_width - NAME_X;
-    layout->right = layout->table_x - 2 * MARGIN;
+    layout->table_x =
+        LAYOUT_WIDTH - LAYOUT_MARGIN - LAYOUT_NAME_TO_END - layout->name_width - LAYOUT_NAME_X;
+    layout->right = layout->table_x - 2 * LAYOUT_MARGIN;
     layout->top = layout->height - PLOT_TOP_MARGIN;
     layout->slope = atan2(layout_y(layout, figure->flops_min * 10) - layout->bottom,
                           layout_x(layout, figure->intensity_min * 10) - layout->left);
@@ -576,10 +523,11 @@ int layout_build(struct layout *layout, const struct figure *figure, struct erro
         return FAILED;
     char words[128];
     text_copy(words, sizeof words, figure->title);
-    cut_text(STYLE_title, words, WIDTH - PLOT_LEFT - MARGIN);
-    add_text(layout, STYLE_title, PLOT_LEFT, layout->height - 26, 0, black, words);
-    add_text(layout, STYLE_subtitle, PLOT_LEFT, layout->height - 56, 0, grey, figure->subtitle);
-    add_table(layout);
+    layout_cut_text(STYLE_title, words, LAYOUT_WIDTH - PLOT_LEFT - LAYOUT_MARGIN);
+    layout_add_text(layout, STYLE_title, PLOT_LEFT, layout->height - 26, 0, LAYOUT_BLACK, words);
+    layout_add_text(layout, STYLE_subtitle, PLOT_LEFT, layout->height - 56, 0, LAYOUT_GREY,
+                    figure->subtitle);
+    layout_add_table(layout);
     place_badges(layout);
     place_line_names(layout);
     return OK;

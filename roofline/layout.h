@@ -43,13 +43,15 @@ struct text {
     enum text_style style;
     struct box box; /* what it covers, estimated generously */
     unsigned rgb;
-    char text[160];
+    char text[192];
 };
 
-/* A filled badge: circle, square, triangle or diamond by what bounds the kernel. */
+/* A badge: circle, square, triangle or diamond by what bounds the kernel; hollow before the passes
+ * of a graph. */
 struct mark {
     double x, y, radius;
     enum bound bound;
+    bool is_hollow;
 };
 
 struct stroke {

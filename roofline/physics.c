@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "node_measurement.h"
+
 /* The clock beside a sample is read to about 2 % on a busy guest; quick samples of kernel and
  * ceiling stand up to a few milliseconds apart. */
 static const double above_theory_rel = 0.03, above_roof_rel = 0.05;
@@ -77,6 +79,34 @@ static void check_roof(struct check *check, const struct table *machine,
                work / least_seconds / GIGA, summary->roof_level);
 }
 
+static void check_times(struct check *check, const struct measurement *row)
+{
+    expect(check, row->samples >= SAMPLES_MIN, "%g samples, at least %d are due", row->samples,
+           SAMPLES_MIN);
+    expect(check, row->clock_hertz > 0, "no clock");
+    expect(check,
+           row->seconds_min > 0 && row->seconds_min <= row->seconds_q1 &&
+               row->seconds_q1 <= row->seconds_median && row->seconds_median <= row->seconds_q3 &&
+               row->seconds_q3 <= row->seconds_max,
+           "times are not positive and in order: %g %g %g %g %g", row->seconds_min, row->seconds_q1,
+           row->seconds_median, row->seconds_q3, row->seconds_max);
+}
+
+/* A node of a graph that ran and was timed. */
+static void check_node(struct check *check, const struct node_measurement *row)
+{
+    char name[320];
+    text_format(name, sizeof name, "graph.csv: '%s' (%s) of '%s' %s the passes", row->node, row->op,
+                row->graph, row->stage);
+    check->row = name;
+    expect(check, row->measured.threads >= 1, "no threads");
+    expect(check, row->measured.flops >= 0, "flops %g are negative or missing",
+           row->measured.flops);
+    expect(check, row->measured.bytes_min >= 0, "bytes_min %g are negative or missing",
+           row->measured.bytes_min);
+    check_times(check, &row->measured);
+}
+
 static void check_measurement(struct check *check, const struct results *results, size_t i)
 {
     const struct measurement *row = table_measurement(&results->bench, i);
@@ -91,15 +121,7 @@ static void check_measurement(struct check *check, const struct results *results
     expect(check, row->threads >= 1, "no threads");
     expect(check, row->flops >= 0, "flops %g are negative or missing", row->flops);
     expect(check, row->bytes_min > 0, "bytes_min %g are not positive", row->bytes_min);
-    expect(check, row->samples >= SAMPLES_MIN, "%g samples, at least %d are due", row->samples,
-           SAMPLES_MIN);
-    expect(check, row->clock_hertz > 0, "no clock");
-    expect(check,
-           row->seconds_min > 0 && row->seconds_min <= row->seconds_q1 &&
-               row->seconds_q1 <= row->seconds_median && row->seconds_median <= row->seconds_q3 &&
-               row->seconds_q3 <= row->seconds_max,
-           "times are not positive and in order: %g %g %g %g %g", row->seconds_min, row->seconds_q1,
-           row->seconds_median, row->seconds_q3, row->seconds_max);
+    check_times(check, row);
     check_roof(check, &results->machine, row, summary);
 }
 
@@ -112,5 +134,10 @@ struct physics physics_check(const struct results *results, FILE *out)
     for (size_t i = 0; i < results->bench.count; i++)
         if (strcmp(table_measurement(&results->bench, i)->status, "ok") == 0)
             check_measurement(&check, results, i);
+    for (size_t i = 0; i < results->nodes.count; i++) {
+        const struct node_measurement *row = table_node_measurement(&results->nodes, i);
+        if (row->launches > 0 && row->measured.samples > 0)
+            check_node(&check, row);
+    }
     return check.physics;
 }

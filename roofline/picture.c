@@ -29,6 +29,7 @@ extern char **environ;
     X(theory)                                                                                      \
     X(roof)                                                                                        \
     X(strokes)                                                                                     \
+    X(hollow)                                                                                      \
     X(marks_unknown)                                                                               \
     X(marks_memory)                                                                                \
     X(marks_compute)                                                                               \
@@ -167,6 +168,12 @@ static int write_ridges(const char *folder, const struct figure *figure, struct 
     return finish(file, "ridges", error);
 }
 
+static void print_corner(FILE *file, const struct mark *mark, double angle, double reach)
+{
+    fprintf(file, "%.9g\t%.9g\t%u\n", mark->x + reach * cos(angle), mark->y + reach * sin(angle),
+            bound_rgb(mark->bound));
+}
+
 /* A polygon of its own for every badge: point sizes differ between gnuplot's terminals, coordinates
  * do not. */
 static void print_polygon(FILE *file, const struct mark *mark)
@@ -180,12 +187,22 @@ static void print_polygon(FILE *file, const struct mark *mark)
         [BOUND_COMPUTE] = {4, M_PI / 4, 1.3},
         [BOUND_LAUNCH] = {3, M_PI / 2, 1.5},
     };
-    for (int i = 0; i < shapes[mark->bound].corners; i++) {
-        double angle = shapes[mark->bound].turn + 2 * M_PI * i / shapes[mark->bound].corners;
-        double reach = mark->radius * shapes[mark->bound].reach;
-        fprintf(file, "%.9g\t%.9g\n", mark->x + reach * cos(angle), mark->y + reach * sin(angle));
-    }
+    const int corners = shapes[mark->bound].corners;
+    for (int i = 0; i <= corners; i++) /* back to the first one: outlines are closed */
+        print_corner(file, mark, shapes[mark->bound].turn + 2 * M_PI * (i % corners) / corners,
+                     mark->radius * shapes[mark->bound].reach);
     fputc('\n', file);
+}
+
+static int write_hollow(const char *folder, const struct layout *layout, struct error *error)
+{
+    FILE *file = create(folder, "hollow", error);
+    if (!file)
+        return FAILED;
+    for (int i = 0; i < layout->mark_count; i++)
+        if (layout->mark[i].is_hollow)
+            print_polygon(file, &layout->mark[i]);
+    return finish(file, "hollow", error);
 }
 
 static int write_marks(const char *folder, const struct layout *layout, enum bound bound,
@@ -199,7 +216,7 @@ static int write_marks(const char *folder, const struct layout *layout, enum bou
         return FAILED;
     /* Backwards: the small dots of badges that stand aside were added last and lie below. */
     for (int i = layout->mark_count - 1; i >= 0; i--)
-        if (layout->mark[i].bound == bound)
+        if (layout->mark[i].bound == bound && !layout->mark[i].is_hollow)
             print_polygon(file, &layout->mark[i]);
     return finish(file, name, error);
 }
@@ -310,6 +327,8 @@ static const char body_overlay[] =
     "set lmargin at screen 0\nset rmargin at screen 1\nset bmargin at screen 0\n"
     "set tmargin at screen 1\nset xrange [0:WIDTH]\nset yrange [0:HEIGHT]\n"
     "plot 'strokes' using 1:2:3:4:5 with vectors nohead lw 1.2 lc rgb variable, "
+    "'hollow' using 1:2 with filledcurves closed fs solid noborder fc rgb '#ffffff', "
+    "'hollow' using 1:2:3 with lines lw 1.8 lc rgb variable, "
     "'marks_unknown' using 1:2 with filledcurves closed fs solid noborder fc rgb "
     "MARK_UNKNOWN, "
     "'marks_memory' using 1:2 with filledcurves closed fs solid noborder fc rgb "
@@ -351,7 +370,8 @@ static int write_inputs(const char *folder, const struct layout *layout, struct 
     const struct figure *figure = layout->figure;
     if (write_main(folder, layout, error) != OK || write_body(folder, error) != OK ||
         write_frame(folder, figure, error) != OK || write_shade(folder, figure, error) != OK ||
-        write_ridges(folder, figure, error) != OK || write_strokes(folder, layout, error) != OK)
+        write_ridges(folder, figure, error) != OK || write_strokes(folder, layout, error) != OK ||
+        write_hollow(folder, layout, error) != OK)
         return FAILED;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (write_lines(folder, figure, lines[i], error) != OK)

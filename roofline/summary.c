@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "node_measurement.h"
 
 #define KEY_TEXT(name, capacity, meaning)                                                          \
     {#name, FIELD_TEXT, offsetof(struct summary, name), capacity, meaning},
@@ -81,25 +82,33 @@ static int read_if_present(struct table *table, const char *directory, bool *pre
     return *present ? table_read(table, directory, error) : OK;
 }
 
-int results_read(struct results *results, const char *directory, struct error *error)
+void results_init(struct results *results)
 {
-    bool machine = false, bench = false;
     table_init(&results->machine, &ceiling_schema);
     table_init(&results->bench, &measurement_schema);
     table_init(&results->summary, &summary_schema);
+    table_init(&results->nodes, &node_measurement_schema);
     table_init(&results->before, &summary_schema);
+}
+
+int results_read(struct results *results, const char *directory, struct error *error)
+{
+    bool machine = false, bench = false, nodes = false;
+    results_init(results);
     if (access(directory, R_OK | X_OK) != 0)
         return error_set(error, FAULT_IO,
                          "cannot read the results directory '%s': %s; 'roofline probe --out DIR' "
                          "and 'roofline bench --out DIR' make one",
                          directory, strerror(errno));
     if (read_if_present(&results->machine, directory, &machine, error) != OK ||
-        read_if_present(&results->bench, directory, &bench, error) != OK)
+        read_if_present(&results->bench, directory, &bench, error) != OK ||
+        read_if_present(&results->nodes, directory, &nodes, error) != OK)
         return FAILED;
-    if (!machine && !bench)
+    if (!machine && !bench && !nodes)
         return error_set(error, FAULT_IO,
-                         "'%s' holds neither machine.csv nor bench.csv; 'roofline probe --out DIR' "
-                         "and 'roofline bench --out DIR' write them",
+                         "'%s' holds none of machine.csv, bench.csv and graph.csv; 'roofline probe "
+                         "--out DIR', 'roofline bench --out DIR' and 'roofline graph MODEL --out "
+                         "DIR' write them",
                          directory);
     return summary_build(&results->summary, &results->machine, &results->bench, error);
 }
@@ -109,6 +118,7 @@ void results_free(struct results *results)
     table_free(&results->machine);
     table_free(&results->bench);
     table_free(&results->summary);
+    table_free(&results->nodes);
     table_free(&results->before);
 }
 

@@ -38,13 +38,17 @@ struct summary *table_summary(const struct table *table, size_t i);
 /* The files of a results directory. */
 struct results {
     struct table machine, bench, summary; /* owned */
+    struct table nodes;                   /* owned: graph.csv; empty where there is none */
     struct table before; /* owned: a summary of what graphs took before their passes
                             (graph_results.h); empty where there are none */
 };
 
-/* Reads machine.csv and bench.csv and derives the summary. One of the two files may be absent (only
- * probed, only benchmarked: no roofs), not both. FAULT_IO otherwise. results_free is due in every
- * case. */
+/* Without rows. */
+void results_init(struct results *results);
+
+/* Reads machine.csv, bench.csv and graph.csv and derives the summary of bench.csv. Some of the
+ * files may be absent (only probed, only benchmarked: no roofs), not all. FAULT_IO otherwise.
+ * results_free is due in every case. */
 int results_read(struct results *results, const char *directory, struct error *error);
 void results_free(struct results *results);
 

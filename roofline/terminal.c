@@ -16,26 +16,40 @@ enum ink {
     INK_THEORY,
     INK_CEILING,
     INK_ROOF,
+    INK_ARROW,
     INK_TEXT,
-    INK_UNKNOWN,
+    INK_UNKNOWN, /* this and the next three by enum bound */
     INK_MEMORY,
     INK_COMPUTE,
-    INK_LAUNCH
+    INK_LAUNCH,
+    INK_HOLLOW_UNKNOWN, /* so are these: where something stood before a graph's passes */
+    INK_HOLLOW_MEMORY,
+    INK_HOLLOW_COMPUTE,
+    INK_HOLLOW_LAUNCH
 };
 static const char *const colours[] = {
     [INK_NONE] = "",
     [INK_THEORY] = "\033[38;5;36m",
     [INK_CEILING] = "\033[38;5;245m",
     [INK_ROOF] = "\033[1m",
+    [INK_ARROW] = "\033[38;5;245m",
     [INK_TEXT] = "",
     [INK_UNKNOWN] = "\033[7m",
     [INK_MEMORY] = "\033[48;5;25;38;5;231;1m",
     [INK_COMPUTE] = "\033[48;5;166;38;5;231;1m",
     [INK_LAUNCH] = "\033[48;5;175;38;5;16;1m",
+    [INK_HOLLOW_UNKNOWN] = "\033[1m",
+    [INK_HOLLOW_MEMORY] = "\033[38;5;32;1m",
+    [INK_HOLLOW_COMPUTE] = "\033[38;5;166;1m",
+    [INK_HOLLOW_LAUNCH] = "\033[38;5;175;1m",
 };
+
+/* Of a place before the passes, in ASCII and in UTF-8 (U+25CB, a circle). */
+static const char *const hollow[] = {"o", "\xE2\x97\x8B"};
 
 struct cell {
     char character; /* 0: dots, or nothing */
+    bool is_hollow; /* the character is hollow[] */
     unsigned char dots;
     enum ink ink;
 };
@@ -80,7 +94,7 @@ static void draw_point(struct canvas *canvas, double column, double row, enum in
     if (canvas->terminal->utf8)
         cell->dots |= bits[y][x];
     else if (ink > cell->ink)
-        cell->dots = slanted ? '/' : ink == INK_ROOF ? '=' : '-';
+        cell->dots = ink == INK_ARROW ? '.' : slanted ? '/' : ink == INK_ROOF ? '=' : '-';
     if (ink > cell->ink)
         cell->ink = ink;
 }
@@ -133,26 +147,75 @@ static void draw_words(struct canvas *canvas, int column, int row, const char *w
     }
 }
 
-/* A kernel's number on its place, or on the nearest free one: rings of rows and columns around it.
- */
-static void draw_dot(struct canvas *canvas, int i)
+/* Words on a place, or on the nearest free one: rings of rows and columns around it. */
+static void draw_near(struct canvas *canvas, double flops_per_byte, double flops_per_second,
+                      const char *words, enum ink ink)
 {
-    const struct figure_dot *dot = &canvas->figure->dot[i];
-    char number[12];
-    text_format(number, sizeof number, "%d", canvas->figure->dots_before + i + 1);
-    int length = (int)strlen(number);
-    int column = (int)floor(column_of(canvas, dot->intensity_flops_per_byte)) - length / 2;
-    int row = (int)floor(row_of(canvas, dot->flops_per_second));
-    enum ink ink = (enum ink)(INK_UNKNOWN + (int)dot->bound);
+    int length = (int)strlen(words);
+    int column = (int)floor(column_of(canvas, flops_per_byte)) - length / 2;
+    int row = (int)floor(row_of(canvas, flops_per_second));
     for (int ring = 0; ring < canvas->rows; ring++)
         for (int down = -ring; down <= ring; down++)
             for (int right = -2 * ring; right <= 2 * ring; right++) {
                 bool edge = abs(down) == ring || abs(right) >= 2 * ring - 1;
                 if (edge && is_free(canvas, column + right, row + down, length)) {
-                    draw_words(canvas, column + right, row + down, number, ink);
+                    draw_words(canvas, column + right, row + down, words, ink);
                     return;
                 }
             }
+}
+
+/* A kernel's number; in brackets where it stood before a graph's passes, which left none of it. */
+static void draw_dot(struct canvas *canvas, int i)
+{
+    const struct figure_dot *dot = &canvas->figure->dot[i];
+    const int number = canvas->figure->dots_before + i + 1, bound = (int)dot->bound;
+    char words[16];
+    text_format(words, sizeof words, dot->is_gone ? "(%d)" : "%d", number);
+    if (dot->is_gone && dot_has_before(dot))
+        draw_near(canvas, dot->before_flops_per_byte, dot->before_flops_per_second, words,
+                  (enum ink)(INK_HOLLOW_UNKNOWN + bound));
+    else if (dot_is_drawn(dot))
+        draw_near(canvas, dot->intensity_flops_per_byte, dot->flops_per_second, words,
+                  (enum ink)(INK_UNKNOWN + bound));
+}
+
+/* From where an operator stood before a graph's passes to where it stands now, dotted. */
+static void draw_arrow(struct canvas *canvas, const struct figure_dot *dot)
+{
+    if (!dot_is_drawn(dot) || !dot_has_before(dot))
+        return;
+    const double column = column_of(canvas, dot->before_flops_per_byte),
+                 row = row_of(canvas, dot->before_flops_per_second);
+    const double right = column_of(canvas, dot->intensity_flops_per_byte) - column,
+                 down = row_of(canvas, dot->flops_per_second) - row;
+    const int steps = (int)ceil(fmax(fabs(right) * DOTS_X, fabs(down) * DOTS_Y));
+    for (int i = 0; i < steps; i += 2)
+        draw_point(canvas, column + right * i / steps, row + down * i / steps, INK_ARROW, false);
+}
+
+/* Its begin, unless something stands there. */
+static void draw_hollow(struct canvas *canvas, const struct figure_dot *dot)
+{
+    if (dot->is_gone || !dot_has_before(dot))
+        return;
+    struct cell *cell = cell_at(canvas, (int)floor(column_of(canvas, dot->before_flops_per_byte)),
+                                (int)floor(row_of(canvas, dot->before_flops_per_second)));
+    if (cell && !cell->character)
+        *cell = (struct cell){.character = hollow[0][0],
+                              .is_hollow = true,
+                              .ink = (enum ink)(INK_HOLLOW_UNKNOWN + (int)dot->before_bound)};
+}
+
+static void draw_dots(struct canvas *canvas)
+{
+    const struct figure *figure = canvas->figure;
+    for (int i = 0; i < figure->dot_count; i++)
+        draw_arrow(canvas, &figure->dot[i]);
+    for (int i = 0; i < figure->dot_count; i++)
+        draw_dot(canvas, i);
+    for (int i = 0; i < figure->dot_count; i++)
+        draw_hollow(canvas, &figure->dot[i]);
 }
 
 /* Names stand at the right end of horizontal lines and at the low end of slanted ones, where there
@@ -187,7 +250,9 @@ static void name_line(struct canvas *canvas, const struct figure_line *line)
 
 static void print_cell(const struct canvas *canvas, const struct cell *cell, FILE *out)
 {
-    if (cell->character)
+    if (cell->is_hollow && canvas->terminal->utf8)
+        fputs(hollow[1], out);
+    else if (cell->character)
         fputc(cell->character, out);
     else if (!cell->dots)
         fputc(' ', out);
@@ -275,11 +340,12 @@ static void print_row(const struct figure *figure, int i, const struct terminal 
     if (!isnan(dot->roof_fraction))
         text_format(fraction, sizeof fraction, "%.0f %%", 100 * dot->roof_fraction);
     text_format(number, sizeof number, "%2d", figure->dots_before + i + 1);
-    const char *colour = terminal->colour ? colours[INK_UNKNOWN + (int)dot->bound] : "";
+    const int first = dot->is_gone ? INK_HOLLOW_UNKNOWN : INK_UNKNOWN;
+    const char *colour = terminal->colour ? colours[first + (int)dot->bound] : "";
     int length = name_break(dot->name, name_width);
     fprintf(out, "%*s%s%s%s  %-*.*s %9s %10s %-8s %s\n", strlen(number) < 3 ? 1 : 0, "", colour,
             number, terminal->colour ? "\033[0m" : "", name_width, length, dot->name, rate,
-            fraction, dot->of, bound_name(dot->bound));
+            fraction, dot->of, dot->is_gone ? "" : bound_name(dot->bound));
     for (const char *rest = dot->name + length; *rest; rest += length) {
         rest += strspn(rest, " ");
         length = name_break(rest, name_width);
@@ -290,10 +356,13 @@ static void print_row(const struct figure *figure, int i, const struct terminal 
 static void print_table(const struct figure *figure, const struct terminal *terminal, FILE *out)
 {
     int name_width = terminal->columns - 44;
-    fprintf(out, "\n  #  %-*s %9s %10s %-8s %s\n", name_width, "kernel", "GFLOP/s", "of roof", "",
-            "bound by");
+    fprintf(out, "\n  #  %-*s %9s %10s %-8s %s\n", name_width, figure_head(figure), "GFLOP/s",
+            "of roof", "", "bound by");
     for (int i = 0; i < figure->dot_count; i++)
         print_row(figure, i, terminal, name_width, out);
+    if (figure->of_graph)
+        fprintf(out, "\n%s before the passes, dotted to after them; (n) gone after them\n",
+                hollow[terminal->utf8]);
 }
 
 int terminal_plot(const struct figure *figure, const struct terminal *terminal, FILE *out,
@@ -314,9 +383,7 @@ int terminal_plot(const struct figure *figure, const struct terminal *terminal, 
                          canvas.columns, canvas.rows);
     for (int i = 0; i < figure->line_count; i++)
         draw_line(&canvas, &figure->line[i]);
-    for (int i = 0; i < figure->dot_count; i++)
-        if (dot_is_drawn(&figure->dot[i]))
-            draw_dot(&canvas, i);
+    draw_dots(&canvas);
     for (int i = 0; i < figure->line_count; i++)
         name_line(&canvas, &figure->line[i]);
     fprintf(out, "%.*s\n", used.columns, figure->title);

@@ -58,14 +58,6 @@ static inline struct measurement *add_measurement(struct table *bench, const cha
     return row;
 }
 
-static inline void results_init(struct results *results)
-{
-    table_init(&results->machine, &ceiling_schema);
-    table_init(&results->bench, &measurement_schema);
-    table_init(&results->summary, &summary_schema);
-    table_init(&results->before, &summary_schema);
-}
-
 static inline void add_machine(struct table *machine)
 {
     static const struct {
