@@ -32,6 +32,39 @@ static void equal_shapes_are_equal_texts(void **state)
     assert_int_equal(shape.value[3], 1);
 }
 
+/* A graph's chains have one to six steps; other kernels' texts are what results are compared by. */
+static void a_list_of_steps_is_as_long_as_its_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kernel, *given, *end; /* what the text ends in */
+    } cases[] = {
+        {"chain", "rows=4,columns=5,chain=given,step1=add_row,step2=relu",
+         "rows=4,columns=5,chain=given,channels=0,step1=add_row,step2=relu"},
+        {"chain", "rows=4,columns=5,chain=given,step2=relu", ",chain=given,channels=0,step2=relu"},
+        {"chain", "rows=4,columns=5", "rows=4,columns=5,chain=bias_relu,channels=0"},
+        {"gemm", "m=1,n=2,k=3", ",batch=1,epilogue=none"},
+        {"conv2d", "c=1,h=2,w=3,k=4,r=1,s=1", ",layout=nchw,epilogue=none"},
+        {"transpose", "d0=2,d3=3,perm=0132", "d0=2,d1=1,d2=1,d3=3,perm=0132"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct kernel *kernel = kernel_find(cases[i].kernel);
+        struct shape shape, again;
+        struct error error;
+        char text[256];
+        assert_int_equal(shape_parse(&shape, cases[i].given, kernel->letters, kernel->letter_count,
+                                     kernel->name, &error),
+                         OK);
+        shape_format(&shape, kernel->letters, kernel->letter_count, text, sizeof text);
+        const size_t length = strlen(text), end = strlen(cases[i].end);
+        if (length < end || strcmp(text + length - end, cases[i].end) != 0)
+            fail_msg("'%s' does not end in '%s'", text, cases[i].end);
+        assert_int_equal(
+            shape_parse(&again, text, kernel->letters, kernel->letter_count, kernel->name, &error),
+            OK);
+        assert_memory_equal(&again, &shape, sizeof shape);
+    }
+}
+
 static void a_wrong_shape_is_refused_by_name(void **state)
 {
     (void)state;
@@ -118,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_shapes_are_equal_texts),
+        cmocka_unit_test(a_list_of_steps_is_as_long_as_its_steps),
         cmocka_unit_test(a_wrong_shape_is_refused_by_name),
         cmocka_unit_test(a_level_stands_for_the_largest_size_that_fits),
         cmocka_unit_test(a_convolution_that_cannot_be_is_refused),
