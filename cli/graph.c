@@ -12,6 +12,7 @@
 #include "interrupt.h"
 #include "onnx_write.h"
 #include "provenance.h"
+#include "wrapped.h"
 
 static const char usage[] =
     "usage: roofline graph MODEL.onnx|FILE.txt|NAME [--passes LIST] [--check] [--explain]\n"
@@ -27,9 +28,8 @@ static const char usage[] =
 
 static const char usage_options[] =
     "\n"
-    "  --passes LIST    all (default), none, or names of passes and groups: fold,cse or "
-    "all,-fold;\n"
-    "                   'roofline list passes' names them\n"
+    "  --passes LIST    all (default), none, or names of passes and groups: identity,fusion or\n"
+    "                   all,-shuffle; 'roofline list passes' names them\n"
     "  --check          compare every output after the passes with the one before:\n"
     "                   |difference| <= 1e-5 + 1e-4 |reference|, else exit code 6\n"
     "  --explain        what passes chose where a rewrite is not always a gain, and why\n"
@@ -45,10 +45,19 @@ static const char usage_options[] =
     "  --dump FILE      write the graph after the passes, as ONNX or as text\n"
     "  --no-times       count and check alone: nothing is timed, and nothing is predicted unless\n"
     "                   DIR of --out holds machine.csv\n"
-    "  --out DIR        write DIR/graph.csv; ceilings are those of DIR/machine.csv where there is\n"
-    "                   one, else they are sampled\n"
+    "  --out DIR        write DIR/graph.csv, which 'roofline plot DIR' and 'roofline report DIR'\n"
+    "                   show; ceilings are those of DIR/machine.csv ('roofline probe --out DIR')\n"
+    "                   where there is one, else they are sampled\n"
     "  --threads N      default: all that this process may use\n"
-    "  --csv, --json    all columns on stdout instead of the tables\n";
+    "  --isa X          the highest instruction set of kernels; default: the best of this CPU\n"
+    "  --budget B       how often both graphs run: quick (default) 11, standard 31, full 101 "
+    "times\n"
+    "  --csv, --json    all columns on stdout instead of the tables\n"
+    "\n"
+    "Examples:\n"
+    "  roofline graph resnet-block --check --out DIR && roofline plot DIR --terminal\n"
+    "  roofline graph model.onnx --threads 1 --explain --dump faster.onnx\n"
+    "  roofline graph mlp --batch 1,4,16,64\n";
 
 /* ---- options ---- */
 
@@ -178,15 +187,39 @@ static int parse(struct graph_request *request, int argc, char **argv, struct er
         return error_set(error, FAULT_USAGE,
                          "'roofline graph' needs one model; see 'roofline graph --help'");
     request->model = argv[optind];
+    if (request->options.request.dtype >= 0)
+        return error_set(error, FAULT_USAGE,
+                         "--dtype '%s': the tensors of a graph have formats of their own",
+                         dtype_name((enum dtype)request->options.request.dtype));
     return device_check(request->options.device, error);
 }
 
 /* ---- one batch size ---- */
 
-static void print_choice(void *context, const char *pass, const char *words)
+static void note_choice(void *context, const char *pass, const char *words)
 {
-    const struct graph_request *request = context;
-    fprintf(request->options.output == OUTPUT_TEXT ? stdout : stderr, "%s: %s\n", pass, words);
+    fprintf(context, "%s: %s\n", pass, words);
+}
+
+/* The stage after the passes. What they chose is told before all tables, so that none is torn. */
+static int optimize(struct graph_bench *bench, struct error *error)
+{
+    const struct graph_request *request = bench->request;
+    const bool torn = request->options.output != OUTPUT_TEXT || request->batch_count > 1;
+    struct pass_settings settings = bench->settings;
+    char *choices = NULL;
+    size_t length = 0;
+    FILE *noted = request->explain ? open_memstream(&choices, &length) : NULL;
+    if (request->explain && !noted)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for what passes chose");
+    settings.explain = noted ? note_choice : NULL;
+    settings.explain_context = noted;
+    const int result =
+        graph_optimize(&bench->stage[1].graph, &bench->set, &settings, &bench->optimization, error);
+    if (noted && fclose(noted) == 0 && result == OK)
+        graph_view_choices(choices, settings.ceilings != NULL, torn ? stderr : stdout);
+    free(choices);
+    return result;
 }
 
 static int dump(const struct graph *graph, const char *path, struct error *error)
@@ -209,16 +242,12 @@ static int prepare_stages(struct graph_bench *bench, struct error *error)
     bench->settings = pass_settings_default;
     if (!isnan(bench->ceilings[1].flops_per_second[DTYPE_f32]))
         bench->settings.ceilings = &bench->ceilings[1];
-    struct pass_settings settings = bench->settings;
-    settings.explain = request->explain ? print_choice : NULL;
-    settings.explain_context = (void *)(uintptr_t)request;
     for (int s = 0; s < 2; s++) {
         bench->stage[s].name = s ? "after" : "before";
         if (graph_copy(&bench->stage[s].graph, &bench->model, error) != OK)
             return FAILED;
     }
-    if (graph_optimize(&bench->stage[1].graph, &bench->set, &settings, &bench->optimization,
-                       error) != OK)
+    if (optimize(bench, error) != OK)
         return FAILED;
     if (request->dump && dump(&bench->stage[1].graph, request->dump, error) != OK)
         return FAILED;
@@ -327,11 +356,15 @@ static int run_all(struct graph_bench *bench, int argc, char **argv, struct erro
 
 static void print_usage(void)
 {
+    enum { BUILTIN_INDENT = 23 };
     fputs(usage, stdout);
     for (int i = 0; builtin_name(i); i++) {
         int length;
         const char *summary = builtin_summary(builtin_name(i), &length);
-        printf("  %-20s %.*s\n", builtin_name(i), length, summary);
+        char words[256];
+        text_format(words, sizeof words, "%.*s", length, summary);
+        printf("  %-20s ", builtin_name(i));
+        print_paragraph(words, BUILTIN_INDENT);
     }
     fputs(usage_options, stdout);
 }

@@ -52,7 +52,13 @@ static int read_model(struct graph *graph, const char *word, struct error *error
         return builtin_graph(graph, word, 0, error);
     if (onnx_available(&reason) != OK)
         return error_set(error, FAULT_ENVIRONMENT, "'%s': %s", word, reason.text);
-    return onnx_read(graph, word, error);
+    if (onnx_read(graph, word, error) == OK)
+        return OK;
+    const size_t said = strlen(error->text);
+    if (error->fault == FAULT_IO && !ends_with(word, ".onnx"))
+        text_format(error->text + said, sizeof error->text - said,
+                    "; the name of a graph as text ends in .txt");
+    return FAILED;
 }
 
 /* ---- dims that the model leaves open ---- */
@@ -72,9 +78,22 @@ static int bind_named(struct graph *graph, const struct assignments *dims, struc
     return OK;
 }
 
+static int refuse_open(const struct graph *graph, const struct type *type, int dim,
+                       const char *input, struct error *error)
+{
+    if (!type->symbol[dim])
+        return error_set(error, FAULT_USAGE,
+                         "dim %d of input '%s' is open and has no name; give a value by --input "
+                         "%s=FILE.pb",
+                         dim, input, input);
+    const char *symbol = graph->symbol[type->symbol[dim] - 1].name;
+    return error_set(error, FAULT_USAGE, "dim %d of input '%s' is open; set it by --dim %s=N", dim,
+                     input, symbol);
+}
+
 /* The first dim of an input is the number of items where it is open. */
-static int open_dims(struct type *type, const struct array *given, const char *name, long batch,
-                     struct error *error)
+static int open_dims(const struct graph *graph, struct type *type, const struct array *given,
+                     const char *name, long batch, struct error *error)
 {
     if (given->data) {
         *type = given->type;
@@ -87,9 +106,7 @@ static int open_dims(struct type *type, const struct array *given, const char *n
         type->dims[0] = batch ? batch : 1;
     for (int d = 0; d < type->rank; d++)
         if (type->dims[d] < 0)
-            return error_set(error, FAULT_USAGE,
-                             "dim %d of input '%s' is open; set it by --dim NAME=N%s", d, name,
-                             type->symbol[d] ? "" : ", or give a value by --input");
+            return refuse_open(graph, type, d, name, error);
     return OK;
 }
 
@@ -140,7 +157,7 @@ static int shape_inputs(struct graph_bench *bench, long batch, struct error *err
     for (int i = 0; i < block->input_count; i++) {
         const struct tensor *tensor = graph->tensor[block->inputs[i]];
         types[i] = tensor->type;
-        if (open_dims(&types[i], &bench->values.input[i], tensor->name, batch, error) != OK)
+        if (open_dims(graph, &types[i], &bench->values.input[i], tensor->name, batch, error) != OK)
             return FAILED;
     }
     return executor_shape_inputs(graph, types, block->input_count, error);

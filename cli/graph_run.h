@@ -3,8 +3,6 @@
 #ifndef ROOFLINE_GRAPH_RUN_H
 #define ROOFLINE_GRAPH_RUN_H
 
-#include <stdint.h>
-
 #include "bench_row.h"
 #include "cost.h"
 #include "executor.h"
@@ -148,6 +146,10 @@ int stage_rows(struct graph_bench *bench, const struct stage *stage, struct erro
 
 /* All of it for people, on stdout. */
 int graph_view(const struct graph_bench *bench, struct error *error);
+
+/* What passes chose, a line each; equal ones once, with their number: passes are asked anew after
+ * each change. `is_measured`: the ceilings that they went by were. */
+void graph_view_choices(const char *lines, bool is_measured, FILE *out);
 
 /* A line of a sweep over batch sizes, the first one with its head. */
 int graph_view_batch(const struct graph_bench *bench, bool first, struct error *error);

@@ -1,7 +1,9 @@
 // graph_view.c - a graph before and after its passes, for people: totals, passes, operators, nodes.
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "graph_run.h"
@@ -64,34 +66,116 @@ static struct group moving_nodes(const struct stage *stage)
 
 /* ---- cells ---- */
 
-/* "12.3", or "-" for what is not known. */
-static void print_cell(int width, int digits, double value)
+/* A column of a table with what stands there in one row. */
+struct cell {
+    const char *head;
+    int width, digits;
+    bool is_extra; /* left out where the terminal is narrow */
+    double value;
+};
+
+/* What a table of that many columns may take: all it wants where nobody looks at its width. */
+static int columns_here(void)
+{
+    return isatty(STDOUT_FILENO) || getenv("COLUMNS") ? terminal_columns() : INT_MAX;
+}
+
+/* Columns of the cells, each with a blank in front. */
+static int width_of(const struct cell *cell, int count, bool has_extra)
+{
+    int width = 0;
+    for (int i = 0; i < count; i++)
+        width += has_extra || !cell[i].is_extra ? cell[i].width + 1 : 0;
+    return width;
+}
+
+/* "12.3", "4.2e-04" of what so many digits would not show, or "-" for what is not known. */
+static void print_value(int width, int digits, double value)
 {
     if (isnan(value))
         printf(" %*s", width, "-");
+    else if (digits > 0 && value > 0 && value < 0.5 * pow(10, -digits))
+        printf(" %*.1e", width, value);
     else
         printf(" %*.*f", width, digits, value);
 }
 
-static const double MICRO = 1e6, MEGA = 1e-6;
-
-static void print_head(const char *what, int width)
+static void print_heads(const struct cell *cell, int count, bool has_extra)
 {
-    printf("%-*s %5s %8s %10s %10s %9s %9s %12s %11s %-7s %6s\n", width, what, "nodes", "launches",
-           "MFLOP", "MB", "FLOP/B", "MFLOP/ln", "predicted us", "measured us", "bound", "roof %");
+    for (int i = 0; i < count; i++)
+        if (has_extra || !cell[i].is_extra)
+            printf(" %*s", cell[i].width, cell[i].head);
 }
 
-static void print_group(const char *title, const struct group *group, int width)
+static void print_cells(const struct cell *cell, int count, bool has_extra)
 {
-    printf("%-*.*s %5d %8d", width, width, title, group->nodes, group->launches);
-    print_cell(10, 3, group->flops * MEGA);
-    print_cell(10, 3, group->bytes * MEGA);
-    print_cell(9, 3, group->bytes > 0 ? group->flops / group->bytes : NAN);
-    print_cell(9, 3, group->launches ? group->flops / group->launches * MEGA : NAN);
-    print_cell(12, 2, group->predicted * MICRO);
-    print_cell(11, 2, group->seconds * MICRO);
-    printf(" %-7s", cost_bound_name(bound_of(group)));
-    print_cell(6, 1, group->seconds > 0 ? 100 * group->roof / group->seconds : NAN);
+    for (int i = 0; i < count; i++)
+        if (has_extra || !cell[i].is_extra)
+            print_value(cell[i].width, cell[i].digits, cell[i].value);
+}
+
+static const double MICRO = 1e6, MEGA = 1e-6;
+
+static double per(double amount, double of)
+{
+    return of > 0 ? amount / of : NAN;
+}
+
+/* ---- tables of operators and nodes ---- */
+
+enum { GROUP_CELLS = 8, TITLE_LEAST = 20, BOUND_WIDTH = 8, ROOF_WIDTH = 7 };
+
+/* A table of groups, or of single nodes: the first cell counts them. */
+struct group_table {
+    int title_width, first_cell;
+    bool has_extra;
+};
+
+static void fill_cells(const struct group *group, struct cell cell[GROUP_CELLS])
+{
+    const struct cell cells[GROUP_CELLS] = {
+        {"nodes", 5, 0, false, group->nodes},
+        {"launches", 8, 0, true, group->launches},
+        {"MFLOP", 10, 3, true, group->flops * MEGA},
+        {"MB", 9, 3, false, group->bytes * MEGA},
+        {"FLOP/B", 8, 3, false, per(group->flops, group->bytes)},
+        {"MFLOP/ln", 9, 3, true, per(group->flops, group->launches) * MEGA},
+        {"pred. us", 9, 2, false, group->predicted * MICRO},
+        {"meas. us", 9, 2, false, group->seconds * MICRO},
+    };
+    memcpy(cell, cells, sizeof cells);
+}
+
+/* Titles as long as there is room for, at most `wanted`. */
+static struct group_table print_head(const char *what, const char *stage, int wanted,
+                                     int first_cell)
+{
+    const struct group none = {.op = ""};
+    struct cell cells[GROUP_CELLS];
+    char title[64];
+    fill_cells(&none, cells);
+    const struct cell *cell = cells + first_cell;
+    const int count = GROUP_CELLS - first_cell;
+    const int columns = columns_here() - BOUND_WIDTH - ROOF_WIDTH;
+    const bool has_extra = columns >= TITLE_LEAST + width_of(cell, count, true);
+    int room = columns - width_of(cell, count, has_extra);
+    room = room < TITLE_LEAST ? TITLE_LEAST : room < wanted ? room : wanted;
+    snprintf(title, sizeof title, "%s, %s", what, stage);
+    printf("\n%-*.*s", room, room, title);
+    print_heads(cell, count, has_extra);
+    printf(" %-*s %*s\n", BOUND_WIDTH - 1, "bound", ROOF_WIDTH - 1, "roof %");
+    return (struct group_table){room, first_cell, has_extra};
+}
+
+static void print_group(const char *title, const struct group *group,
+                        const struct group_table *table)
+{
+    struct cell cell[GROUP_CELLS];
+    fill_cells(group, cell);
+    printf("%-*.*s", table->title_width, table->title_width, title);
+    print_cells(cell + table->first_cell, GROUP_CELLS - table->first_cell, table->has_extra);
+    printf(" %-*s", BOUND_WIDTH - 1, cost_bound_name(bound_of(group)));
+    print_value(ROOF_WIDTH - 1, 1, 100 * per(group->roof, group->seconds));
     putchar('\n');
 }
 
@@ -125,12 +209,9 @@ static int view_operators(const struct stage *stage, struct error *error)
         add_node(&groups[at], &stage->node[i]);
     }
     qsort(groups, (size_t)count, sizeof *groups, compare_groups);
-    printf("\n");
-    char title[64];
-    snprintf(title, sizeof title, "operator, %s", stage->name);
-    print_head(title, 28);
+    const struct group_table table = print_head("operator", stage->name, 28, 0);
     for (int i = 0; i < count; i++)
-        print_group(groups[i].op, &groups[i], 28);
+        print_group(groups[i].op, &groups[i], &table);
     free(groups);
     return OK;
 }
@@ -144,10 +225,7 @@ static void view_nodes(const struct stage *stage)
     for (int i = 0; i < stage->node_count; i++)
         if (stage->node[i].seconds.count)
             whole += stage->node[i].seconds.median;
-    printf("\n");
-    char title[64];
-    snprintf(title, sizeof title, "node, %s", stage->name);
-    print_head(title, 44);
+    const struct group_table table = print_head("node", stage->name, 44, 1);
     for (int i = 0; i < stage->node_count && shown < NODES_MOST; i++) {
         const struct executor_node node = executor_node(stage->executor, i);
         const struct node *of = stage->graph.node[node.node];
@@ -159,13 +237,15 @@ static void view_nodes(const struct stage *stage)
         op_format(of, op, sizeof op);
         snprintf(name, sizeof name, "%s %s", op, node_title(&stage->graph, of));
         add_node(&group, &stage->node[i]);
-        print_group(name, &group, 44);
+        print_group(name, &group, &table);
         shown++;
     }
     if (shown < stage->node_count)
-        printf("and %d nodes that take less than %.0f %% each, are views, or come after these "
-               "(--csv has all)\n",
-               stage->node_count - shown, 100 * least_part);
+        printf("and %d more: under %.0f %% of the time, views, beyond the first %d (all: --csv)\n",
+               stage->node_count - shown, 100 * least_part, NODES_MOST);
+    if (!table.has_extra)
+        printf(
+            "launches, FLOP and FLOP per launch are columns of a wider terminal (COLUMNS=120)\n");
 }
 
 /* ---- totals ---- */
@@ -173,10 +253,19 @@ static void view_nodes(const struct stage *stage)
 static void print_change(const char *what, double before, double after, int digits)
 {
     printf("%-30s", what);
-    print_cell(12, digits, before);
-    print_cell(12, digits, after);
+    print_value(12, digits, before);
+    print_value(12, digits, after);
     if (before > 0 && after > 0)
         printf("   %.2fx", after / before);
+    putchar('\n');
+}
+
+/* Of parts and spreads, whose ratio says nothing. */
+static void print_percent(const char *what, double before, double after)
+{
+    printf("%-30s", what);
+    print_value(12, 1, 100 * before);
+    print_value(12, 1, 100 * after);
     putchar('\n');
 }
 
@@ -198,11 +287,6 @@ static double missed_rel(const struct stage *stage)
     return median;
 }
 
-static double per(double amount, double of)
-{
-    return of > 0 ? amount / of : NAN;
-}
-
 /* The planned memory, as the executor says; what the kernels keep and need counts. */
 static void view_memory(const struct graph_bench *bench)
 {
@@ -214,6 +298,16 @@ static void view_memory(const struct graph_bench *bench)
     print_change("without reuse, MB", ((double)before.sum_bytes + of_kernels[0]) * MEGA,
                  ((double)after.sum_bytes + of_kernels[1]) * MEGA, 3);
     print_change("workspaces of kernels, MB", of_kernels[0] * MEGA, of_kernels[1] * MEGA, 3);
+}
+
+/* A difference would have ended the command. */
+static void view_compared(const struct graph_bench *bench)
+{
+    const int outputs = bench->model.block[0]->output_count, given = bench->values.expected_count;
+    if (bench->request->check)
+        printf("%d output%s: after the passes as before\n", outputs, outputs == 1 ? "" : "s");
+    if (given > 0)
+        printf("%d output%s: as expected, before and after\n", given, given == 1 ? "" : "s");
 }
 
 static void view_totals(const struct graph_bench *bench)
@@ -233,41 +327,66 @@ static void view_totals(const struct graph_bench *bench)
     print_change("FLOP per byte", per(a.flops, a.bytes), per(b.flops, b.bytes), 3);
     print_change("MFLOP per launch", per(a.flops, a.launches) * MEGA,
                  per(b.flops, b.launches) * MEGA, 3);
-    print_change("bytes of data movers, %", 100 * per(moved_a.bytes, a.bytes),
-                 100 * per(moved_b.bytes, b.bytes), 1);
-    print_change("time of data movers, %", 100 * per(moved_a.seconds, a.seconds),
-                 100 * per(moved_b.seconds, b.seconds), 1);
+    print_percent("bytes of data movers, %", per(moved_a.bytes, a.bytes),
+                  per(moved_b.bytes, b.bytes));
+    print_percent("time of data movers, %", per(moved_a.seconds, a.seconds),
+                  per(moved_b.seconds, b.seconds));
     view_memory(bench);
     print_change("under the roof, us", a.roof * MICRO, b.roof * MICRO, 1);
     print_change("predicted, us", a.predicted * MICRO, b.predicted * MICRO, 1);
     if (before->whole.count) {
         print_change("measured, us", before->whole.median * MICRO, after->whole.median * MICRO, 1);
-        print_change("spread of it, %", 100 * spread_rel(&before->whole),
-                     100 * spread_rel(&after->whole), 1);
+        print_percent("spread of it, %", spread_rel(&before->whole), spread_rel(&after->whole));
         print_change("nodes measured, sum, us", a.seconds * MICRO, b.seconds * MICRO, 1);
-        print_change("prediction off, median %", 100 * missed_rel(before), 100 * missed_rel(after),
-                     1);
+        print_percent("prediction off, median %", missed_rel(before), missed_rel(after));
     }
     printf("%-30s %12s %12s\n", "bound", cost_bound_name(bound_of(&a)),
            cost_bound_name(bound_of(&b)));
+    view_compared(bench);
 }
 
 static void view_gains(const struct graph_bench *bench)
 {
     if (bench->gain_count < 2)
         return;
-    printf("\n%-28s %8s %6s %8s %10s %12s %8s\n", "pass, on top of those above", "rewrites",
-           "nodes", "launches", "MB", "measured us", "gain");
+    printf("\n%-22s %8s %6s %8s %10s %10s %8s\n", "pass, added in turn", "rewrites", "nodes",
+           "launches", "MB", "meas. us", "gain");
     for (int i = 0; i < bench->gain_count; i++) {
         const struct gain *gain = &bench->gain[i];
-        printf("%-28s %8d %6d %8d", gain->pass ? gain->pass->name : "(none)", gain->rewrites,
+        printf("%-22s %8d %6d %8d", gain->pass ? gain->pass->name : "(none)", gain->rewrites,
                gain->nodes, gain->launches);
-        print_cell(10, 3, gain->bytes * MEGA);
-        print_cell(12, 1, gain->seconds * MICRO);
+        print_value(10, 3, gain->bytes * MEGA);
+        print_value(10, 1, gain->seconds * MICRO);
         if (i > 0 && gain->seconds > 0)
             printf(" %+7.1f%%", 100 * (gain[-1].seconds / gain->seconds - 1));
         putchar('\n');
     }
+}
+
+static bool is_line(const char *line, size_t length, const char *other)
+{
+    return strncmp(line, other, length) == 0 && other[length] == '\n';
+}
+
+void graph_view_choices(const char *lines, bool is_measured, FILE *out)
+{
+    fprintf(out, "what passes chose by predicted time, under the ceilings of %s%s\n",
+            is_measured ? "this machine" : "an ordinary core", *lines ? "" : ": nothing");
+    for (const char *line = lines; *line; line = strchr(line, '\n') + 1) {
+        const size_t length = strcspn(line, "\n");
+        int before = 0, times = 0;
+        for (const char *other = lines; *other; other = strchr(other, '\n') + 1) {
+            times += is_line(line, length, other);
+            before += other < line && is_line(line, length, other);
+        }
+        if (before > 0)
+            continue;
+        fprintf(out, "  %.*s", (int)length, line);
+        if (times > 1)
+            fprintf(out, " (%d times)", times);
+        fputc('\n', out);
+    }
+    fputc('\n', out);
 }
 
 int graph_view(const struct graph_bench *bench, struct error *error)
@@ -283,21 +402,29 @@ int graph_view(const struct graph_bench *bench, struct error *error)
 
 int graph_view_batch(const struct graph_bench *bench, bool first, struct error *error)
 {
-    if (first)
-        printf("%6s %-7s %8s %12s %12s %10s %10s %12s %12s %-7s\n", "batch", "stage", "launches",
-               "MFLOP", "MB", "FLOP/B", "GFLOP/s", "us", "us per item", "bound");
+    enum { CELLS = 7, LEFT = 13 /* of batch and stage */ };
     for (int s = 0; s < 2; s++) {
         const struct stage *stage = &bench->stage[s];
         const struct group all = all_nodes(stage);
         const double seconds = stage->whole.count ? stage->whole.median : NAN;
-        printf("%6.0f %-7s %8d", bench->batch, stage->name, all.launches);
-        print_cell(12, 3, all.flops * MEGA);
-        print_cell(12, 3, all.bytes * MEGA);
-        print_cell(10, 3, per(all.flops, all.bytes));
-        print_cell(10, 2, all.flops / seconds * 1e-9);
-        print_cell(12, 1, seconds * MICRO);
-        print_cell(12, 1, seconds / bench->batch * MICRO);
-        printf(" %-7s\n", cost_bound_name(bound_of(&all)));
+        const struct cell cell[CELLS] = {
+            {"launches", 8, 0, false, all.launches},
+            {"MFLOP", 11, 3, true, all.flops * MEGA},
+            {"MB", 9, 3, false, all.bytes * MEGA},
+            {"FLOP/B", 8, 3, false, per(all.flops, all.bytes)},
+            {"GFLOP/s", 8, 2, false, all.flops / seconds * 1e-9},
+            {"us", 10, 1, false, seconds * MICRO},
+            {"us/item", 9, 1, false, seconds / bench->batch * MICRO},
+        };
+        const bool has_extra = columns_here() >= LEFT + width_of(cell, CELLS, true) + BOUND_WIDTH;
+        if (first && s == 0) {
+            printf("%6s %-6s", "batch", "stage");
+            print_heads(cell, CELLS, has_extra);
+            printf(" bound\n");
+        }
+        printf("%6.0f %-6s", bench->batch, stage->name);
+        print_cells(cell, CELLS, has_extra);
+        printf(" %s\n", all.predicted > 0 ? cost_bound_name(bound_of(&all)) : "-");
     }
     return stdout_commit(error);
 }

@@ -34,7 +34,8 @@ static int refuse(const char *name, struct error *error)
         strncat(names, file == embedded_graphs ? "" : ", ", sizeof names - strlen(names) - 1);
         strncat(names, file->name, sizeof names - strlen(names) - 1);
     }
-    return error_set(error, FAULT_USAGE, "no builtin graph is named '%.100s'; there are %s", name,
+    return error_set(error, FAULT_USAGE,
+                     "'%.100s' is neither a file nor a built-in graph; built in are %s", name,
                      names);
 }
 

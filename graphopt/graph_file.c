@@ -18,8 +18,11 @@ int mapping_open(struct mapping *mapping, const char *path, struct error *error)
     if (descriptor < 0)
         return error_set(error, FAULT_IO, "cannot open '%s': %s", path, strerror(errno));
     int result = OK;
-    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
-        result = error_set(error, FAULT_IO, "'%s' is no regular file", path);
+    if (fstat(descriptor, &status) != 0)
+        result = error_set(error, FAULT_IO, "cannot look at '%s': %s", path, strerror(errno));
+    else if (!S_ISREG(status.st_mode))
+        result = error_set(error, FAULT_IO, "'%s' is no regular file%s", path,
+                           S_ISDIR(status.st_mode) ? " but a folder" : "");
     else if (status.st_size == 0)
         result = error_set(error, FAULT_IO, "'%s' is empty", path);
     if (result == OK) {

@@ -42,15 +42,10 @@ static int put_named(struct pass_set *set, const char *name, size_t length, bool
 
 static int refuse_name(const char *name, size_t length, struct error *error)
 {
-    char known[400] = "";
-    for (int i = 0; i < PASS_COUNT; i++) {
-        const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, " %s", passes[i]->name);
-    }
     return error_set(error, FAULT_USAGE,
-                     "there is no pass '%.*s'; write all, none, elimination, fusion, transform, "
-                     "layout, or some of:%s",
-                     (int)length, name, known);
+                     "there is no pass '%.*s'; 'roofline list passes' has their names, others are "
+                     "all, none, elimination, fusion, transform and layout",
+                     (int)length, name);
 }
 
 int pass_set_parse(struct pass_set *set, const char *list, struct error *error)

@@ -53,7 +53,7 @@ bool weigh_choose(const struct rewriting *rewriting, const struct weighing *weig
     const bool pays = weighing->after_seconds < 0.99 * weighing->before_seconds;
     char text[400];
     if (rewriting->settings->explain) {
-        snprintf(text, sizeof text, "%.250s: %.3g us instead of %.3g us, so it is %s", words,
+        snprintf(text, sizeof text, "%.250s: %.1f us instead of %.1f us, so it is %s", words,
                  weighing->after_seconds * 1e6, weighing->before_seconds * 1e6,
                  pays ? "done" : "left alone");
         rewriting->settings->explain(rewriting->settings->explain_context, rewriting->pass->name,

@@ -37,6 +37,38 @@ cell() {
     check "operators are listed before and after" \
         test "$(grep -c '^operator, ' text)" -eq 2
 
+    check "that outputs agree is said" grep -q '^1 output: after the passes as before' text
+    for columns in 80 120; do
+        COLUMNS=$columns $graph small.txt --no-times >text$columns 2>err
+        check "tables fit $columns columns" \
+            awk -v most=$columns 'length($0) > most { bad = 1 } END { exit bad }' text$columns
+    done
+    check "columns that do not fit 80 are named there" grep -q 'MFLOP/ln' text120
+    check "and left out" \
+        bash -c "! grep -q 'MFLOP/ln' text80 && grep -q 'FLOP per launch are' text80"
+}
+# shellcheck disable=SC2086 # words
+{
+    cat >choice.txt <<'END'
+graph choice (onnx 17)
+input x: f32[1,8]
+const w: f32[8,4] = named
+const v: f32[8,4] = named
+h: f32[1,4] = MatMul(x, w) as one
+i: f32[1,4] = MatMul(x, v) as other
+j: f32[1,4] = Identity(i) as nothing
+output h
+output j
+END
+    $graph choice.txt --no-times --explain >text 2>err
+    check "what was chosen against what is explained once" \
+        test "$(grep -c '^  side-by-side: 2 MatMuls .*: .* us instead of .* us' text)" -eq 1
+    check "and under which ceilings" grep -q '^what passes chose .* of an ordinary core$' text
+    $graph small.txt --no-times --explain --csv >rows 2>err
+    check "explanations keep out of CSV" bash -c "grep -q '^what passes' err && ! grep what rows"
+}
+# shellcheck disable=SC2086 # words
+{
     $graph small.txt --no-times --passes none >text 2>err
     check "without passes both are the same" awk '/^nodes/ { exit $3 != $2 }' text
 
@@ -75,6 +107,19 @@ cell() {
     check "how far predictions are off stands in the totals" grep -q '^prediction off' text
     "$roofline" plot plotted --terminal >plot 2>err
     check "its roofline is plotted" grep -qE '^ +[0-9]+ +whole graph ' plot
+    check "with what the passes left nothing of" grep -qE '^ +[0-9]+ +BatchNormalization +gone' plot
+    "$roofline" report plotted >report 2>err
+    check "a report has its operators" grep -qE '^  BatchNormalization +[0-9]+ +- ' report
+    exits "its times pass the checks" 0 "" "$roofline" report plotted --check
+    check "which look at them" grep -qE '^[0-9]+ checks, 0 violated' out
+    mkdir alone
+    cp plotted/graph.csv alone
+    exits "a graph alone is reported" 0 "" "$roofline" report alone
+    exits "and plotted, without ceilings" 0 "'roofline probe --out alone'" \
+        env LC_ALL=C "$roofline" plot alone --terminal
+    $graph mlp --no-times --out untimed >/dev/null 2>err
+    exits "without times there is nothing to plot" 5 "'untimed'|--no-times" \
+        "$roofline" plot untimed --terminal
 
 }
 # shellcheck disable=SC2086 # words
@@ -82,7 +127,14 @@ cell() {
     exits "no model" 2 "needs one model" $graph
     exits "two models" 2 "needs one model" $graph a.txt b.txt
     exits "unknown built-in graph" 2 "'nonsense'|resnet-block" $graph nonsense
-    exits "unknown pass" 2 "'nonsense'|common-subexpressions" $graph small.txt --passes nonsense
+    exits "unknown pass" 2 "'nonsense'|'roofline list passes'" $graph small.txt --passes nonsense
+    exits "format of tensors" 2 "'f64'" $graph small.txt --dtype f64
+    mkdir folder
+    exits "a folder" 5 "'folder'|folder" $graph folder
+    echo nonsense >notes
+    exits "another file" 5 "'notes'|.txt" $graph notes --no-times
+    printf 'graph g (onnx 17)\ninput x: f32[2,len]\ny: f32[2,len] = Relu(x)\noutput y\n' >open.txt
+    exits "an open dim" 2 "input 'x'|--dim len=N" $graph open.txt --no-times
     exits "missing file" 5 "nowhere.txt" $graph nowhere.txt
     exits "weights" 2 "'other'" $graph small.txt --weights other
     exits "gain" 2 "'named:x'" $graph small.txt --weights named:x
