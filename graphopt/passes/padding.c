@@ -1,4 +1,5 @@
 // padding.c - Pad goes into the convolution or pool behind it.
+#include <math.h>
 #include <string.h>
 
 #include "rewrite.h"
@@ -7,15 +8,15 @@ enum { X = 1, PADDED, Y };
 
 static const struct pattern before_conv = {.term = {{"Conv", {Y}, {PADDED}, TERM_MORE, NULL},
                                                     {"Pad", {PADDED}, {X}, TERM_MORE, NULL}}},
-                            before_pool = {.term = {{"AveragePool", {Y}, {PADDED}, 0, NULL},
+                            before_pool = {.term = {{"AveragePool|MaxPool", {Y}, {PADDED}, 0, NULL},
                                                     {"Pad", {PADDED}, {X}, TERM_MORE, NULL}}};
 
-/* The value of input `i` where the node has it; false where it is not known. */
-static bool is_zero(const struct graph *graph, const struct node *pad)
+static bool pads_with(const struct graph *graph, const struct node *pad, double wanted)
 {
     const int tensor = pad->opset < 11 ? -1 : node_input(pad, 2);
     double value = pad->opset < 11 ? node_real(pad, "value", 0) : 0;
-    return (tensor < 0 || tensor_scalar(graph->tensor[tensor], &value)) && value == 0;
+    return strcmp(node_text(pad, "mode", "constant"), "constant") == 0 &&
+           (tensor < 0 || tensor_scalar(graph->tensor[tensor], &value)) && value == wanted;
 }
 
 /* Lines before and behind along each dim of a tensor of that rank; false where they are not known,
@@ -46,18 +47,19 @@ static bool read_pads(const struct graph *graph, const struct node *pad, int ran
     return true;
 }
 
-/* The pads of the window with those of the node `pad` added; false where that cannot be. */
+/* The pads of the window with those of the node `pad` added, where that pads with `value`; false
+ * where that cannot be. */
 static bool add_pads(const struct graph *graph, const struct node *pad, const struct node *window,
-                     int rank, long sums[2 * RANK_MAX])
+                     double value, int rank, long sums[2 * RANK_MAX])
 {
     long pads[2 * RANK_MAX];
     int count;
     const long *given = node_integers(window, "pads", &count);
     const char *automatic = node_text(window, "auto_pad", "NOTSET");
     const bool is_valid = strcmp(automatic, "VALID") == 0; /* whatever `pads` says */
-    if (strcmp(node_text(pad, "mode", "constant"), "constant") != 0 || !is_zero(graph, pad) ||
-        rank < 3 || rank > RANK_MAX || !read_pads(graph, pad, rank, pads) ||
-        (strcmp(automatic, "NOTSET") != 0 && !is_valid) || (given && count != 2 * (rank - 2)))
+    if (!pads_with(graph, pad, value) || rank < 3 || rank > RANK_MAX ||
+        !read_pads(graph, pad, rank, pads) || (strcmp(automatic, "NOTSET") != 0 && !is_valid) ||
+        (given && count != 2 * (rank - 2)))
         return false;
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < rank - 2; i++) {
@@ -119,7 +121,7 @@ static int into_conv(struct rewriting *rewriting, const struct match *match, str
     const int rank = graph->tensor[match->tensor[PADDED]]->type.rank;
     long pads[2 * RANK_MAX];
     if (!type_is_complete(&graph->tensor[match->tensor[PADDED]]->type) ||
-        !add_pads(graph, graph->node[match->node[1]], graph->node[match->node[0]], rank, pads))
+        !add_pads(graph, graph->node[match->node[1]], graph->node[match->node[0]], 0, rank, pads))
         return SKIPPED;
     return put_window(rewriting, match, pads, 2 * (rank - 2), false, error);
 }
@@ -135,12 +137,13 @@ static bool is_wider_than_window(const struct node *pool, const long *pads, int 
     return false;
 }
 
-/* Zeros count in the average: so they have to as padding. */
+/* Zeros count in the average: so they have to as padding. Those of MaxPool count as -inf. */
 static int into_pool(struct rewriting *rewriting, const struct match *match, struct error *error)
 {
     const struct graph *graph = rewriting->graph;
     const struct node *pool = graph->node[match->node[0]];
     const int rank = graph->tensor[match->tensor[PADDED]]->type.rank;
+    const bool is_average = node_is(pool, "AveragePool");
     long pads[2 * RANK_MAX];
     int count;
     const long *given = node_integers(pool, "pads", &count);
@@ -149,11 +152,12 @@ static int into_pool(struct rewriting *rewriting, const struct match *match, str
         is_padded = is_padded || given[i] != 0;
     if (!type_is_complete(&graph->tensor[match->tensor[PADDED]]->type) ||
         node_integer(pool, "ceil_mode", 0) != 0 ||
-        (is_padded && node_integer(pool, "count_include_pad", 0) == 0) ||
-        !add_pads(graph, graph->node[match->node[1]], pool, rank, pads) ||
+        (is_average && is_padded && node_integer(pool, "count_include_pad", 0) == 0) ||
+        !add_pads(graph, graph->node[match->node[1]], pool, is_average ? 0 : -INFINITY, rank,
+                  pads) ||
         is_wider_than_window(pool, pads, 2 * (rank - 2)))
         return SKIPPED;
-    return put_window(rewriting, match, pads, 2 * (rank - 2), true, error);
+    return put_window(rewriting, match, pads, 2 * (rank - 2), is_average, error);
 }
 
 static const struct rule rules[] = {{&before_conv, into_conv}, {&before_pool, into_pool}, {0}};
@@ -161,10 +165,11 @@ static const struct rule rules[] = {{&before_conv, into_conv}, {&before_pool, in
 const struct pass pad_pass = {
     .name = "pad",
     .group = GROUP_FUSION,
-    .summary = "Pad with zeros, then Conv or AveragePool: padding of these",
+    .summary = "Pad with zeros, then Conv or AveragePool, or with -inf, then MaxPool: padding of "
+               "these",
     .refuses = "other values or modes; pads of batch or channels; negative pads; auto_pad SAME_*; "
-               "MaxPool, whose padding is -inf and not 0; AveragePool that does not count its own "
-               "padding, or with ceil_mode, or whose window is not larger than its padding; "
-               "padded data used elsewhere; pads that the kernel has not",
+               "zeros before MaxPool, whose padding is -inf; AveragePool that does not count its "
+               "own padding; pools with ceil_mode, or whose window is not larger than their "
+               "padding; padded data used elsewhere; pads that the kernel has not",
     .rules = rules,
 };
