@@ -142,5 +142,6 @@ int weights_name(struct graph *graph, double gemm_gain, int *count, struct error
     if (count)
         *count = named;
     graph_sweep(graph); /* the shapes */
-    return result;
+    /* Small values that followed from what the nodes made are others now. */
+    return result == OK && named > 0 ? graph_infer(graph, error) : result;
 }

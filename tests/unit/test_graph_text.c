@@ -91,6 +91,20 @@ static void large_constants_are_named(void **state)
     graph_free(&again);
 }
 
+static void what_follows_from_named_weights_is_computed_anew(void **state)
+{
+    (void)state;
+    struct graph graph;
+    struct error error;
+    graph_of(&graph, "graph g (onnx 17)\ninput x: f32[2]\nconst s: i64[1] = {2}\n"
+                     "a = ConstantOfShape(s)\nb = Neg(a)\ny = Add(x, b)\noutput y\n");
+    assert_int_equal(weights_name(&graph, 1, NULL, &error), OK);
+    const float *a = graph.tensor[graph_find(&graph, "a")]->data,
+                *b = graph.tensor[graph_find(&graph, "b")]->data;
+    assert_true(a && b && a[0] != 0 && b[0] == -a[0] && b[1] == -a[1]);
+    graph_free(&graph);
+}
+
 /* By numpy and the formula of the header. */
 static void named_values_follow_from_name_and_use(void **state)
 {
@@ -186,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_text_reads_back_the_same),
         cmocka_unit_test(types_blanks_and_comments_are_free),
         cmocka_unit_test(large_constants_are_named),
+        cmocka_unit_test(what_follows_from_named_weights_is_computed_anew),
         cmocka_unit_test(named_values_follow_from_name_and_use),
         cmocka_unit_test(broken_texts_are_refused_with_their_line),
         cmocka_unit_test(endless_nesting_is_refused),
