@@ -1,7 +1,6 @@
 // absorb.c - a node that works element by element becomes part of the one that makes its input.
 #include "absorb.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "rewrite.h"
@@ -183,40 +182,6 @@ static struct producer producer_of(const struct graph *graph, int id)
     return producer;
 }
 
-/* What is folded: result * factor + addend, by channel. */
-struct folding {
-    double *factor, *addend;
-    bool has_factor, has_addend;
-};
-
-static int folding_init(struct folding *folding, long channels, struct arena *arena,
-                        struct error *error)
-{
-    *folding =
-        (struct folding){.factor = arena_take_array(arena, (size_t)channels + 1, sizeof(double)),
-                         .addend = arena_take_array(arena, (size_t)channels + 1, sizeof(double))};
-    if (!folding->factor || !folding->addend)
-        return out_of_memory(error);
-    for (long c = 0; c < channels; c++) {
-        folding->factor[c] = 1;
-        folding->addend[c] = 0;
-    }
-    return OK;
-}
-
-/* Whether the operand has one value per channel, or one. What is infinite would make NaN of weights
- * that are 0. */
-static bool is_by_channel(const struct stepwise_operand *operand, const struct type *out, int axis)
-{
-    for (int i = 0; i < operand->type.rank; i++)
-        if (operand->type.dims[i] != 1 && out->rank - operand->type.rank + i != axis)
-            return false;
-    for (long i = 0; operand->value && i < type_elements(&operand->type); i++)
-        if (!isfinite(operand->value[i]))
-            return false;
-    return operand->value != NULL;
-}
-
 /* Whether weights, or a bias, are constants that can be written anew. */
 static bool is_foldable(const struct graph *graph, const struct producer *producer, int input)
 {
@@ -244,38 +209,18 @@ static bool has_room_for_bias(const struct graph *graph, const struct producer *
 
 /* Takes what can be folded from the beginning of the list. */
 static int plan_folding(const struct graph *graph, const struct producer *producer,
-                        struct stepwise *steps, struct folding *folding, struct arena *arena,
-                        struct error *error)
+                        struct stepwise *steps, struct stepwise_affine *folding,
+                        struct arena *arena, struct error *error)
 {
-    const struct type *out = &graph->tensor[producer->node->outputs[0]]->type;
+    *folding = (struct stepwise_affine){.factor = NULL};
     if (producer->is_fused || producer->channels <= 0)
         return OK;
-    while (steps->count > 0) {
-        const struct stepwise_operand *operand = &steps->step[0].operand;
-        int result = stepwise_factor(steps, 0, arena, error);
-        const bool is_factor = result == OK;
-        if (result == SKIPPED)
-            result = stepwise_addend(steps, 0, arena, error);
-        if (result == FAILED)
-            return FAILED;
-        const bool has_bias = producer->inputs[2] >= 0;
-        if (result == SKIPPED || !is_by_channel(operand, out, producer->axis) ||
-            (is_factor && (!is_foldable(graph, producer, 1) ||
-                           (has_bias && !is_foldable(graph, producer, 2)))) ||
-            (!is_factor && !has_room_for_bias(graph, producer)))
-            return OK;
-        const bool is_one = type_elements(&operand->type) == 1;
-        for (long c = 0; c < producer->channels; c++) {
-            const double value = operand->value[is_one ? 0 : c];
-            folding->factor[c] *= is_factor ? value : 1;
-            folding->addend[c] =
-                is_factor ? folding->addend[c] * value : folding->addend[c] + value;
-        }
-        folding->has_factor = folding->has_factor || is_factor;
-        folding->has_addend = folding->has_addend || !is_factor;
-        stepwise_shift(steps);
-    }
-    return OK;
+    const struct type *out = &graph->tensor[producer->node->outputs[0]]->type;
+    const bool has_bias = producer->inputs[2] >= 0;
+    const bool may_scale =
+        is_foldable(graph, producer, 1) && (!has_bias || is_foldable(graph, producer, 2));
+    return stepwise_take_affine(steps, out, producer->axis, may_scale,
+                                has_room_for_bias(graph, producer), folding, arena, error);
 }
 
 /* How weights lie around their output channels: outer x channels x inner, of each of the groups. */
@@ -313,7 +258,7 @@ static void scale_run(void *to, const struct tensor *from, long at, long count, 
 }
 
 static int fold_weights(struct graph *graph, const struct producer *producer, int node,
-                        const struct folding *folding, struct error *error)
+                        const struct stepwise_affine *folding, struct error *error)
 {
     const struct tensor *weights = graph->tensor[producer->inputs[1]];
     const struct type type = weights->type;
@@ -331,7 +276,7 @@ static int fold_weights(struct graph *graph, const struct producer *producer, in
 }
 
 static int fold_bias(struct graph *graph, const struct producer *producer, int node,
-                     const struct folding *folding, struct error *error)
+                     const struct stepwise_affine *folding, struct error *error)
 {
     const int old = producer->inputs[2];
     const struct tensor *bias = old >= 0 ? graph->tensor[old] : NULL;
@@ -379,10 +324,8 @@ static int add_producer(struct graph *graph, const struct producer *producer, in
 static int absorb_steps(struct graph *graph, const struct producer *producer, int follower,
                         struct stepwise *steps, struct arena *arena, struct error *error)
 {
-    struct folding folding;
-    int launches = 0, result = folding_init(&folding, producer->channels, arena, error);
-    if (result == OK)
-        result = plan_folding(graph, producer, steps, &folding, arena, error);
+    struct stepwise_affine folding;
+    int launches = 0, result = plan_folding(graph, producer, steps, &folding, arena, error);
     if (result == OK)
         result = count_launches(graph, producer->id, &launches, error);
     if (result != OK)

@@ -329,11 +329,6 @@ static void remove_step(struct stepwise *steps, int i)
             (size_t)(steps->count - i) * sizeof steps->step[0]);
 }
 
-void stepwise_shift(struct stepwise *steps)
-{
-    remove_step(steps, 0);
-}
-
 /* The step as one of kind `to`, whose operand is made of `from`'s. */
 static int convert(struct stepwise *steps, int i, enum step_kind to, enum step_kind from,
                    struct arena *arena, struct error *error)
@@ -435,6 +430,63 @@ int stepwise_merge(struct stepwise *steps, struct arena *arena, struct error *er
         if (result == FAILED)
             return FAILED;
         i = result == OK ? (i > 0 ? i - 1 : 0) : i + 1;
+    }
+    return OK;
+}
+
+/* ---- what goes into weights ---- */
+
+static int affine_start(struct stepwise_affine *affine, long places, struct arena *arena,
+                        struct error *error)
+{
+    *affine = (struct stepwise_affine){
+        .factor = arena_take_array(arena, (size_t)places + 1, sizeof *affine->factor),
+        .addend = arena_take_array(arena, (size_t)places + 1, sizeof *affine->addend)};
+    if (!affine->factor || !affine->addend)
+        return out_of_memory(error);
+    for (long i = 0; i < places; i++) {
+        affine->factor[i] = 1;
+        affine->addend[i] = 0;
+    }
+    return OK;
+}
+
+/* Whether the operand has one finite value, or one per place along the axis. */
+static bool is_along(const struct stepwise_operand *operand, const struct type *x, int axis)
+{
+    for (int i = 0; i < operand->type.rank; i++)
+        if (operand->type.dims[i] != 1 && x->rank - operand->type.rank + i != axis)
+            return false;
+    for (long i = 0; operand->value && i < type_elements(&operand->type); i++)
+        if (!isfinite(operand->value[i]))
+            return false;
+    return operand->value != NULL;
+}
+
+int stepwise_take_affine(struct stepwise *steps, const struct type *x, int axis, bool may_scale,
+                         bool may_add, struct stepwise_affine *affine, struct arena *arena,
+                         struct error *error)
+{
+    const long places = x->dims[axis];
+    if (affine_start(affine, places, arena, error) != OK)
+        return FAILED;
+    while (steps->count > 0) {
+        const struct stepwise_operand *operand = &steps->step[0].operand;
+        int result = stepwise_factor(steps, 0, arena, error);
+        const bool is_factor = result == OK;
+        if (result == SKIPPED)
+            result = stepwise_addend(steps, 0, arena, error);
+        if (result != OK || !(is_factor ? may_scale : may_add) || !is_along(operand, x, axis))
+            return result == FAILED ? FAILED : OK;
+        const bool is_one = type_elements(&operand->type) == 1;
+        for (long i = 0; i < places; i++) {
+            const double value = operand->value[is_one ? 0 : i];
+            affine->factor[i] *= is_factor ? value : 1;
+            affine->addend[i] = is_factor ? affine->addend[i] * value : affine->addend[i] + value;
+        }
+        affine->has_factor = affine->has_factor || is_factor;
+        affine->has_addend = affine->has_addend || !is_factor;
+        remove_step(steps, 0);
     }
     return OK;
 }

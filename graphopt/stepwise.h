@@ -41,8 +41,18 @@ int stepwise_merge(struct stepwise *steps, struct arena *arena, struct error *er
 int stepwise_factor(struct stepwise *steps, int i, struct arena *arena, struct error *error);
 int stepwise_addend(struct stepwise *steps, int i, struct arena *arena, struct error *error);
 
-/* Drops the first step. */
-void stepwise_shift(struct stepwise *steps);
+/* x * factor + addend, by place along an axis. */
+struct stepwise_affine {
+    double *factor, *addend; /* of the arena */
+    bool has_factor, has_addend;
+};
+
+/* Takes from the beginning of the list the products (where `may_scale`) and sums (`may_add`) with
+ * constants of one value, or one per place along the axis of x. What is infinite stays: it would
+ * make NaN of weights that are 0. */
+int stepwise_take_affine(struct stepwise *steps, const struct type *x, int axis, bool may_scale,
+                         bool may_add, struct stepwise_affine *affine, struct arena *arena,
+                         struct error *error);
 
 /* The operand as a tensor, made where it is new, with elements of that kind; -1. */
 int stepwise_tensor(struct graph *graph, const struct stepwise_operand *operand,

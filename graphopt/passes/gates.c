@@ -13,7 +13,6 @@ enum {
     SHIFTED,
     CUT,
     LOW,
-    HIGH,
     THREE,
     SIX,
     SIXTH,

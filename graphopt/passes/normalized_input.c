@@ -1,12 +1,8 @@
 // normalized_input.c - a normalisation in front of a convolution goes into its weights.
-#include <math.h>
-
-#include "absorb.h"
-
 #include "rewrite.h"
 #include "stepwise.h"
 
-enum { X = 1, NORMALIZED, WEIGHTS, BIAS, Y };
+enum { NORMALIZED = 1, WEIGHTS, BIAS, Y };
 
 static const struct pattern before_conv = {
     .term = {{"Conv", {Y}, {NORMALIZED, WEIGHTS, BIAS}, 0, NULL},
@@ -16,12 +12,6 @@ static const struct pattern before_conv = {
               TERM_MORE,
               NULL}},
     .operand = {[WEIGHTS] = {OPERAND_KNOWN, 0}, [BIAS] = {OPERAND_KNOWN | OPERAND_OPTIONAL, 0}}};
-
-/* x * factor + addend by channel. */
-struct affine {
-    double *factor, *addend;
-    bool has_addend;
-};
 
 static bool is_padded(const struct node *conv)
 {
@@ -34,50 +24,8 @@ static bool is_padded(const struct node *conv)
     return automatic[0] == 'S'; /* SAME_*: may pad */
 }
 
-/* The values of one operand, one per channel; false where it is along other axes. */
-static bool by_channel(const struct stepwise_operand *operand, const struct type *x)
-{
-    for (int i = 0; i < operand->type.rank; i++)
-        if (operand->type.dims[i] != 1 && x->rank - operand->type.rank + i != 1)
-            return false;
-    for (long i = 0; operand->value && i < type_elements(&operand->type); i++)
-        if (!isfinite(operand->value[i]))
-            return false;
-    return operand->value != NULL;
-}
-
-static int read_affine(const struct type *x, struct stepwise *steps, struct affine *affine,
-                       struct arena *arena, struct error *error)
-{
-    const long channels = x->dims[1];
-    affine->factor = arena_take_array(arena, (size_t)channels + 1, sizeof(double));
-    affine->addend = arena_take_array(arena, (size_t)channels + 1, sizeof(double));
-    if (!affine->factor || !affine->addend)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
-    for (long c = 0; c < channels; c++) {
-        affine->factor[c] = 1;
-        affine->addend[c] = 0;
-    }
-    for (int i = 0; i < steps->count; i++) {
-        const struct stepwise_operand *operand = &steps->step[i].operand;
-        int result = stepwise_factor(steps, i, arena, error);
-        const bool is_factor = result == OK;
-        if (result == SKIPPED)
-            result = stepwise_addend(steps, i, arena, error);
-        if (result != OK || !by_channel(operand, x))
-            return result == FAILED ? FAILED : SKIPPED;
-        for (long c = 0; c < channels; c++) {
-            const double value = operand->value[type_elements(&operand->type) == 1 ? 0 : c];
-            affine->factor[c] *= is_factor ? value : 1;
-            affine->addend[c] = is_factor ? affine->addend[c] * value : affine->addend[c] + value;
-        }
-        affine->has_addend = affine->has_addend || !is_factor;
-    }
-    return OK;
-}
-
 /* The weights times the factors, and the bias with what the addends come to. */
-static int fold(struct graph *graph, const struct node *conv, const struct affine *affine,
+static int fold(struct graph *graph, const struct node *conv, const struct stepwise_affine *affine,
                 int tensors[2], struct error *error)
 {
     const struct tensor *weights = graph->tensor[conv->inputs[1]];
@@ -106,7 +54,7 @@ static int fold(struct graph *graph, const struct node *conv, const struct affin
 }
 
 static int put_conv(struct graph *graph, const struct match *match, int x,
-                    const struct affine *affine, struct error *error)
+                    const struct stepwise_affine *affine, struct error *error)
 {
     const struct node *old = graph->node[match->node[0]];
     int folded[2] = {-1, -1};
@@ -127,7 +75,7 @@ static int apply(struct rewriting *rewriting, const struct match *match, struct 
     const struct node *conv = graph->node[match->node[0]], *before = graph->node[match->node[1]];
     const struct type *w = &graph->tensor[match->tensor[WEIGHTS]]->type;
     struct arena arena = {0};
-    struct affine affine = {.has_addend = false};
+    struct stepwise_affine affine;
     struct stepwise steps;
     int result = SKIPPED, x = -1;
     if (!element_is_real(w->element) || w->rank < 3 || w->dims[0] == 0 || is_padded(conv))
@@ -140,7 +88,10 @@ static int apply(struct rewriting *rewriting, const struct match *match, struct 
     if (result == OK && graph->tensor[x]->type.element != w->element)
         result = SKIPPED;
     if (result == OK)
-        result = read_affine(&graph->tensor[x]->type, &steps, &affine, &arena, error);
+        result = stepwise_take_affine(&steps, &graph->tensor[x]->type, 1, true, true, &affine,
+                                      &arena, error);
+    if (result == OK && steps.count > 0)
+        result = SKIPPED;
     if (result == OK)
         result = put_conv(graph, match, x, &affine, error);
     arena_free(&arena);
