@@ -83,7 +83,18 @@ static double copies_seconds(const struct launch *launch, const struct ceilings 
 
 /* ---- nodes ---- */
 
-/* What no kernel runs, though it is no view, does not run. */
+static double site_seconds(const struct turn_costs *costs, const struct site *site,
+                           const struct lowering *lowering)
+{
+    double seconds = cost_of_site(site, lowering, NULL, &costs->ceilings).seconds;
+    for (int i = 0; lowering && i < lowering->launch_count; i++)
+        seconds += copies_seconds(&lowering->launch[i], &costs->ceilings);
+    return seconds;
+}
+
+/* What no kernel runs, though it is no view, does not run. Inputs that a Concat need not join may
+ * leave more launches than all of them in one. A trial knows nothing of the nodes around it, so
+ * that it seemed to gain by this, and what has been turned would be turned again. */
 static int node_seconds(struct turn_costs *costs, const struct graph *graph,
                         const struct node *node, double *seconds, bool *runs, struct error *error)
 {
@@ -98,12 +109,11 @@ static int node_seconds(struct turn_costs *costs, const struct graph *graph,
         *error = reason;
         return FAILED;
     }
-    const struct cost cost =
-        cost_of_site(&site, result == OK ? &lowering : NULL, NULL, &costs->ceilings);
-    *seconds = cost.seconds;
-    *runs = result == OK || cost.launches == 0;
-    for (int i = 0; result == OK && i < lowering.launch_count; i++)
-        *seconds += copies_seconds(&lowering.launch[i], &costs->ceilings);
+    *seconds = site_seconds(costs, &site, result == OK ? &lowering : NULL);
+    *runs = result == OK || cost_of_site(&site, NULL, NULL, &costs->ceilings).launches == 0;
+    site.is_apart = true;
+    if (result == OK && lowering.input_at && site_lower(&site, &lowering, &reason) == OK)
+        *seconds = fmin(*seconds, site_seconds(costs, &site, &lowering));
     return OK;
 }
 
