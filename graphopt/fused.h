@@ -5,8 +5,8 @@
 //   roofline::MatMul(A, B, ...) with the attributes of com.microsoft's FusedMatMul, and
 //   roofline::Chain(X, ...), which is the steps alone.
 //
-// Convolutions with attribute `layout` "nhwc" have X and their result with channels last, and the
-// operands of steps are broadcast to that; weights are as ONNX has them.
+// Convolutions with attribute `layout` "nhwc" or "nchwc" have X and their result with channels last
+// or in blocks, and the operands of steps are broadcast to that; weights are as ONNX has them.
 #ifndef ROOFLINE_FUSED_H
 #define ROOFLINE_FUSED_H
 

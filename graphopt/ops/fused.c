@@ -197,10 +197,14 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         return fused_lower_chain(site, lowering, &steps, 0, of_input(0), error);
     const struct site base = base_of(site, fused, &node);
     const bool is_image = strncmp(fused->base->name, "Conv", 4) == 0;
-    const int axis = is_image && !layout_is_last(site->node) ? 1 : rank - 1; /* of channels */
+    const enum layout layout = layout_of(site->node);
+    const int axis = is_image && layout != LAYOUT_NHWC ? 1 : rank - 1; /* of channels */
+    struct site steps_site = *site;
     int result = layout_lower(&base, lowering, error);
+    if (result == OK && layout == LAYOUT_NCHWC)
+        result = layout_unblock(site, fused->base_inputs, &steps_site, error);
     if (result == OK)
-        result = fused_lower_epilogue(site, lowering, &steps, axis, &done, error);
+        result = fused_lower_epilogue(&steps_site, lowering, &steps, axis, &done, error);
     if (result == OK && done < steps.count)
         result = fused_lower_chain(site, lowering, &steps, done, of_output(0), error);
     else if (result == OK && site->output_pitch > 0)
@@ -324,7 +328,8 @@ static int expand_matmul(const struct site *site, struct graph *own, struct erro
                : expand_real(own, "Mul", product, site->output[0].type.element, alpha, error);
 }
 
-/* The base with all its attributes, over images with channels first; its result. */
+/* The base with all its attributes, over images with channels first; its result, in their layout.
+ */
 static int expand_base(const struct site *site, const struct fused *fused, struct graph *own,
                        struct error *error)
 {
@@ -338,9 +343,8 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
         if (inputs[i] >= 0)
             count = i + 1;
     }
-    const bool is_last = layout_is_last(node);
-    if (is_last)
-        inputs[0] = layout_transposed(own, inputs[0], false, error);
+    const enum layout layout = layout_of(node);
+    inputs[0] = layout_expanded(own, inputs[0], layout, false, error);
     const struct node_spec spec = {.type = fused->base->name,
                                    .domain = fused->base->domain,
                                    .before = -1,
@@ -354,7 +358,7 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
             strcmp(node->attributes[i].name, "layout") != 0 &&
             graph_set_attribute(own, made, &node->attributes[i], error) != OK)
             return -1;
-    return made < 0 ? -1 : is_last ? layout_transposed(own, output, true, error) : output;
+    return made < 0 ? -1 : layout_expanded(own, output, layout, true, error);
 }
 
 static int expand(const struct site *site, struct graph *own, struct error *error)

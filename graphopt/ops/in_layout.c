@@ -1,5 +1,5 @@
-// in_layout.c - operators of domain roofline that are one of ONNX's over images whose channels are
-// last. Attribute `opset` is the version of ONNX's domain whose rules hold for it.
+// in_layout.c - operators of domain roofline that are one of ONNX's over images in another layout.
+// Attribute `opset` is the version of ONNX's domain whose rules hold for it.
 #include "in_layout.h"
 
 #include <string.h>
@@ -8,34 +8,66 @@
 #include "launches.h"
 #include "operands.h"
 
-enum { IMAGE_RANK = 4 };
+enum { IMAGE_RANK = 4, BLOCKED_RANK = 5 };
 
 /* Dim i of an image with channels last is dim of_first[i] of one with channels first. */
 static const int of_first[IMAGE_RANK] = {0, 2, 3, 1}, of_last[IMAGE_RANK] = {0, 3, 1, 2};
 
-bool layout_is_last(const struct node *node)
+enum layout layout_of(const struct node *node)
 {
-    return strcmp(node_text(node, "layout", "nchw"), "nhwc") == 0;
+    int layout;
+    struct error unused; /* inference says that there is no such word */
+    return word_read(node, "layout", layout_words, &layout, &unused) == OK ? (enum layout)layout
+                                                                           : LAYOUT_NCHW;
 }
+
+int layout_rank(enum layout layout)
+{
+    return layout == LAYOUT_NCHWC ? BLOCKED_RANK : IMAGE_RANK;
+}
+
+/* ---- types ---- */
 
 static struct type permuted(const struct type *type, const int *from)
 {
     struct type out = *type;
-    for (int i = 0; i < IMAGE_RANK && type->rank == IMAGE_RANK; i++) {
+    for (int i = 0; i < IMAGE_RANK; i++) {
         out.dims[i] = type->dims[from[i]];
         out.symbol[i] = type->symbol[from[i]];
     }
     return out;
 }
 
-struct type type_channels_last(const struct type *type)
+/* So many channels; the name of such a dim says nothing of its blocks. */
+static void set_channels(struct type *type, long channels)
 {
-    return permuted(type, of_first);
+    type->dims[1] = channels;
+    type->symbol[1] = 0;
 }
 
-struct type type_channels_first(const struct type *type)
+struct type type_in_layout(const struct type *type, enum layout layout)
 {
-    return permuted(type, of_last);
+    struct type out = *type;
+    if (layout == LAYOUT_NCHW || type->rank != IMAGE_RANK)
+        return out;
+    if (layout == LAYOUT_NHWC)
+        return permuted(type, of_first);
+    set_channels(&out, type->dims[1] < 0 ? -1 : type->dims[1] / LAYOUT_BLOCK);
+    out.dims[out.rank] = LAYOUT_BLOCK;
+    out.symbol[out.rank++] = 0;
+    return out;
+}
+
+struct type type_channels_first(const struct type *type, enum layout layout)
+{
+    struct type out = *type;
+    if (layout == LAYOUT_NCHW || type->rank != layout_rank(layout))
+        return out;
+    if (layout == LAYOUT_NHWC)
+        return permuted(type, of_last);
+    out.rank = IMAGE_RANK;
+    set_channels(&out, type->dims[1] < 0 ? -1 : type->dims[1] * LAYOUT_BLOCK);
+    return out;
 }
 
 /* ---- the site as ONNX's operator sees it ---- */
@@ -46,17 +78,27 @@ struct view {
     struct array output;
 };
 
-static int view_open(struct view *view, const struct site *site, struct error *error)
+/* A copy of the site's inputs; NULL when memory is out. */
+static struct array *copy_inputs(const struct site *site, struct error *error)
 {
     const int count = site->node->input_count;
     struct array *input = arena_take_array(site->arena, (size_t)count, sizeof *input);
     if (!input)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
-    for (int i = 0; i < count; i++)
+        error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    for (int i = 0; input && i < count; i++)
         input[i] = site->input[i];
-    input[0].type = type_channels_first(&site->input[0].type);
+    return input;
+}
+
+static int view_open(struct view *view, const struct site *site, struct error *error)
+{
+    const enum layout layout = layout_of(site->node);
+    struct array *input = copy_inputs(site, error);
+    if (!input)
+        return FAILED;
+    input[0].type = type_channels_first(&site->input[0].type, layout);
     *view = (struct view){.site = *site, .output = site->output[0]};
-    view->output.type = type_channels_first(&site->output[0].type);
+    view->output.type = type_channels_first(&site->output[0].type, layout);
     view->site.input = input;
     view->site.output = &view->output;
     return OK;
@@ -64,55 +106,68 @@ static int view_open(struct view *view, const struct site *site, struct error *e
 
 static int check_layout(const struct site *site, struct error *error)
 {
-    static const char *const words[] = {"nchw", "nhwc", NULL};
     const struct type x = site_type(site, 0);
-    int which;
-    if (word_read(site->node, "layout", words, &which, error) != OK)
+    int layout;
+    if (word_read(site->node, "layout", layout_words, &layout, error) != OK)
         return FAILED;
-    if (layout_is_last(site->node) && x.rank >= 0 && x.rank != IMAGE_RANK)
-        return error_set(error, FAULT_IO, "the input is %s; in layout nhwc it needs 4 dimensions",
-                         type_format(site->graph, &x).text);
+    if (layout == LAYOUT_NCHW || x.rank < 0)
+        return OK;
+    const int rank = layout_rank((enum layout)layout);
+    if (x.rank != rank)
+        return error_set(error, FAULT_IO, "the input is %s; in layout %s it needs %d dimensions",
+                         type_format(site->graph, &x).text, layout_words[layout], rank);
+    if (layout == LAYOUT_NCHWC && x.dims[rank - 1] >= 0 && x.dims[rank - 1] != LAYOUT_BLOCK)
+        return error_set(error, FAULT_IO,
+                         "the input is %s; blocks of layout nchwc have %d channels",
+                         type_format(site->graph, &x).text, LAYOUT_BLOCK);
     return OK;
 }
 
 int layout_infer(struct site *site, struct error *error)
 {
+    const enum layout layout = layout_of(site->node);
     struct view view;
     if (check_layout(site, error) != OK)
         return FAILED;
-    if (!layout_is_last(site->node))
+    if (layout == LAYOUT_NCHW)
         return site->node->op->infer(site, error);
     if (view_open(&view, site, error) != OK || view.site.node->op->infer(&view.site, error) != OK)
         return FAILED;
-    site->output[0].type = type_channels_last(&view.output.type);
+    const struct type *out = &view.output.type;
+    if (layout == LAYOUT_NCHWC && out->rank == IMAGE_RANK && out->dims[1] % LAYOUT_BLOCK > 0)
+        return error_set(error, FAULT_IO, "%ld output channels are no blocks of %d", out->dims[1],
+                         LAYOUT_BLOCK);
+    site->output[0].type = type_in_layout(out, layout);
     return OK;
 }
 
 /* ---- plain loops ---- */
 
-/* `out` has the elements of `in` with its dims in another order. */
-static void permute(const struct array *out, const struct array *in, const int *from)
+/* The elements of `in` in another layout; `first` is the image's type with channels first. */
+static void reorder(void *out, enum layout to, const void *in, enum layout from,
+                    const struct type *first)
 {
-    const size_t bytes = element_bytes(in->type.element, 1);
-    const long count = type_elements(&out->type);
-    long stride[IMAGE_RANK], at[RANK_MAX] = {0};
-    for (int i = 0; i < IMAGE_RANK; i++)
-        stride[i] = type_product(&in->type, from[i] + 1, IMAGE_RANK);
-    for (long i = 0; i < count; i++) {
-        memcpy((char *)out->data + (size_t)i * bytes,
-               (const char *)in->data + (size_t)place_offset(IMAGE_RANK, stride, at) * bytes,
-               bytes);
-        place_next(&out->type, at);
-    }
+    const size_t bytes = element_bytes(first->element, 1);
+    const long channels = first->dims[1], pixels = type_product(first, 2, IMAGE_RANK);
+    for (long image = 0; image < first->dims[0]; image++)
+        for (long channel = 0; channel < channels; channel++)
+            for (long pixel = 0; pixel < pixels; pixel++) {
+                const long begin = image * channels * pixels;
+                const long put = layout_index(to, channels, pixels, channel, pixel);
+                const long get = layout_index(from, channels, pixels, channel, pixel);
+                memcpy((char *)out + (size_t)(begin + put) * bytes,
+                       (const char *)in + (size_t)(begin + get) * bytes, bytes);
+            }
 }
 
 int layout_evaluate(struct site *site, struct error *error)
 {
+    const enum layout layout = layout_of(site->node);
     struct view view;
-    if (!layout_is_last(site->node))
+    if (layout == LAYOUT_NCHW)
         return site->node->op->evaluate(site, error);
     if (element_bits(site->input[0].type.element) < 8)
-        return error_skip(error, "elements of less than a byte are not kept with channels last");
+        return error_skip(error, "elements of less than a byte are kept with channels first only");
     if (view_open(&view, site, error) != OK)
         return FAILED;
     struct array *x = (struct array *)(uintptr_t)&view.site.input[0];
@@ -120,10 +175,10 @@ int layout_evaluate(struct site *site, struct error *error)
     view.output.data = arena_take(site->arena, (size_t)type_bytes(&view.output.type));
     if (!x->data || !view.output.data)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory");
-    permute(x, &site->input[0], of_last);
+    reorder(x->data, LAYOUT_NCHW, site->input[0].data, layout, &x->type);
     const int result = view.site.node->op->evaluate(&view.site, error);
     if (result == OK)
-        permute(&site->output[0], &view.output, of_first);
+        reorder(site->output[0].data, layout, view.output.data, LAYOUT_NCHW, &view.output.type);
     return result;
 }
 
@@ -131,25 +186,86 @@ int layout_evaluate(struct site *site, struct error *error)
 
 int layout_lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
+    const enum layout layout = layout_of(site->node);
     struct view view;
-    if (!layout_is_last(site->node))
+    if (layout == LAYOUT_NCHW)
         return site->node->op->lower(site, lowering, error);
     if (view_open(&view, site, error) != OK)
         return FAILED;
     const int result = view.site.node->op->lower(&view.site, lowering, error);
     for (int i = 0; i < lowering->launch_count && result == OK; i++)
-        if (!launch_word(&lowering->launch[i], "layout", "nhwc"))
+        if (!launch_word(&lowering->launch[i], "layout", layout_words[layout]))
             return error_skip(error, "kernel '%s' has images with channels first only",
                               lowering->launch[i].kernel->name);
     return result;
 }
 
+/* An operand beside images in blocks of that type. */
+static struct array unblocked(const struct array *operand, const struct type *out)
+{
+    const struct type *type = &operand->type;
+    long dims[BLOCKED_RANK];
+    struct array first = *operand;
+    for (int i = 0; i < BLOCKED_RANK; i++) {
+        const int own = i - (BLOCKED_RANK - type->rank);
+        dims[i] = own < 0 ? 1 : type->dims[own];
+    }
+    const bool has_channels = dims[1] == out->dims[1] && dims[4] == LAYOUT_BLOCK;
+    if (!has_channels && (dims[1] != 1 || dims[4] != 1))
+        return (struct array){.type = {.element = ELEMENT_NONE, .rank = 0}};
+    first.type = (struct type){.element = type->element, .rank = IMAGE_RANK};
+    memcpy(first.type.dims, dims, IMAGE_RANK * sizeof *dims);
+    if (has_channels)
+        first.type.dims[1] = dims[1] * LAYOUT_BLOCK;
+    return first;
+}
+
+int layout_unblock(const struct site *site, int first, struct site *with_channels_first,
+                   struct error *error)
+{
+    struct array *input = copy_inputs(site, error);
+    struct array *output = arena_take(site->arena, sizeof *output);
+    if (!input || !output)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    for (int i = first; i < site->node->input_count; i++)
+        if (input[i].type.rank >= 0)
+            input[i] = unblocked(&input[i], &site->output[0].type);
+    *output = site->output[0];
+    output->type = type_channels_first(&output->type, LAYOUT_NCHWC);
+    *with_channels_first = *site;
+    with_channels_first->input = input;
+    with_channels_first->output = output;
+    return OK;
+}
+
 /* ---- in ONNX's own operators ---- */
 
-int layout_transposed(struct graph *inner, int tensor, bool to_last, struct error *error)
+/* The last dims of an image with channels last as blocks, or these as one dim. */
+static int expanded_reshape(struct graph *inner, int tensor, bool to_blocks, struct error *error)
 {
-    const long first[] = {0, 2, 3, 1}, last[] = {0, 3, 1, 2};
-    return expand_transpose(inner, tensor, to_last ? first : last, IMAGE_RANK, error);
+    static const long blocks[] = {0, 0, 0, -1, LAYOUT_BLOCK}, channels[] = {0, 0, 0, -1};
+    const int shape = graph_add_integers(inner, "shape", to_blocks ? blocks : channels,
+                                         to_blocks ? BLOCKED_RANK : IMAGE_RANK, error);
+    return shape < 0 ? -1 : expand_node(inner, "Reshape", tensor, shape, error);
+}
+
+int layout_expanded(struct graph *inner, int tensor, enum layout layout, bool to_layout,
+                    struct error *error)
+{
+    static const long first_to_last[] = {0, 2, 3, 1}, last_to_first[] = {0, 3, 1, 2},
+                      blocks_outside[] = {0, 3, 1, 2, 4}, blocks_inside[] = {0, 2, 3, 1, 4};
+    if (layout == LAYOUT_NCHW)
+        return tensor;
+    if (to_layout)
+        tensor = expand_transpose(inner, tensor, first_to_last, IMAGE_RANK, error);
+    if (layout == LAYOUT_NCHWC && to_layout)
+        tensor = expanded_reshape(inner, tensor, true, error);
+    if (layout == LAYOUT_NCHWC)
+        tensor = expand_transpose(inner, tensor, to_layout ? blocks_outside : blocks_inside,
+                                  BLOCKED_RANK, error);
+    if (layout == LAYOUT_NCHWC && !to_layout)
+        tensor = expanded_reshape(inner, tensor, false, error);
+    return to_layout ? tensor : expand_transpose(inner, tensor, last_to_first, IMAGE_RANK, error);
 }
 
 static int expand(const struct site *site, struct graph *inner, struct error *error)
@@ -164,9 +280,8 @@ static int expand(const struct site *site, struct graph *inner, struct error *er
         return error_set(error, FAULT_ENVIRONMENT, "out of memory");
     for (int i = 0; i < count; i++)
         inputs[i] = node_input(site->node, i) >= 0 ? inner->block[0]->inputs[i] : -1;
-    const bool is_last = layout_is_last(site->node);
-    if (is_last)
-        inputs[0] = layout_transposed(inner, inputs[0], false, error);
+    const enum layout layout = layout_of(site->node);
+    inputs[0] = layout_expanded(inner, inputs[0], layout, false, error);
     const int output = graph_add_tensor(inner, 0, NULL, &UNKNOWN_TYPE, error);
     const struct node_spec spec = {.type = base->name,
                                    .before = -1,
@@ -183,7 +298,7 @@ static int expand(const struct site *site, struct graph *inner, struct error *er
             graph_set_attribute(inner, made, attribute, error) != OK)
             return FAILED;
     }
-    const int result = is_last ? layout_transposed(inner, output, true, error) : output;
+    const int result = layout_expanded(inner, output, layout, true, error);
     return result < 0 ? FAILED : graph_add_output(inner, 0, result, error);
 }
 
@@ -246,7 +361,7 @@ static double flops(const struct site *site)
     struct error unused;
     if (!node.op->flops || view_open(&view, &base, &unused) != OK)
         return 0;
-    return node.op->flops(layout_is_last(&node) ? &view.site : &base);
+    return node.op->flops(&view.site);
 }
 
 static const struct attribute_rule attributes[] = {
@@ -257,7 +372,7 @@ static const struct attribute_rule attributes[] = {
     const struct op roofline_##member##_op = {                                                     \
         .domain = "roofline",                                                                      \
         .name = #member,                                                                           \
-        .summary = #member " of ONNX over images with channels last",                              \
+        .summary = #member " of ONNX over images with channels last or in blocks",                 \
         .inputs_min = least,                                                                       \
         .inputs_max = most,                                                                        \
         .outputs_min = 1,                                                                          \

@@ -187,6 +187,18 @@ static void nodes_of_ours_are_functions(void **state)
         "y: f32[batch,6,2,2] = roofline::Shuffle(b) {view: [-1, 3, 2, 4], perm: [0, 2, 1, 3], "
         "shape: [-1, 6, 2, 2]}\n"
         "output y\n");
+    assert_text_reads_back(
+        "graph g (ir 8, onnx 17, roofline 1)\n"
+        "input x: f32[1,2,8,8,16]\n"
+        "input w: f32[32,32,1,1]\n"
+        "input b: f32[2,1,1,16]\n"
+        "c: f32[1,2,8,8,16] = roofline::Conv(x, w, -, b) {layout: \"nchwc\", steps: [\"add\", "
+        "\"relu\"]}\n"
+        "m: f32[1,2,4,4,16] = roofline::MaxPool(c) {kernel_shape: [2, 2], strides: [2, 2], opset: "
+        "17, layout: \"nchwc\"}\n"
+        "y: f32[1,2,4,4,16] = roofline::Conv(m, w, -, b) {layout: \"nchwc\", steps: [\"add\", "
+        "\"relu\"]}\n"
+        "output y\n");
 }
 
 static void nodes_of_one_name_get_others(void **state)

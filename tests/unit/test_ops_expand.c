@@ -132,7 +132,7 @@ static void newer_operators_are_said_in_older_ones(void **state)
     }
 }
 
-static void channels_last_are_two_transposes(void **state)
+static void other_layouts_are_transposes(void **state)
 {
     (void)state;
     assert_expands(13, "input x: f32[1,5,5,2]\ninput w: f32[4,1,3,3]\ninput z: f32[1,3,3,4]",
@@ -142,6 +142,13 @@ static void channels_last_are_two_transposes(void **state)
                    "MaxPool(x) {kernel_shape: [3, 2], layout: \"nhwc\", opset: 13}");
     assert_expands(16, "input x: f32[1,5,5,2]\ninput g: f32[1,3,4,2]",
                    "GridSample(x, g) {layout: \"nhwc\", opset: 16}");
+    assert_expands(13,
+                   "input x: f32[2,2,4,5,16]\ninput w: f32[48,16,3,3]\ninput b: f32[3,1,1,16]\n"
+                   "input z: f32[2,3,4,5,16]",
+                   "Conv(x, w, -, b, z) {group: 2, pads: [1, 1, 1, 1], steps: [\"add\", \"add\", "
+                   "\"relu\"], layout: \"nchwc\"}");
+    assert_expands(13, "input x: f32[1,2,5,5,16]",
+                   "AveragePool(x) {kernel_shape: [3, 2], layout: \"nchwc\", opset: 13}");
 }
 
 int main(void)
@@ -151,7 +158,7 @@ int main(void)
         cmocka_unit_test(bounds_are_said_where_they_do_not_broadcast),
         cmocka_unit_test(bases_keep_their_attributes),
         cmocka_unit_test(newer_operators_are_said_in_older_ones),
-        cmocka_unit_test(channels_last_are_two_transposes),
+        cmocka_unit_test(other_layouts_are_transposes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

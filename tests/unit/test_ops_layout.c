@@ -1,41 +1,76 @@
-// test_ops_layout.c - operators over images with channels last: they compute what ONNX's compute
-// between two Transposes, on kernels too, claim no more than that, and say themselves so.
+// test_ops_layout.c - operators over images in other layouts: they compute what ONNX's compute of
+// the same image with channels first, on kernels too, claim no more than that, and say themselves
+// so.
 #include "ops_check.h"
 
-/* `operands` are lines that make x, an image with channels last, and what else the node takes;
- * `rest` is what stands behind x in both nodes. */
+#include "in_layout.h"
+
+/* `operands` are lines that make x, an image in the layout, and what else the node takes; `rest` is
+ * what stands behind x in both nodes. */
 struct layout_case {
     const char *name, *operands, *rest, *attributes;
     int opset;
     const char *kernel; /* that it is lowered to; "": none */
+    enum layout layout;
 };
 
+/* Two images of 5 x 6 pixels, of 3 channels, or of 32 in blocks. */
 #define IMAGE "const x: f32[2,5,6,3] = named\n"
+#define BLOCKS "const x: f32[2,2,5,6,16] = named\n"
+#define SIXTEEN "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+#define TWICE SIXTEEN ", " SIXTEEN
 
 static const struct layout_case cases[] = {
     {"MaxPool", IMAGE, "", "kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1]", 12,
-     "max_pool"},
-    {"MaxPool", IMAGE, "", "kernel_shape: [2, 3], ceil_mode: 1, strides: [3, 3]", 12, "max_pool"},
+     "max_pool", LAYOUT_NHWC},
+    {"MaxPool", IMAGE, "", "kernel_shape: [2, 3], ceil_mode: 1, strides: [3, 3]", 12, "max_pool",
+     LAYOUT_NHWC},
     {"AveragePool", IMAGE, "", "kernel_shape: [3, 3], pads: [1, 1, 1, 1], count_include_pad: 1", 11,
-     "average_pool"},
-    {"AveragePool", IMAGE, "", "kernel_shape: [3, 3], pads: [1, 1, 1, 1]", 11, "average_pool"},
-    {"GlobalAveragePool", IMAGE, "", NULL, 11, "global_average_pool"},
+     "average_pool", LAYOUT_NHWC},
+    {"AveragePool", IMAGE, "", "kernel_shape: [3, 3], pads: [1, 1, 1, 1]", 11, "average_pool",
+     LAYOUT_NHWC},
+    {"GlobalAveragePool", IMAGE, "", NULL, 11, "global_average_pool", LAYOUT_NHWC},
     {"BatchNormalization",
      IMAGE "const s: f32[3] = {1, 2, 3}\nconst o: f32[3] = {4, 5, 6}\nconst m: f32[3] = {7, 8, 9}\n"
            "const v: f32[3] = {1, 4, 9}\n",
-     ", s, o, m, v", "epsilon: 0.001", 15, "batchnorm"},
+     ", s, o, m, v", "epsilon: 0.001", 15, "batchnorm", LAYOUT_NHWC},
     {"Resize", IMAGE "const S: f32[4] = {1, 1, 2, 1.5}\n", ", -, S", "mode: \"linear\"", 13,
-     "resize"},
-    {"Resize", IMAGE "const S: f32[4] = {1, 1, 2, 2}\n", ", S", "mode: \"nearest\"", 10, "resize"},
-    {"Upsample", IMAGE "const S: f32[4] = {1, 1, 2, 2}\n", ", S", "mode: \"nearest\"", 9, "resize"},
+     "resize", LAYOUT_NHWC},
+    {"Resize", IMAGE "const S: f32[4] = {1, 1, 2, 2}\n", ", S", "mode: \"nearest\"", 10, "resize",
+     LAYOUT_NHWC},
+    {"Upsample", IMAGE "const S: f32[4] = {1, 1, 2, 2}\n", ", S", "mode: \"nearest\"", 9, "resize",
+     LAYOUT_NHWC},
     {"GridSample", IMAGE "const g: f32[2,3,4,2] = named\n", ", g", "align_corners: 0", 16,
-     "grid_sample"},
+     "grid_sample", LAYOUT_NHWC},
     {"Conv", IMAGE "const w: f32[4,3,3,3] = named\nconst o: f32[4] = {1, 2, 3, 4}\n", ", w, o",
-     "pads: [1, 1, 1, 1]", 13, "conv2d"},
+     "pads: [1, 1, 1, 1]", 13, "conv2d", LAYOUT_NHWC},
     {"Conv", IMAGE "const w: f32[6,1,3,3] = named\n", ", w", "group: 3, strides: [2, 2]", 13,
-     "conv2d"},
+     "conv2d", LAYOUT_NHWC},
     {"ConvTranspose", IMAGE "const w: f32[3,5,2,2] = named\n", ", w", "strides: [2, 2]", 13,
-     "conv_transpose2d"},
+     "conv_transpose2d", LAYOUT_NHWC},
+    {"MaxPool", BLOCKS, "", "kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1]", 12,
+     "max_pool", LAYOUT_NCHWC},
+    {"AveragePool", BLOCKS, "", "kernel_shape: [3, 3], pads: [1, 1, 1, 1], count_include_pad: 1",
+     11, "average_pool", LAYOUT_NCHWC},
+    {"GlobalAveragePool", BLOCKS, "", NULL, 11, "global_average_pool", LAYOUT_NCHWC},
+    {"BatchNormalization",
+     BLOCKS "const s: f32[32] = {" TWICE "}\nconst o: f32[32] = {" TWICE "}\n"
+            "const m: f32[32] = {" TWICE "}\nconst v: f32[32] = {" TWICE "}\n",
+     ", s, o, m, v", "epsilon: 0.001", 15, "batchnorm", LAYOUT_NCHWC},
+    {"Resize", BLOCKS "const S: f32[4] = {1, 1, 2, 1.5}\n", ", -, S", "mode: \"linear\"", 13,
+     "resize", LAYOUT_NCHWC},
+    {"Upsample", BLOCKS "const S: f32[4] = {1, 1, 2, 2}\n", ", S", "mode: \"nearest\"", 9, "resize",
+     LAYOUT_NCHWC},
+    {"GridSample", BLOCKS "const g: f32[2,3,4,2] = named\n", ", g", "align_corners: 0", 16,
+     "grid_sample", LAYOUT_NCHWC},
+    {"Conv", BLOCKS "const w: f32[48,32,3,3] = named\nconst o: f32[48] = named\n", ", w, o",
+     "pads: [1, 1, 1, 1]", 13, "conv2d", LAYOUT_NCHWC},
+    {"Conv", BLOCKS "const w: f32[32,8,3,3] = named\n", ", w", "group: 4, strides: [2, 2]", 13,
+     "conv2d", LAYOUT_NCHWC},
+    {"Conv", BLOCKS "const w: f32[32,1,3,3] = named\n", ", w", "group: 32", 13, "conv2d",
+     LAYOUT_NCHWC},
+    {"ConvTranspose", BLOCKS "const w: f32[32,16,2,2] = named\n", ", w", "strides: [2, 2]", 13,
+     "conv_transpose2d", LAYOUT_NCHWC},
 };
 
 /* Attributes behind those that are there. */
@@ -45,41 +80,55 @@ static void put_attributes(char *text, size_t size, const struct layout_case *of
     const size_t used = strlen(text);
     char own[64] = "";
     if (is_ours && is_opset)
-        snprintf(own, sizeof own, "layout: \"nhwc\", opset: %d", of->opset);
+        snprintf(own, sizeof own, "layout: \"%s\", opset: %d", layout_words[of->layout], of->opset);
     else if (is_ours)
-        snprintf(own, sizeof own, "layout: \"nhwc\"");
+        snprintf(own, sizeof own, "layout: \"%s\"", layout_words[of->layout]);
     const char *const given = of->attributes ? of->attributes : "";
     if (*given || *own)
         snprintf(text + used, size - used, " {%s%s%s}", given, *given && *own ? ", " : "", own);
+}
+
+/* The floats of an image, of that type with channels first, in another layout. */
+static struct array reordered(const struct array *in, enum layout from, const struct type *first,
+                              enum layout to, struct arena *arena)
+{
+    const long channels = first->dims[1], pixels = type_product(first, 2, first->rank);
+    const struct array out = {type_in_layout(first, to),
+                              arena_take(arena, (size_t)type_bytes(first))};
+    assert_non_null(out.data);
+    for (long i = 0; i < type_elements(first); i++) {
+        const long image = i / (channels * pixels) * channels * pixels;
+        const long channel = i / pixels % channels, pixel = i % pixels;
+        ((float *)out.data)[image + layout_index(to, channels, pixels, channel, pixel)] =
+            ((const float *)in->data)[image + layout_index(from, channels, pixels, channel, pixel)];
+    }
+    return out;
 }
 
 /* The value of y as ONNX's operator makes it. */
 static struct array expected_of(const struct layout_case *of, struct graph *graph,
                                 struct arena *arena)
 {
-    static const char *const steps[] = {"a", "b", "y"};
     char text[2048], node[512];
-    struct array value = {UNKNOWN_TYPE, NULL};
+    struct site site;
+    struct error error;
+    const long channels = of->layout == LAYOUT_NHWC ? 3 : 32;
     snprintf(node, sizeof node, "%s(a%s)", of->name, of->rest);
     put_attributes(node, sizeof node, of, false);
     snprintf(text, sizeof text,
-             "graph g (onnx %d)\n%sa = Transpose(x) {perm: [0, 3, 1, 2]}\nb = %s\n"
-             "y = Transpose(b) {perm: [0, 2, 3, 1]}\noutput y\n",
-             of->opset, of->operands, node);
+             "graph g (onnx %d)\n%sinput a: f32[2,%ld,5,6]\ny = %s\noutput x\noutput y\n",
+             of->opset, of->operands, channels, node);
     graph_of(graph, text);
-    for (int i = 0; i < 3; i++) {
-        struct site site;
-        struct error error;
-        const int id = maker_of(graph, steps[i]);
-        if (site_open(&site, graph, graph->node[id], arena, &error) != OK)
-            fail_msg("%s", error.text);
-        if (i > 0)
-            ((struct array *)(uintptr_t)site.input)[0] = value;
-        if (site_evaluate(&site, 1 << 20, &error) != OK)
-            fail_msg("%s", error.text);
-        value = site.output[0];
-    }
-    return value;
+    const struct tensor *x = graph->tensor[graph_find(graph, "x")];
+    const struct array given = {x->type, (void *)(uintptr_t)x->data};
+    const struct type first = graph->tensor[graph_find(graph, "a")]->type;
+    if (site_open(&site, graph, graph->node[maker_of(graph, "y")], arena, &error) != OK)
+        fail_msg("%s", error.text);
+    ((struct array *)(uintptr_t)site.input)[0] =
+        reordered(&given, of->layout, &first, LAYOUT_NCHW, arena);
+    if (site_evaluate(&site, 1 << 20, &error) != OK)
+        fail_msg("%s", error.text);
+    return reordered(&site.output[0], LAYOUT_NCHW, &site.output[0].type, of->layout, arena);
 }
 
 static void a_node_computes_what_onnx_computes(void **state)
@@ -115,16 +164,46 @@ static void steps_have_operands_with_channels_last(void **state)
                "const y: f32[1,1,2,3] = {12.0, 23.0, 34.0, 15.0, 26.0, 39.0}", "conv2d");
 }
 
+static void steps_have_operands_in_blocks(void **state)
+{
+    (void)state;
+    struct check check;
+    const char *const header = "onnx 13, roofline 1";
+    const char *const lines =
+        "const x: f32[1,1,1,2,16] = {" TWICE "}\nconst w: f32[32,16,1,1] = named\n"
+        "const b: f32[2,1,1,16] = named\nconst z: f32[1,2,1,2,16] = named\n"
+        "const q: f32[2,1] = {3, 4}";
+    check_open(&check, header, lines,
+               "roofline::Conv(x, w, -, b, z) {steps: [\"add\", \"add\"], layout: \"nchwc\"}");
+    assert_int_equal(site_evaluate(&check.site, 1 << 20, &check.error), OK);
+    check_kernels(&check, "conv2d");
+    check_close(&check);
+    /* What varies by pixel alone is no operand of an epilogue. */
+    check_open(&check, header, lines,
+               "roofline::Conv(x, w, -, q) {steps: [\"mul\"], layout: \"nchwc\"}");
+    assert_int_equal(site_evaluate(&check.site, 1 << 20, &check.error), OK);
+    check_kernels(&check, "conv2d chain");
+    check_close(&check);
+}
+
 static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
     const char *const header = "onnx 13, roofline 1";
     check_refused(header, "input x: f32[1,2,3,4]",
                   "roofline::GlobalAveragePool(x) {layout: \"chwn\", opset: 13}",
-                  "'layout' is 'chwn'; it may be nchw or nhwc");
+                  "'layout' is 'chwn'; it may be nchw, nhwc or nchwc");
     check_refused(header, "input x: f32[1,2,3]",
                   "roofline::GlobalAveragePool(x) {layout: \"nhwc\", opset: 13}",
                   "in layout nhwc it needs 4 dimensions");
+    check_refused(header, "input x: f32[1,32,3,3]",
+                  "roofline::GlobalAveragePool(x) {layout: \"nchwc\", opset: 13}",
+                  "in layout nchwc it needs 5 dimensions");
+    check_refused(header, "input x: f32[1,2,3,3,8]",
+                  "roofline::GlobalAveragePool(x) {layout: \"nchwc\", opset: 13}",
+                  "blocks of layout nchwc have 16 channels");
+    check_refused(header, "input x: f32[1,2,3,3,16]\ninput w: f32[24,32,1,1]",
+                  "roofline::Conv(x, w) {layout: \"nchwc\"}", "24 output channels are no blocks");
     check_refused(header, "input x: f32[1,2,3,4]",
                   "roofline::MaxPool(x) {layout: \"nhwc\", opset: 13}",
                   "'kernel_shape' is missing or of another type");
@@ -136,12 +215,13 @@ static void what_cannot_be_is_refused(void **state)
 int main(void)
 {
     enum { CASES = sizeof cases / sizeof *cases };
-    struct CMUnitTest tests[CASES + 2] = {
+    struct CMUnitTest tests[CASES + 3] = {
         cmocka_unit_test(steps_have_operands_with_channels_last),
+        cmocka_unit_test(steps_have_operands_in_blocks),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     for (int i = 0; i < CASES; i++)
-        tests[2 + i] = (struct CMUnitTest){cases[i].name, a_node_computes_what_onnx_computes, NULL,
+        tests[3 + i] = (struct CMUnitTest){cases[i].name, a_node_computes_what_onnx_computes, NULL,
                                            NULL, (void *)(uintptr_t)&cases[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
