@@ -15,41 +15,73 @@ enum { ROWS_MOST = 256, TRIED_MOST = 5, SAMPLES = 5 };
 /* Of a sample: long against reading the clock. */
 static const double sample_seconds = 5e-4;
 
-/* One of each variant and format. */
+/* Words of the letter `layout`; none where the kernel has no such letter. */
+static const char *const *layouts_of(const struct kernel *kernel)
+{
+    static const char *const none[] = {NULL};
+    for (int i = 0; i < kernel->letter_count; i++)
+        if (strcmp(kernel->letters[i].name, "layout") == 0)
+            return kernel->letters[i].words;
+    return none;
+}
+
+/* One of each variant, format and layout, and one of all layouts. */
 static size_t rates_most(void)
 {
     size_t most = 0;
-    for (int i = 0; kernels[i]; i++)
+    for (int i = 0; kernels[i]; i++) {
+        size_t layouts = 1;
+        for (const char *const *layout = layouts_of(kernels[i]); *layout; layout++)
+            layouts++;
         for (const struct variant *v = kernels[i]->variants; v->name; v++)
-            most += DTYPE_COUNT;
+            most += DTYPE_COUNT * layouts;
+    }
     return most;
 }
 
-static void add_rate(struct ceilings *ceilings, struct cost_rate *rates, const char *kernel,
-                     const char *variant, enum dtype dtype, double of_compute, double of_memory)
+static struct cost_rate rate_of(const char *kernel, const char *variant, const char *layout,
+                                enum dtype dtype)
 {
-    if (!(of_compute > 0) && !(of_memory > 0))
-        return;
-    struct cost_rate *rate = &rates[ceilings->rate_count++];
-    *rate = (struct cost_rate){.dtype = dtype, .of_compute = of_compute, .of_memory = of_memory};
-    text_copy(rate->kernel, sizeof rate->kernel, kernel);
-    text_copy(rate->variant, sizeof rate->variant, variant);
+    struct cost_rate rate = {.dtype = dtype};
+    text_copy(rate.kernel, sizeof rate.kernel, kernel);
+    text_copy(rate.variant, sizeof rate.variant, variant);
+    text_copy(rate.layout, sizeof rate.layout, layout);
+    return rate;
+}
+
+static void add_rate(struct ceilings *ceilings, struct cost_rate *rates,
+                     const struct cost_rate *rate)
+{
+    if (rate->of_compute > 0 || rate->of_memory > 0)
+        rates[ceilings->rate_count++] = *rate;
 }
 
 /* ---- from bench.csv ---- */
 
-/* Median of the fractions of roof of all measured rows of a kernel that have that bound. */
-static double fraction_of(const struct table *machine, const struct table *rows, const char *kernel,
-                          const char *variant, enum dtype dtype, const char *bound, int threads)
+/* Whether the shape is one of images in the layout; "": in any. */
+static bool has_layout(const char *shape, const char *layout)
+{
+    static const char letter[] = "layout=";
+    const char *at = strstr(shape, letter);
+    const size_t length = strlen(layout);
+    if (length == 0)
+        return true;
+    return at && strncmp(at + sizeof letter - 1, layout, length) == 0 &&
+           strchr(",", at[sizeof letter - 1 + length]) != NULL;
+}
+
+/* Median of the fractions of roof of all measured rows like the rate that have that bound. */
+static double fraction_of(const struct table *machine, const struct table *rows,
+                          const struct cost_rate *rate, const char *bound, int threads)
 {
     double fraction[ROWS_MOST];
     size_t count = 0;
     for (size_t i = 0; i < rows->count && count < ROWS_MOST; i++) {
         const struct measurement *row = table_measurement(rows, i);
         struct summary summary;
-        if (strcmp(row->kernel, kernel) != 0 || strcmp(row->variant, variant) != 0 ||
-            strcmp(row->dtype, dtype_name(dtype)) != 0 || row->threads != threads ||
-            strcmp(row->status, "ok") != 0)
+        if (strcmp(row->kernel, rate->kernel) != 0 || strcmp(row->variant, rate->variant) != 0 ||
+            strcmp(row->dtype, dtype_name(rate->dtype)) != 0 || row->threads != threads ||
+            strcmp(row->status, "ok") != 0 || !has_layout(row->shape, rate->layout))
             continue;
         summary_of(&summary, machine, row);
         if (strcmp(summary.bound, bound) == 0 && summary.roof_fraction > 0)
@@ -59,15 +91,26 @@ static double fraction_of(const struct table *machine, const struct table *rows,
 }
 
 static void take_rate(struct graph_bench *bench, int at, const struct table *rows,
-                      const char *kernel, const char *variant)
+                      const char *kernel, const char *variant, const char *layout)
 {
     struct ceilings *ceilings = &bench->ceilings[at];
     const struct table *machine = &bench->bench.machine;
     for (int i = 0; i < DTYPE_COUNT; i++) {
-        const enum dtype dtype = (enum dtype)i;
-        add_rate(ceilings, bench->rate[at], kernel, variant, dtype,
-                 fraction_of(machine, rows, kernel, variant, dtype, "compute", ceilings->threads),
-                 fraction_of(machine, rows, kernel, variant, dtype, "memory", ceilings->threads));
+        struct cost_rate rate = rate_of(kernel, variant, layout, (enum dtype)i);
+        rate.of_compute = fraction_of(machine, rows, &rate, "compute", ceilings->threads);
+        rate.of_memory = fraction_of(machine, rows, &rate, "memory", ceilings->threads);
+        add_rate(ceilings, bench->rate[at], &rate);
+    }
+}
+
+/* With each number of threads, of each layout and of all. */
+static void take_rates(struct graph_bench *bench, const struct table *rows,
+                       const struct kernel *kernel, const char *variant)
+{
+    for (int at = 0; at < 2; at++) {
+        take_rate(bench, at, rows, kernel->name, variant, "");
+        for (const char *const *layout = layouts_of(kernel); *layout; layout++)
+            take_rate(bench, at, rows, kernel->name, variant, *layout);
     }
 }
 
@@ -91,10 +134,8 @@ int graph_rates_read(struct graph_bench *bench, struct error *error)
     table_init(&rows, &measurement_schema);
     const int result = table_read(&rows, out, error);
     for (int i = 0; kernels[i] && result == OK; i++)
-        for (const struct variant *v = kernels[i]->variants; v->name; v++) {
-            take_rate(bench, 0, &rows, kernels[i]->name, v->name);
-            take_rate(bench, 1, &rows, kernels[i]->name, v->name);
-        }
+        for (const struct variant *v = kernels[i]->variants; v->name; v++)
+            take_rates(bench, &rows, kernels[i], v->name);
     table_free(&rows);
     return result;
 }
@@ -115,6 +156,7 @@ static bool has_rate(const struct ceilings *ceilings, const struct launch *launc
     for (int i = 0; i < ceilings->rate_count; i++)
         if (ceilings->rate[i].dtype == launch->dtype &&
             strcmp(ceilings->rate[i].variant, variant) == 0 &&
+            strcmp(ceilings->rate[i].layout, cost_layout(launch)) == 0 &&
             strcmp(ceilings->rate[i].kernel, launch->kernel->name) == 0)
             return true;
     return false;
@@ -175,7 +217,7 @@ static double try_launch(const struct graph_bench *bench, const struct trial *tr
     return trial->roof_seconds / quartiles_of(seconds, SAMPLES).median;
 }
 
-/* All launches like that one: of its kernel, variant and format with as many threads. */
+/* All launches like that one: of its kernel, variant, format and layout with as many threads. */
 static int find_trials(const struct graph_bench *bench, const struct executor_node *nodes,
                        int count, const struct executor_node *like, int at, struct trial *trials)
 {
@@ -185,6 +227,7 @@ static int find_trials(const struct graph_bench *bench, const struct executor_no
         for (int k = 0; nodes[i].lowering && k < nodes[i].lowering->launch_count; k++) {
             const struct launch *each = &nodes[i].lowering->launch[k];
             if (each->kernel != launch->kernel || each->dtype != launch->dtype ||
+                strcmp(cost_layout(each), cost_layout(launch)) != 0 ||
                 strcmp(nodes[i].variants[k], like->variants[at]) != 0 ||
                 (nodes[i].threads > 1) != (like->threads > 1))
                 continue;
@@ -210,9 +253,11 @@ static void measure_rate(struct graph_bench *bench, const struct executor_node *
         if (fraction > 0)
             by[of_memory][found[of_memory]++] = fraction;
     }
-    add_rate(&bench->ceilings[at], bench->rate[at], launch->kernel->name, node->variants[k],
-             launch->dtype, quartiles_of(by[0], found[0]).median,
-             quartiles_of(by[1], found[1]).median);
+    struct cost_rate rate =
+        rate_of(launch->kernel->name, node->variants[k], cost_layout(launch), launch->dtype);
+    rate.of_compute = quartiles_of(by[0], found[0]).median;
+    rate.of_memory = quartiles_of(by[1], found[1]).median;
+    add_rate(&bench->ceilings[at], bench->rate[at], &rate);
 }
 
 int graph_rates_measure(struct graph_bench *bench, struct error *error)

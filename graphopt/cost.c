@@ -54,23 +54,37 @@ static double flops_done(const struct launch *launch, const char *chosen)
                                      : launch->kernel->flops(&launch->shape);
 }
 
-/* What of its roof a kernel reaches; 1 where nobody measured it. */
+const char *cost_layout(const struct launch *launch)
+{
+    const struct kernel *kernel = launch->kernel;
+    for (int i = 0; i < kernel->letter_count; i++)
+        if (strcmp(kernel->letters[i].name, "layout") == 0)
+            return kernel->letters[i].words[launch->shape.value[i]];
+    return "";
+}
+
+/* What of its roof a kernel reaches; 1 where nobody measured it. A row of the variant counts more
+ * than one of the layout. */
 static double reached(const struct ceilings *ceilings, const struct launch *launch,
                       const char *chosen, enum cost_bound bound)
 {
     const char *variant = chosen            ? chosen
                           : launch->variant ? launch->variant
                                             : launch->kernel->variants[0].name;
+    const char *layout = cost_layout(launch);
     double found = 1;
+    int best = -1;
     for (int i = 0; i < ceilings->rate_count; i++) {
         const struct cost_rate *rate = &ceilings->rate[i];
         const double part = bound == COST_COMPUTE ? rate->of_compute : rate->of_memory;
+        const int fits = 2 * (rate->variant[0] != 0) + (rate->layout[0] != 0);
         if (rate->dtype != launch->dtype || !(part > 0) ||
-            strcmp(rate->kernel, launch->kernel->name) != 0)
+            strcmp(rate->kernel, launch->kernel->name) != 0 || fits <= best ||
+            (rate->variant[0] && strcmp(rate->variant, variant) != 0) ||
+            (rate->layout[0] && strcmp(rate->layout, layout) != 0))
             continue;
-        if (strcmp(rate->variant, variant) == 0)
-            return part;
-        found = rate->variant[0] ? found : part;
+        found = part;
+        best = fits;
     }
     return found;
 }

@@ -20,6 +20,7 @@ struct cost_rate {
     enum dtype dtype;
     double of_compute, of_memory; /* NAN where no row of that bound was measured */
     char variant[32];             /* "": of all that have no row of their own */
+    char layout[8];               /* of its images, a word of letter `layout`; "": the same */
 };
 
 /* The ceilings of one machine with one number of threads. */
@@ -59,6 +60,9 @@ struct cost {
 /* An ordinary server core of these years, for decisions where nobody measured one: the same on
  * every machine, so that passes without a machine.csv give the same graph everywhere. */
 struct ceilings ceilings_nominal(int threads);
+
+/* The word of the launch's letter `layout`; "" where its kernel has none. */
+const char *cost_layout(const struct launch *launch);
 
 /* The innermost level that holds the working set. */
 const struct cost_level *cost_level_of(const struct ceilings *ceilings, double set_bytes);

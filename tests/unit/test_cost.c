@@ -113,6 +113,29 @@ static void test_what_a_kernel_reaches_is_taken_into_account(void **state)
     assert_near(cost.seconds, 25e-6);
 }
 
+static void test_a_rate_of_the_layout_counts_more_than_one_of_all(void **state)
+{
+    (void)state;
+    struct ceilings ceilings = simple();
+    const struct cost_rate rate[] = {
+        {.kernel = "conv2d", .dtype = DTYPE_f32, .of_compute = 0.25, .layout = "nchwc"},
+        {.kernel = "conv2d", .dtype = DTYPE_f32, .of_compute = 0.5},
+        {.kernel = "conv2d", .dtype = DTYPE_f32, .of_compute = 0.1, .layout = "nhwc"},
+    };
+    const char *const first = "graph g (onnx 17)\ninput x: f32[1,16,64,64]\n"
+                              "const w: f32[16,16,3,3] = named\ny = Conv(x, w)\noutput y\n";
+    const char *const blocks =
+        "graph g (onnx 17, roofline 1)\ninput x: f32[1,1,64,64,16]\n"
+        "const w: f32[16,16,3,3] = named\ny = roofline::Conv(x, w) {layout: \"nchwc\"}\noutput y\n";
+    ceilings.launch_seconds = 0;
+    const double roof_seconds = cost_of(first, &ceilings).roof_seconds;
+    assert_near(cost_of(blocks, &ceilings).roof_seconds, roof_seconds);
+    ceilings.rate = rate;
+    ceilings.rate_count = sizeof rate / sizeof *rate;
+    assert_near(cost_of(first, &ceilings).seconds, 2 * roof_seconds);
+    assert_near(cost_of(blocks, &ceilings).seconds, 4 * roof_seconds);
+}
+
 static void test_views_cost_nothing(void **state)
 {
     (void)state;
@@ -213,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_a_product_is_bound_by_arithmetic),
         cmocka_unit_test(test_constants_come_from_where_a_whole_run_fits),
         cmocka_unit_test(test_what_a_kernel_reaches_is_taken_into_account),
+        cmocka_unit_test(test_a_rate_of_the_layout_counts_more_than_one_of_all),
         cmocka_unit_test(test_views_cost_nothing),
         cmocka_unit_test(test_what_shares_memory_costs_nothing),
         cmocka_unit_test(test_open_dims_have_no_cost),
