@@ -1,11 +1,10 @@
-// turn.c - nodes that can work on images with channels last, and how these are made.
+// turn.c - nodes that can work on images in another layout, and how these are made.
 #include "turn.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "match.h"
-#include "op.h"
 
 /* How a node treats the dims of images. */
 enum family {
@@ -15,7 +14,7 @@ enum family {
     FAMILY_PLACES,      /* element by element, operands are broadcast */
     FAMILY_ALONE,       /* element by element of input 0 */
     FAMILY_AXIS,        /* attribute `axis`, images only */
-    FAMILY_PADS,
+    FAMILY_PADS,        /* these and below: channels last alone, as blocks would have to be cut */
     FAMILY_SLICES,
     FAMILY_SHUFFLE, /* channels in groups among each other, on the permutation kernel */
 };
@@ -163,96 +162,151 @@ static enum turn_role role_in(const struct graph *graph, const struct node *node
     return is_operand ? role_of_operand(graph, tensor) : ROLE_KEPT;
 }
 
-static bool is_permutation(const struct node *node, const long *perm)
+/* ---- conversions that are there ---- */
+
+static bool is_permutation(const struct node *node, const long *perm, int rank)
 {
     int count;
     const long *given = node_integers(node, "perm", &count);
-    return given && count == TURN_RANK && memcmp(given, perm, sizeof to_last) == 0;
+    return given && count == rank && memcmp(given, perm, (size_t)rank * sizeof *perm) == 0;
 }
 
-/* Whether it is a Transpose that puts channels last, and a Reshape of that. */
-static bool is_last_reshaped(const struct graph *graph, const struct node *node)
+/* A Shuffle that sees its input under these dims and puts them into that order. */
+static bool is_shuffle(const struct graph *graph, const struct node *node, const long *dims,
+                       const long *perm, int rank)
+{
+    long view[RANK_MAX];
+    return node_is_one_of(node, "roofline::Shuffle") && is_permutation(node, perm, rank) &&
+           read_dims(node, "view", type_elements(&graph->tensor[node->inputs[0]]->type), rank,
+                     view) &&
+           memcmp(view, dims, (size_t)rank * sizeof *view) == 0;
+}
+
+bool turn_has_blocks(const struct graph *graph, int tensor)
+{
+    if (!is_image(graph, tensor))
+        return false;
+    const struct type *type = &graph->tensor[tensor]->type;
+    return type->dims[1] % LAYOUT_BLOCK == 0 && type_elements(type) > 0;
+}
+
+static struct turning turning_to(enum turn_kind kind, enum layout layout)
+{
+    struct turning turning = {kind, {[LAYOUT_NCHW] = true}};
+    turning.can[layout] = true;
+    return turning;
+}
+
+static bool puts_last(const struct graph *graph, const struct node *node)
 {
     const struct type *x = &graph->tensor[node->inputs[0]]->type;
-    long view[TURN_RANK];
-    return is_permutation(node, to_last) && op_find("", "Reshape", graph_opset(graph, "")) &&
-           read_dims(node, "view", type_elements(x), TURN_RANK, view) &&
-           memcmp(view, x->dims, sizeof view) == 0;
+    return (node_is(node, "Transpose") && is_permutation(node, to_last, TURN_RANK)) ||
+           is_shuffle(graph, node, x->dims, to_last, TURN_RANK);
 }
 
-enum turn_kind turn_kind(const struct graph *graph, int id)
+static bool puts_in_blocks(const struct graph *graph, const struct node *node)
 {
-    const struct node *node = graph->node[id];
+    static const long perm[] = {0, 1, 3, 4, 2};
+    const long *x = graph->tensor[node->inputs[0]]->type.dims;
+    const long dims[] = {x[0], x[1] / LAYOUT_BLOCK, LAYOUT_BLOCK, x[2], x[3]};
+    return turn_has_blocks(graph, node->inputs[0]) && is_shuffle(graph, node, dims, perm, 5);
+}
+
+static bool takes_from_blocks(const struct graph *graph, const struct node *node)
+{
+    static const long perm[] = {0, 1, 4, 2, 3};
+    if (!turn_has_blocks(graph, node->outputs[0]))
+        return false;
+    const struct type in = type_in_layout(&graph->tensor[node->outputs[0]]->type, LAYOUT_NCHWC);
+    return type_equal(&in, &graph->tensor[node->inputs[0]]->type) &&
+           is_shuffle(graph, node, in.dims, perm, in.rank);
+}
+
+/* What may stay of a Shuffle is a Reshape. */
+static struct turning conversion_of(const struct graph *graph, const struct node *node)
+{
+    const bool is_transpose = node_is(node, "Transpose");
+    const bool is_one = is_transpose || (node_is_one_of(node, "roofline::Shuffle") &&
+                                         op_find("", "Reshape", graph_opset(graph, "")));
+    if (is_one && is_image(graph, node->inputs[0]) && puts_last(graph, node))
+        return turning_to(TURN_TO, LAYOUT_NHWC);
+    if (is_one && puts_in_blocks(graph, node))
+        return turning_to(TURN_TO, LAYOUT_NCHWC);
+    if (is_transpose && is_image(graph, node->inputs[0]) &&
+        is_permutation(node, to_first, TURN_RANK))
+        return turning_to(TURN_FROM, LAYOUT_NHWC);
+    if (is_one && takes_from_blocks(graph, node))
+        return turning_to(TURN_FROM, LAYOUT_NCHWC);
+    return (struct turning){TURN_NEVER, {false}};
+}
+
+/* ---- nodes ---- */
+
+/* Whether all roles can be, and one is that of an image. */
+static bool is_turnable(const struct graph *graph, const struct node *node, enum family family)
+{
     int images = 0;
-    if (node_is_one_of(node, "roofline::Shuffle") && is_image(graph, node->inputs[0]) &&
-        is_last_reshaped(graph, node))
-        return TURN_LAST;
     for (int i = 0; i < node->output_count; i++)
         if (node->outputs[i] >= 0 && !is_image(graph, node->outputs[i]))
-            return TURN_NEVER;
-    if (node_output(node, 0) < 0)
-        return TURN_NEVER;
-    if (node_is(node, "Transpose") && is_image(graph, node->inputs[0]))
-        return is_permutation(node, to_last)    ? TURN_LAST
-               : is_permutation(node, to_first) ? TURN_FIRST
-                                                : TURN_NEVER;
-    const enum family family = family_of(graph, node);
+            return false;
     for (int i = 0; i < node->input_count && family != FAMILY_NONE; i++) {
         const enum turn_role role = role_in(graph, node, family, i);
         if (role == ROLE_MISFIT)
-            return TURN_NEVER;
+            return false;
         images += role == ROLE_IMAGE;
     }
-    return images > 0 ? TURN_NODE : TURN_NEVER;
+    return images > 0;
+}
+
+/* The same in blocks: all images have whole ones. Beside these no kernel but a convolution's
+ * epilogue takes a constant by channel without one for each pixel. */
+static bool is_blockable(const struct graph *graph, const struct node *node, enum family family)
+{
+    if (family >= FAMILY_PADS || node_is_one_of(node, "Softmax|LogSoftmax"))
+        return false;
+    for (int i = 0; i < node->output_count; i++)
+        if (!turn_has_blocks(graph, node->outputs[i]))
+            return false;
+    for (int i = 0; i < node->input_count; i++) {
+        const enum turn_role role = role_in(graph, node, family, i);
+        if ((role == ROLE_IMAGE && !turn_has_blocks(graph, node->inputs[i])) ||
+            (role == ROLE_CONSTANT && family != FAMILY_CONVOLUTION))
+            return false;
+    }
+    return true;
+}
+
+struct turning turn_of(const struct graph *graph, int id)
+{
+    const struct node *node = graph->node[id];
+    if (node_output(node, 0) < 0)
+        return (struct turning){TURN_NEVER, {false}};
+    const struct turning conversion = conversion_of(graph, node);
+    const enum family family = conversion.kind == TURN_NEVER ? family_of(graph, node) : FAMILY_NONE;
+    if (!is_turnable(graph, node, family))
+        return conversion;
+    struct turning turning = turning_to(TURN_NODE, LAYOUT_NHWC);
+    turning.can[LAYOUT_NCHWC] = is_blockable(graph, node, family);
+    return turning;
 }
 
 enum turn_role turn_role(const struct graph *graph, int id, int slot)
 {
     const struct node *node = graph->node[id];
-    const enum turn_kind kind = turn_kind(graph, id);
-    if (kind == TURN_LAST)
+    const enum turn_kind kind = turn_of(graph, id).kind;
+    if (kind == TURN_TO)
         return ROLE_IMAGE;
     return kind == TURN_NODE ? role_in(graph, node, family_of(graph, node), slot) : ROLE_KEPT;
 }
 
-/* ---- constants ---- */
-
-int turn_constant(struct graph *to, const struct graph *from, int tensor, struct error *error)
-{
-    const struct type *type = &from->tensor[tensor]->type;
-    const void *data = from->tensor[tensor]->data;
-    const size_t bytes = element_bytes(type->element, 1);
-    struct type wide = {.element = type->element, .rank = TURN_RANK}, turned = wide;
-    long stride[TURN_RANK], at[RANK_MAX] = {0};
-    char name[200];
-    for (int i = 0; i < TURN_RANK; i++)
-        wide.dims[i] = i < TURN_RANK - type->rank ? 1 : type->dims[i - (TURN_RANK - type->rank)];
-    for (int i = 0; i < TURN_RANK; i++) {
-        turned.dims[i] = wide.dims[to_last[i]];
-        stride[i] = type_product(&wide, (int)to_last[i] + 1, TURN_RANK);
-    }
-    const long count = type_elements(&wide);
-    char *copy = arena_take_array(&to->arena, (size_t)count, bytes);
-    if (!copy)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory"), -1;
-    for (long i = 0; i < count; i++) {
-        memcpy(copy + (size_t)i * bytes,
-               (const char *)data + (size_t)place_offset(TURN_RANK, stride, at) * bytes, bytes);
-        place_next(&turned, at);
-    }
-    for (; type->rank < TURN_RANK && turned.rank > 1 && turned.dims[0] == 1; turned.rank--)
-        memmove(turned.dims, turned.dims + 1, (TURN_RANK - 1) * sizeof *turned.dims);
-    snprintf(name, sizeof name, "%.180s_nhwc", from->tensor[tensor]->name);
-    return graph_add_constant(to, name, &turned, copy, error);
-}
-
 /* ---- axes ---- */
 
-/* Which dim of an image with channels last an axis is, counted from the end or not. */
-static long turned_axis(long axis)
+/* Which dim of an image in the layout an axis is, counted from the end or not; of channels that of
+ * the blocks. */
+static long turned_axis(long axis, enum layout layout)
 {
-    static const long places[TURN_RANK] = {0, 3, 1, 2};
-    return places[(axis + TURN_RANK) % TURN_RANK];
+    const long from_begin = (axis + TURN_RANK) % TURN_RANK;
+    return layout == LAYOUT_NHWC ? to_first[from_begin] : from_begin;
 }
 
 static bool is_axis(long axis)
@@ -281,7 +335,7 @@ static int read_axes(const struct graph *graph, const struct node *node, int slo
                               : i;
         if (!is_axis(axes[i]))
             return -1;
-        axes[i] = turned_axis(axes[i]);
+        axes[i] = turned_axis(axes[i], LAYOUT_NHWC);
     }
     return given_count;
 }
@@ -331,12 +385,34 @@ static int turn_slices(struct graph *to, int made, const struct graph *from,
                         : set_list(to, made, 3, axes, count, error);
 }
 
-static int turn_axis(struct graph *to, int made, const struct node *node, struct error *error)
+/* Sizes that a Split says, in blocks. */
+static int turn_sizes(struct graph *to, int made, const struct graph *from, const struct node *node,
+                      struct error *error)
 {
-    const long fallback = node_is(node, "Split") ? 0 : node_is(node, "Concat") ? 1 : -1;
+    const int count = node->output_count;
+    long *sizes = arena_take_array(&to->arena, (size_t)count, sizeof *sizes);
+    if (!sizes)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    for (int i = 0; i < count; i++)
+        sizes[i] = from->tensor[node->outputs[i]]->type.dims[1] / LAYOUT_BLOCK;
+    if (node_attribute(node, "split"))
+        return graph_set_integers(to, made, "split", sizes, count, error);
+    return node_input(node, 1) >= 0 ? set_list(to, made, 1, sizes, count, error) : OK;
+}
+
+static int turn_axis(struct graph *to, int made, const struct graph *from, const struct node *node,
+                     enum layout layout, struct error *error)
+{
+    const bool is_split = node_is(node, "Split");
+    const long fallback = is_split ? 0 : node_is(node, "Concat") ? 1 : -1;
     const long axis = node_integer(node, "axis", fallback);
-    return is_axis(axis) ? graph_set_integer(to, made, "axis", turned_axis(axis), error)
-                         : error_set(error, FAULT_IO, "axis %ld is none of an image's", axis);
+    if (!is_axis(axis))
+        return error_set(error, FAULT_IO, "axis %ld is none of an image's", axis);
+    const long turned = turned_axis(axis, layout);
+    if (is_split && layout == LAYOUT_NCHWC && turned == 1 &&
+        turn_sizes(to, made, from, node, error) != OK)
+        return FAILED;
+    return graph_set_integer(to, made, "axis", turned, error);
 }
 
 /* (N, H, W, a, b) becomes (N, H, W, b, a). */
@@ -354,21 +430,19 @@ static int turn_shuffle(struct graph *to, int made, const struct graph *from,
                : FAILED;
 }
 
-/* ---- nodes ---- */
+/* ---- what is made ---- */
 
-static int turned_output(struct graph *to, const struct graph *from, int tensor, int block,
-                         struct error *error)
+static int turned_output(struct graph *to, const struct graph *from, int tensor, enum layout layout,
+                         int block, struct error *error)
 {
-    struct type type = from->tensor[tensor]->type;
+    const struct type type = type_in_layout(&from->tensor[tensor]->type, layout);
     char name[200];
-    for (int i = 0; i < TURN_RANK; i++)
-        type.dims[i] = from->tensor[tensor]->type.dims[to_last[i]];
-    snprintf(name, sizeof name, "%.180s_nhwc", from->tensor[tensor]->name);
+    snprintf(name, sizeof name, "%.180s_%s", from->tensor[tensor]->name, layout_words[layout]);
     return graph_add_tensor(to, block, name, &type, error);
 }
 
 static int turn_attributes(struct graph *to, int made, const struct graph *from,
-                           const struct node *node, struct error *error)
+                           const struct node *node, enum layout layout, struct error *error)
 {
     const enum family family = family_of(from, node);
     int result = OK;
@@ -379,12 +453,12 @@ static int turn_attributes(struct graph *to, int made, const struct graph *from,
     switch (family) {
     case FAMILY_LAYOUT:
         return graph_set_integer(to, made, "opset", node->opset, error) == OK
-                   ? graph_set_text(to, made, "layout", "nhwc", error)
+                   ? graph_set_text(to, made, "layout", layout_words[layout], error)
                    : FAILED;
     case FAMILY_CONVOLUTION:
-        return graph_set_text(to, made, "layout", "nhwc", error);
+        return graph_set_text(to, made, "layout", layout_words[layout], error);
     case FAMILY_AXIS:
-        return turn_axis(to, made, node, error);
+        return turn_axis(to, made, from, node, layout, error);
     case FAMILY_PADS:
         return turn_pads(to, made, from, node, error);
     case FAMILY_SLICES:
@@ -396,8 +470,8 @@ static int turn_attributes(struct graph *to, int made, const struct graph *from,
     }
 }
 
-int turn_node(struct graph *to, const struct graph *from, int id, const int *inputs, int before,
-              struct error *error)
+int turn_node(struct graph *to, const struct graph *from, int id, enum layout layout,
+              const int *inputs, int before, struct error *error)
 {
     const struct node *node = from->node[id];
     const enum family family = family_of(from, node);
@@ -409,11 +483,11 @@ int turn_node(struct graph *to, const struct graph *from, int id, const int *inp
     for (int i = 0; i < node->output_count; i++) {
         outputs[i] = node->outputs[i];
         if (outputs[i] >= 0)
-            outputs[i] = turned_output(to, from, node->outputs[i], block, error);
+            outputs[i] = turned_output(to, from, node->outputs[i], layout, block, error);
         if (outputs[i] < 0 && node->outputs[i] >= 0)
             return -1;
     }
-    if (is_ours && graph_opset(to, "roofline") == 0 && graph_import(to, "roofline", 1, error) != OK)
+    if (is_ours && turn_import(to, error) != OK)
         return -1;
     const struct node_spec spec = {.type = node->type,
                                    .domain = is_ours ? "roofline" : node->domain,
@@ -425,27 +499,5 @@ int turn_node(struct graph *to, const struct graph *from, int id, const int *inp
                                    .outputs = outputs,
                                    .output_count = node->output_count};
     const int made = graph_add_node(to, &spec, error);
-    return made < 0 || turn_attributes(to, made, from, node, error) != OK ? -1 : made;
-}
-
-int turn_transpose(struct graph *graph, int tensor, bool last, int before, struct error *error)
-{
-    const long *perm = last ? to_last : to_first;
-    const struct type *type = &graph->tensor[tensor]->type;
-    const int block = before < 0 ? 0 : graph->node[before]->block;
-    struct type turned = *type;
-    for (int i = 0; i < TURN_RANK; i++)
-        turned.dims[i] = type->dims[perm[i]];
-    const int output = graph_add_tensor(graph, block, NULL, &turned, error);
-    const struct node_spec spec = {.type = "Transpose",
-                                   .block = block,
-                                   .before = before,
-                                   .inputs = &tensor,
-                                   .input_count = 1,
-                                   .outputs = &output,
-                                   .output_count = 1};
-    const int node = output < 0 ? -1 : graph_add_node(graph, &spec, error);
-    if (node < 0 || graph_set_integers(graph, node, "perm", perm, TURN_RANK, error) != OK)
-        return -1;
-    return output;
+    return made < 0 || turn_attributes(to, made, from, node, layout, error) != OK ? -1 : made;
 }

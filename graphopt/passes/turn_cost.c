@@ -1,12 +1,9 @@
-// turn_cost.c - what nodes take with channels first and with channels last: by the model of costs,
-// and by what the model does not see.
+// turn_cost.c - what nodes take with their images in each layout: by the model of costs, and by
+// what the model does not see.
 #include "turn_cost.h"
 
 #include <math.h>
 #include <string.h>
-
-#include "image_layout.h"
-#include "turn.h"
 
 int turn_costs_open(struct turn_costs *costs, const struct graph *graph,
                     const struct ceilings *ceilings, struct error *error)
@@ -51,7 +48,8 @@ static bool reads_rows(const struct launch *launch, double out_pixels)
            (is_point && stride == 1 && out_pixels >= 96);
 }
 
-/* Whether a convolution in nhwc copies its input, as groups have parts of blocks of channels. */
+/* Whether a convolution in another layout copies its input, as groups have parts of blocks of
+ * channels. */
 static bool has_parts(const struct launch *launch)
 {
     const long groups = letter(launch, "groups");
@@ -61,10 +59,9 @@ static bool has_parts(const struct launch *launch)
 }
 
 /* What the kernel's models of work and bytes do not say: convolutions that sum vectors of channels
- * copy image and result once each where these are nchw, and the image where it is nhwc and groups
- * have parts of blocks, within a level of caches that holds a part of them (docs/kernels.md,
- * conv2d). All other kernels take as long in one layout as in the other, as far as their models go.
- */
+ * copy image and result once each where these are nchw, and else the image where groups have parts
+ * of blocks, within a level of caches that holds a part of them (docs/kernels.md, conv2d). All
+ * other kernels take as long in one layout as in another, as far as their models go. */
 static double copies_seconds(const struct launch *launch, const struct ceilings *ceilings)
 {
     struct operand operand[KERNEL_OPERANDS_MAX];
@@ -117,26 +114,24 @@ static int node_seconds(struct turn_costs *costs, const struct graph *graph,
     return OK;
 }
 
-/* An input of the trial like `tensor`, with channels last or as it is. */
+/* An input of the trial like `tensor`, in the layout or as it is. */
 static int trial_input(struct turn_costs *costs, int tensor, enum turn_role role,
-                       struct error *error)
+                       enum layout layout, struct error *error)
 {
     const struct tensor *from = costs->graph->tensor[tensor];
     struct type type = from->type;
     if (role == ROLE_CONSTANT)
-        return turn_constant(&costs->trial, costs->graph, tensor, error);
+        return turn_constant(&costs->trial, costs->graph, tensor, layout, error);
     if (tensor_is_known(from))
         return graph_add_constant(&costs->trial, NULL, &type, from->data, error);
-    if (role == ROLE_IMAGE) {
-        const long dims[] = {type.dims[0], type.dims[2], type.dims[3], type.dims[1]};
-        memcpy(type.dims, dims, sizeof dims);
-    }
+    if (role == ROLE_IMAGE)
+        type = type_in_layout(&type, layout);
     memset(type.symbol, 0, sizeof type.symbol); /* they are of the other graph */
     return graph_add_input(&costs->trial, 0, NULL, &type, error);
 }
 
-static int last_seconds(struct turn_costs *costs, int id, double *seconds, bool *runs,
-                        struct error *error)
+static int turned_seconds(struct turn_costs *costs, int id, enum layout layout, double *seconds,
+                          bool *runs, struct error *error)
 {
     const struct node *node = costs->graph->node[id];
     int *inputs = arena_take_array(&costs->trial.arena, (size_t)node->input_count, sizeof *inputs);
@@ -146,11 +141,11 @@ static int last_seconds(struct turn_costs *costs, int id, double *seconds, bool 
         inputs[i] = node->inputs[i];
         if (inputs[i] < 0)
             continue;
-        inputs[i] = trial_input(costs, inputs[i], turn_role(costs->graph, id, i), error);
+        inputs[i] = trial_input(costs, inputs[i], turn_role(costs->graph, id, i), layout, error);
         if (inputs[i] < 0)
             return FAILED;
     }
-    const int made = turn_node(&costs->trial, costs->graph, id, inputs, -1, error);
+    const int made = turn_node(&costs->trial, costs->graph, id, layout, inputs, -1, error);
     return made < 0 || graph_infer_node(&costs->trial, made, error) != OK
                ? FAILED
                : node_seconds(costs, &costs->trial, costs->trial.node[made], seconds, runs, error);
@@ -158,40 +153,42 @@ static int last_seconds(struct turn_costs *costs, int id, double *seconds, bool 
 
 int turn_costs_move(struct turn_costs *costs, int tensor, double *seconds, struct error *error)
 {
-    const struct type *type = &costs->graph->tensor[tensor]->type;
+    struct type first = costs->graph->tensor[tensor]->type;
     bool runs;
     *seconds = 0;
-    if (type->dims[1] == 1 || (type->dims[2] == 1 && type->dims[3] == 1))
+    if (turn_is_view(&first, LAYOUT_NCHW, LAYOUT_NHWC)) /* so they are all, as blocks are 16 */
         return OK;
-    struct type plain = *type;
-    memset(plain.symbol, 0, sizeof plain.symbol);
-    const int input = graph_add_input(&costs->trial, 0, NULL, &plain, error);
-    const int output = input < 0 ? -1 : turn_transpose(&costs->trial, input, true, -1, error);
+    memset(first.symbol, 0, sizeof first.symbol);
+    const int input = graph_add_input(&costs->trial, 0, NULL, &first, error);
+    const int output =
+        input < 0 ? -1 : turn_convert(&costs->trial, input, LAYOUT_NCHW, LAYOUT_NHWC, -1, error);
     return output < 0 ? FAILED
                       : node_seconds(costs, &costs->trial,
                                      costs->trial.node[costs->trial.tensor[output]->producer],
                                      seconds, &runs, error);
 }
 
-int turn_costs_node(struct turn_costs *costs, int id, double *first, double *last,
-                    struct error *error)
+int turn_costs_node(struct turn_costs *costs, int id, const struct turning *turning,
+                    double seconds[LAYOUT_COUNT], struct error *error)
 {
     const struct node *node = costs->graph->node[id];
-    const enum turn_kind kind = turn_kind(costs->graph, id);
-    bool runs, last_runs;
-    *last = NAN;
-    if (kind != TURN_NODE) { /* a Transpose takes what the others take that come and go, or none */
-        *last = 0;
-        return turn_costs_move(costs, kind == TURN_LAST ? node->inputs[0] : node->outputs[0], first,
-                               error);
+    bool runs = false;
+    for (int i = 0; i < LAYOUT_COUNT; i++)
+        seconds[i] = turning->kind != TURN_NODE && turning->can[i] ? 0 : NAN;
+    if (turning->kind != TURN_NODE) /* it takes what those take that come and go, or nothing */
+        return turn_costs_move(costs, turning->kind == TURN_TO ? node->inputs[0] : node->outputs[0],
+                               &seconds[LAYOUT_NCHW], error);
+    if (node_seconds(costs, costs->graph, node, &seconds[LAYOUT_NCHW], &runs, error) != OK)
+        return FAILED;
+    for (int i = LAYOUT_NHWC; i < LAYOUT_COUNT && !isnan(seconds[LAYOUT_NCHW]); i++) {
+        const enum layout layout = (enum layout)i;
+        bool turned_runs = false;
+        if (!turning->can[layout])
+            continue;
+        if (turned_seconds(costs, id, layout, &seconds[layout], &turned_runs, error) != OK)
+            return FAILED;
+        if (runs && !turned_runs)
+            seconds[layout] = NAN;
     }
-    if (node_seconds(costs, costs->graph, node, first, &runs, error) != OK)
-        return FAILED;
-    if (isnan(*first))
-        return OK;
-    if (last_seconds(costs, id, last, &last_runs, error) != OK)
-        return FAILED;
-    if (runs && !last_runs)
-        *last = NAN;
     return OK;
 }

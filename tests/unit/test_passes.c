@@ -330,6 +330,51 @@ static void what_is_no_product_with_a_whole_image_stays(void **state)
         assert_not_weighed(products[i], "gemm");
 }
 
+/* Where a kernel reaches twice as much in one layout as in the others, images have that. */
+static void a_layout_is_chosen_by_what_kernels_reach_there(void **state)
+{
+    (void)state;
+    static const char text[] = "graph g (onnx 17)\ninput x: f32[1,32,16,16]\n"
+                               "const w: f32[32,32,3,3] = named\na = Conv(x, w)\nb = Relu(a)\n"
+                               "c = Conv(b, w)\ny = GlobalAveragePool(c)\noutput y\n";
+    static const struct {
+        const char *layout, *made, *words;
+    } cases[] = {
+        {"nhwc", "layout: \"nhwc\"", "4 would have channels last and 0 blocks of 16"},
+        {"nchwc", "layout: \"nchwc\"", "0 would have channels last and 4 blocks of 16"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cost_rate rates[] = {
+            {.kernel = "conv2d", .dtype = DTYPE_f32, .of_compute = 0.4},
+            {.kernel = "conv2d", .dtype = DTYPE_f32, .of_compute = 0.8},
+        };
+        struct ceilings ceilings = ceilings_nominal(1);
+        char told[400] = "";
+        struct pass_settings settings = pass_settings_default;
+        struct graph before, after;
+        struct pass_set set;
+        struct error error = {FAULT_NONE, ""};
+        snprintf(rates[1].layout, sizeof rates[1].layout, "%s", cases[i].layout);
+        ceilings.rate = rates;
+        ceilings.rate_count = 2;
+        settings.ceilings = &ceilings;
+        settings.explain = keep_words;
+        settings.explain_context = told;
+        graph_of(&before, text);
+        graph_of(&after, text);
+        assert_int_equal(pass_set_parse(&set, "image-layouts", &error), OK);
+        if (graph_optimize(&after, &set, &settings, NULL, &error) != OK)
+            fail_msg("%s", error.text);
+        char *made = text_of(&after);
+        if (!strstr(made, cases[i].made) || !strstr(told, cases[i].words))
+            fail_msg("%s\n%s", told, made);
+        assert_computes_the_same(&before, &after);
+        free(made);
+        graph_free(&after);
+        graph_free(&before);
+    }
+}
+
 /* ---- models of others ---- */
 
 #define MODELS TEST_SOURCE_DIR "/../../shared/models/"
@@ -379,10 +424,11 @@ int main(void)
         cmocka_unit_test(rewrites_are_counted),
         cmocka_unit_test(a_product_is_said_as_the_machine_likes_it),
         cmocka_unit_test(what_is_no_product_with_a_whole_image_stays),
+        cmocka_unit_test(a_layout_is_chosen_by_what_kernels_reach_there),
         cmocka_unit_test(models_have_few_nodes_left),
     };
     static const char folder[] = TEST_SOURCE_DIR "/golden/graphs/";
-    size_t count = 6;
+    size_t count = 7;
     glob_t found;
     if (glob(TEST_SOURCE_DIR "/golden/graphs/*/*.txt", 0, NULL, &found) != 0)
         return 1;
