@@ -53,6 +53,9 @@ static const struct step givens[] = {{.kind = STEP_END},
     X(channels, 0, 0,                                                                              \
       "operands by row have so many elements, for row i element i % channels; 0: "                 \
       "one for each row")                                                                          \
+    X(period, 0, 0,                                                                                \
+      "operands by column have so many elements for each of the `channels`, over and over along "  \
+      "a row, as images in nchwc; 0: one for each column")                                         \
     X(step1, 0, 0, "of chain=given: the first step", step_words)                                   \
     X(step2, 0, 0, "the second step", step_words)                                                  \
     X(step3, 0, 0, "the third step", step_words)                                                   \
@@ -61,6 +64,9 @@ static const struct step givens[] = {{.kind = STEP_END},
     X(step6, 0, 0, "the last one; each binary one has an operand, in the order of the steps",      \
       step_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+
+/* What a period divides: the least that is a block of columns below. */
+enum { PERIOD_MOST = 32 };
 
 /* Step i without its operand; STEP_END behind the last one. */
 static inline struct step step_of(const struct shape *shape, int i)
@@ -106,12 +112,20 @@ static long channel_of(const struct shape *shape, long row)
     return channels > 0 ? row % channels : row;
 }
 
+/* Which of one by column. */
+static long column_of(const struct shape *shape, long row, long column)
+{
+    const long period = shape->value[LETTER_period];
+    return period > 0 ? channel_of(shape, row) * period + column % period : column;
+}
+
 static double length_of(const struct step *step, const struct shape *shape)
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
+    const double by_row = channels > 0 && channels < rows ? channels : rows;
     return !step_is_binary(step->kind) ? 0
-           : step->span == SPAN_row    ? (channels > 0 && channels < rows ? channels : rows)
-           : step->span == SPAN_column ? columns
+           : step->span == SPAN_row    ? by_row
+           : step->span == SPAN_column ? (period > 0 ? by_row * period : columns)
                                        : rows * columns;
 }
 
@@ -138,6 +152,16 @@ static double operand_elements(const struct shape *shape)
     (void)operands;
 MODEL(flops, 1 * steps * rows * columns)
 MODEL(bytes, (2 * rows * columns + operands) * element_bytes)
+
+static int check(const struct shape *shape, struct error *error)
+{
+    const long period = shape->value[LETTER_period];
+    if (period > 0 && (PERIOD_MOST % period != 0 || shape->value[LETTER_columns] % period != 0))
+        return error_set(error, FAULT_USAGE,
+                         "chain: 'period' is %ld; choose one that divides %d and the %ld columns",
+                         period, PERIOD_MOST, shape->value[LETTER_columns]);
+    return OK;
+}
 
 static int chain_operands(const struct shape *shape, struct operand operand[KERNEL_OPERANDS_MAX])
 {
@@ -169,10 +193,11 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
     struct step step[STEPS_MAX];
     steps_of(call, step);
     for (long i = begin; i < end; i++)
-        out[i - begin] = steps_value(step, dtype, real_at(call->operand[1], dtype, i),
-                                     (struct step_place){.row = channel_of(shape, i / columns),
-                                                         .column = i % columns,
-                                                         .element = i});
+        out[i - begin] =
+            steps_value(step, dtype, real_at(call->operand[1], dtype, i),
+                        (struct step_place){.row = channel_of(shape, i / columns),
+                                            .column = column_of(shape, i / columns, i % columns),
+                                            .element = i});
 }
 REFERENCE_BODIES(plain)
 
@@ -209,6 +234,7 @@ const struct kernel chain_kernel = {
     .bytes = bytes_model,
     .bytes_formula = bytes_formula,
     .model_note = "each step counts as 1 FLOP per element, functions too; bytes as of one pass",
+    .check = check,
     .operands = chain_operands,
     .tolerance = tolerance,
     .reference = plain,
@@ -234,14 +260,21 @@ struct pass {
     const struct step *step;
     real *y;
     const real *x;
-    long pitch, first, columns, channels;
+    long pitch, first, columns, channels, period;
     bool stream;
 };
 
+/* Which of the channels a row is. */
+static inline long pass_channel(const struct pass *pass, long row)
+{
+    return pass->channels > 0 ? row % pass->channels : row;
+}
+
 static inline struct step_place place_of(const struct pass *pass, long row, long column)
 {
-    return (struct step_place){pass->channels > 0 ? row % pass->channels : row,
-                               pass->first + column, row * pass->pitch + pass->first + column};
+    return (struct step_place){pass_channel(pass, row),
+                               pass->period > 0 ? column % BLOCK : pass->first + column,
+                               row * pass->pitch + pass->first + column};
 }
 
 ALWAYS_INLINE void pass_vectors(const struct pass *pass, struct step_place place, const int count)
@@ -315,9 +348,40 @@ ALWAYS_INLINE void pass_rows(const struct pass *pass, long row, long distance, c
         pass_rest(pass, row + k * distance, head[k] + at);
 }
 
+/* The same of operands by column that repeat: each is a block for the row, from a period's begin
+ * on.
+ */
+static void pass_periods(const struct pass *pass, struct part part)
+{
+    real table[STEPS_MAX][BLOCK];
+    struct step step[STEPS_MAX];
+    struct pass each = *pass;
+    each.step = step;
+    for (long row = part.begin; row < part.end; row++) {
+        int i = 0;
+        for (; pass->step[i].kind != STEP_END; i++) {
+            const real *operand = pass->step[i].operand;
+            step[i] = pass->step[i];
+            if (!step_is_binary(step[i].kind) || step[i].span != SPAN_column)
+                continue;
+            operand += pass_channel(pass, row) * pass->period;
+            for (long k = 0; k < BLOCK; k++)
+                table[i][k] = operand[k % pass->period];
+            step[i].operand = table[i];
+        }
+        step[i] = pass->step[i];
+        pass_rows(&each, row, 0, 1);
+    }
+    vec_stream_fence();
+}
+
 /* Rows [begin, end). */
 static void pass_run(const struct pass *pass, struct part part)
 {
+    if (pass->period > 0) {
+        pass_periods(pass, part);
+        return;
+    }
     long distance = pass->stream ? (part.end - part.begin) / SWEEP_LANES : 0, row = part.begin;
     for (; row < part.begin + distance; row++)
         pass_rows(pass, row, distance, SWEEP_LANES);
@@ -344,8 +408,14 @@ static bool by_columns(const struct call *call)
 static struct pass pass_of(const struct call *call, const struct step *step)
 {
     const long columns = call->shape->value[LETTER_columns];
-    const struct part split = by_columns(call) ? member_part(call->member, columns, 64 / REAL_BYTES)
-                                               : (struct part){0, columns};
+    const long period = call->shape->value[LETTER_period];
+    const long line = 64 / REAL_BYTES;
+    const struct part split =
+        by_columns(call) ? member_part(call->member, columns, period > line ? period : line)
+                         : (struct part){0, columns};
+    /* Of operands that repeat blocks have to be whole from the first column on. */
+    const bool is_aligned =
+        ((uintptr_t)call->operand[0] | (uintptr_t)columns * REAL_BYTES) % 64 == 0;
     double bytes = (double)call->outputs * arrays_of(call->shape) * REAL_BYTES;
     return (struct pass){.step = step,
                          .y = call->operand[0],
@@ -354,7 +424,9 @@ static struct pass pass_of(const struct call *call, const struct step *step)
                          .first = split.begin,
                          .columns = split.end - split.begin,
                          .channels = call->shape->value[LETTER_channels],
-                         .stream = bytes > call->caches.last_level_bytes};
+                         .period = period,
+                         .stream =
+                             (period == 0 || is_aligned) && bytes > call->caches.last_level_bytes};
 }
 
 static struct part rows_of(const struct call *call)
