@@ -255,14 +255,36 @@ struct placing {
     bool is_spread; /* a constant over dims [from, to) */
     int from, to;
     long channels; /* of an operand by row */
+    bool repeats;  /* by column: the last dim over and over, other ones for each channel */
 };
+
+/* Whether the operand varies along the last dim and side by side along some in front of the cut
+ * alone: an operand by channel beside images in blocks. */
+static bool place_repeated(const struct type *operand, const struct type *out, int cut,
+                           struct placing *placing)
+{
+    const int last = out->rank - 1;
+    long stride[RANK_MAX], expected = LAYOUT_BLOCK;
+    int first = cut;
+    broadcast_strides(operand, out, stride);
+    if (cut < 1 || cut >= last || out->dims[last] != LAYOUT_BLOCK || stride[last] != 1)
+        return false;
+    for (; first > 0 && (out->dims[first - 1] == 1 || stride[first - 1] == expected); first--)
+        expected *= out->dims[first - 1];
+    for (int k = 0; k < last; k++)
+        if ((k < first || k >= cut) && out->dims[k] != 1 && stride[k] != 0)
+            return false;
+    *placing = (struct placing){
+        .span = SPAN_column, .channels = type_product(out, first, cut), .repeats = true};
+    return true;
+}
 
 static bool place_operand(const struct array *input, const struct type *out, int cut,
                           struct placing *placing)
 {
     int first, end;
     const bool is_dense = operand_range(&input->type, out, &first, &end);
-    *placing = (struct placing){SPAN_row, false, cut, cut, 1};
+    *placing = (struct placing){SPAN_row, false, cut, cut, 1, false};
     if (first == end) /* one element */
         return true;
     if (is_dense && first >= cut && type_product(out, cut, first) == 1 &&
@@ -279,6 +301,8 @@ static bool place_operand(const struct array *input, const struct type *out, int
         placing->span = SPAN_element;
         return true;
     }
+    if (place_repeated(&input->type, out, cut, placing))
+        return true;
     placing->is_spread = true;
     placing->span = first >= cut ? SPAN_column : end <= cut ? SPAN_row : SPAN_element;
     placing->from = first >= cut ? cut : end <= cut ? first : 0;
@@ -294,7 +318,15 @@ struct run {
     int count, cut;
     struct placing placing[CHAIN_STEPS];
     long channels;
+    bool repeats; /* its operands by column do, all of them */
 };
+
+/* Whether the operand fits those that repeat, if there are some. */
+static bool fits_repeated(const struct run *run, const struct placing *placing)
+{
+    return !run->repeats || placing->span != SPAN_column ||
+           (placing->repeats && placing->channels == run->channels);
+}
 
 /* Elements that constants are spread to; -1: this cut will not do. */
 static long place_all(const struct site *site, struct run *run)
@@ -302,19 +334,23 @@ static long place_all(const struct site *site, struct run *run)
     const struct type *out = &site->output[0].type;
     long spread = 0;
     run->channels = 1;
+    run->repeats = false;
     for (int i = 0; i < run->count; i++) {
         struct placing *placing = &run->placing[i];
         if (run->step[i].input < 0)
             continue;
         if (!place_operand(&site->input[run->step[i].input], out, run->cut, placing))
             return -1;
-        if (placing->span == SPAN_row && placing->channels > run->channels)
+        if (placing->channels > run->channels)
             run->channels = placing->channels;
+        run->repeats = run->repeats || placing->repeats;
     }
     for (int i = 0; i < run->count; i++) {
         struct placing *placing = &run->placing[i];
         if (run->step[i].input < 0)
             continue;
+        if (!fits_repeated(run, placing))
+            return -1;
         if (placing->span == SPAN_row && placing->channels != run->channels) {
             if (!site->input[run->step[i].input].data)
                 return -1;
@@ -360,6 +396,7 @@ static int launch_run(const struct site *site, struct lowering *lowering, const 
     launch_letter(launch, "rows", type_product(out, 0, run->cut));
     launch_letter(launch, "columns", type_product(out, run->cut, out->rank));
     launch_letter(launch, "channels", run->channels);
+    launch_letter(launch, "period", run->repeats ? LAYOUT_BLOCK : 0);
     launch_word(launch, "chain", "given");
     launch->operand[0] = of_output(0);
     launch->operand[1] = from;

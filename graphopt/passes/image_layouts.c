@@ -548,7 +548,7 @@ const struct pass image_layouts_pass = {
         "mixes axes; dims that are not known; Softmax before opset 13; InstanceNormalization; "
         "MaxPool with places; a kernel that has channels first only; blocks where channels are no "
         "multiple of 16, and for Softmax, Pad, Slice, shuffles of channels and constants by "
-        "channel but of a convolution's steps; less than 1 % of a region's time to gain for each "
+        "channel but of steps; less than 1 % of a region's time to gain for each "
         "conversion",
     .run = run,
 };

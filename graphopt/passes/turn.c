@@ -258,10 +258,11 @@ static bool is_turnable(const struct graph *graph, const struct node *node, enum
     return images > 0;
 }
 
-/* The same in blocks: all images have whole ones. Beside these no kernel but a convolution's
- * epilogue takes a constant by channel without one for each pixel. */
+/* The same in blocks: all images have whole ones. Beside these only what runs as steps takes a
+ * constant by channel without one for each pixel. */
 static bool is_blockable(const struct graph *graph, const struct node *node, enum family family)
 {
+    const bool has_steps = family == FAMILY_CONVOLUTION || node_is_one_of(node, "roofline::Chain");
     if (family >= FAMILY_PADS || node_is_one_of(node, "Softmax|LogSoftmax"))
         return false;
     for (int i = 0; i < node->output_count; i++)
@@ -270,7 +271,7 @@ static bool is_blockable(const struct graph *graph, const struct node *node, enu
     for (int i = 0; i < node->input_count; i++) {
         const enum turn_role role = role_in(graph, node, family, i);
         if ((role == ROLE_IMAGE && !turn_has_blocks(graph, node->inputs[i])) ||
-            (role == ROLE_CONSTANT && family != FAMILY_CONVOLUTION))
+            (role == ROLE_CONSTANT && !has_steps))
             return false;
     }
     return true;
