@@ -38,6 +38,14 @@ static void ops_run_body(void *context, struct member member)
     variant->bodies[isa][launch->dtype](call);
 }
 
+/* What a variant needs of it, and a line more; NULL: memory is out. */
+static void *ops_run_room(const struct launch *launch, room_function *room,
+                          const struct cache_sizes *caches)
+{
+    const double bytes = room ? room(&launch->shape, isa_best(), launch->dtype, 1, caches) : 0;
+    return aligned_alloc(64, ((size_t)bytes + 127) / 64 * 64);
+}
+
 /* One launch; false where memory is out. */
 static bool run_launch(const struct site *site, const struct launch *launch, char *scratch)
 {
@@ -49,16 +57,15 @@ static bool run_launch(const struct site *site, const struct launch *launch, cha
     for (int i = 0; i < count; i++)
         call.operand[i] = ops_run_operand(site, &launch->operand[i], scratch);
     call.outputs = (long)operand[0].elements;
-    const double bytes = variant->workspace ? variant->workspace(&launch->shape, isa_best(),
-                                                                 launch->dtype, 1, &call.caches)
-                                            : 0;
-    void *workspace = aligned_alloc(64, ((size_t)bytes + 127) / 64 * 64);
-    call.workspace = bytes > 0 ? workspace : NULL;
+    call.kept = ops_run_room(launch, variant->kept, &call.caches);
+    call.workspace = ops_run_room(launch, variant->workspace, &call.caches);
+    const bool is_room = call.kept && call.workspace;
     void *context[] = {(void *)(uintptr_t)launch, &call};
-    if (workspace)
+    if (is_room)
         team_run(ops_run_body, context, 1);
-    free(workspace);
-    return workspace != NULL;
+    free(call.kept);
+    free(call.workspace);
+    return is_room;
 }
 
 /* All launches, into the outputs of the site, which have memory; false where memory is out. */
