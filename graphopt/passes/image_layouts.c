@@ -290,9 +290,10 @@ static void count_moves(struct plan *plan, int tensor)
     }
     struct region *in = &plan->region[region_of(plan, region)];
     for (int i = 0; i < LAYOUT_COUNT; i++)
-        if (is_used[i] && !turn_is_view(&of->type, from, (enum layout)i)) {
+        if (is_used[i] && from != (enum layout)i) {
             in->moves++;
-            in->moved_seconds += plan->move_seconds[tensor];
+            if (!turn_is_view(&of->type, from, (enum layout)i))
+                in->moved_seconds += plan->move_seconds[tensor];
         }
 }
 

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "match.h"
+
 int turn_costs_open(struct turn_costs *costs, const struct graph *graph,
                     const struct ceilings *ceilings, struct error *error)
 {
@@ -130,6 +132,13 @@ static int trial_input(struct turn_costs *costs, int tensor, enum turn_role role
     return graph_add_input(&costs->trial, 0, NULL, &type, error);
 }
 
+/* Whether the node joins or cuts along channels, or images. */
+static bool is_outer(const struct node *node)
+{
+    const long axis = node_integer(node, "axis", node_is(node, "Concat"));
+    return node_is_one_of(node, "Concat|Split") && (axis + TURN_RANK) % TURN_RANK <= 1;
+}
+
 static int turned_seconds(struct turn_costs *costs, int id, enum layout layout, double *seconds,
                           bool *runs, struct error *error)
 {
@@ -185,6 +194,10 @@ int turn_costs_node(struct turn_costs *costs, int id, const struct turning *turn
         bool turned_runs = false;
         if (!turning->can[layout])
             continue;
+        if (layout == LAYOUT_NCHWC && is_outer(node)) { /* blocks lie as their channels do */
+            seconds[layout] = seconds[LAYOUT_NCHW];
+            continue;
+        }
         if (turned_seconds(costs, id, layout, &seconds[layout], &turned_runs, error) != OK)
             return FAILED;
         if (runs && !turned_runs)
