@@ -45,7 +45,7 @@ static void a_list_of_steps_is_as_long_as_its_steps(void **state)
          ",chain=given,channels=0,period=0,step2=relu"},
         {"chain", "rows=4,columns=5", "rows=4,columns=5,chain=bias_relu,channels=0,period=0"},
         {"gemm", "m=1,n=2,k=3", ",batch=1,epilogue=none"},
-        {"conv2d", "c=1,h=2,w=3,k=4,r=1,s=1", ",layout=nchw,epilogue=none"},
+        {"conv2d", "c=1,h=2,w=3,k=4,r=1,s=1", ",layout=nchw,epilogue=none,pitch=0"},
         {"transpose", "d0=2,d3=3,perm=0132", "d0=2,d1=1,d2=1,d3=3,perm=0132"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct kernel *kernel = kernel_find(cases[i].kernel);
