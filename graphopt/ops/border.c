@@ -236,6 +236,20 @@ static int check_kernel(const struct site *site, const struct border *border, in
     return OK;
 }
 
+/* A border that only takes away leaves what a Slice would; false where one adds something. */
+static bool find_rest(const struct type *in, const struct border *border, struct move *rest)
+{
+    *rest = (struct move){0};
+    for (int i = 0; i < in->rank; i++) {
+        const long step = type_product(in, i + 1, in->rank);
+        if (!border->is_known[i] || border->before[i] > 0 || border->after[i] > 0)
+            return false;
+        move_dim(rest, in->dims[i] + border->before[i] + border->after[i], step);
+        rest->base -= border->before[i] * step;
+    }
+    return true;
+}
+
 static void set_letters(struct launch *launch, const struct type *in, const struct border *border,
                         int first, int last)
 {
@@ -270,12 +284,15 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
 {
     const struct type *in = &site->input[0].type, *out = &site->output[0].type;
     struct border border;
+    struct move rest;
     enum dtype dtype;
     int first = in->rank, last = -1;
     if (element_moved_dtype(out->element, &dtype, error) != OK)
         return SKIPPED;
     if (read_border(site, in->rank, &border, error) != OK)
         return FAILED;
+    if (find_rest(in, &border, &rest))
+        return move_lower(site, lowering, &rest, 0, 0, error);
     for (int i = 0; i < in->rank; i++)
         if (border.before[i] != 0 || border.after[i] != 0) {
             first = first < i ? first : i;
@@ -283,8 +300,6 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         }
     if (check_kernel(site, &border, first, last, error) != OK)
         return SKIPPED;
-    if (last < 0)
-        return view_lower(site, lowering, error);
     struct launch *launch = launches_add(site, lowering, "pad", dtype, error);
     if (!launch)
         return FAILED;

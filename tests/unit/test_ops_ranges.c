@@ -21,7 +21,7 @@ static void slice_ends_are_exclusive_and_clamped(void **state)
         {0, LONG_MAX, 1, 5, {0, 1, 2, 3, 4}, "copy"},
         {-9, 99, 1, 5, {0, 1, 2, 3, 4}, "copy"},
         {-5, 5, 1, 5, {0, 1, 2, 3, 4}, "copy"},
-        {1, 4, 2, 2, {1, 3}, "gather"},
+        {1, 4, 2, 2, {1, 3}, "join"},
         {-1, LONG_MIN, -1, 5, {4, 3, 2, 1, 0}, "gather"},
         {99, 0, -2, 2, {4, 2}, "gather"},
         {-1, -6, -1, 5, {4, 3, 2, 1, 0}, "gather"},
@@ -29,7 +29,7 @@ static void slice_ends_are_exclusive_and_clamped(void **state)
         {5, 9, 1, 0, {0}, NULL},
         {1, 3, LONG_MAX, 1, {1}, "copy"},
         {3, 0, LONG_MIN, 1, {3}, "copy"},
-        {LONG_MIN, LONG_MAX, 3, 2, {0, 3}, "gather"},
+        {LONG_MIN, LONG_MAX, 3, 2, {0, 3}, "join"},
     };
     struct trial trial;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -55,7 +55,7 @@ static void slice_takes_attributes_before_opset_10_and_short_indices(void **stat
     trial_integers(&trial, "starts", LONGS(1));
     trial_integers(&trial, "ends", LONGS(3));
     trial_integers(&trial, "axes", LONGS(1));
-    trial_expect(&trial, "gather", LONGS(3, 2), REALS(1, 2, 5, 6, 9, 10));
+    trial_expect(&trial, "join", LONGS(3, 2), REALS(1, 2, 5, 6, 9, 10));
     trial_begin(&trial, "Slice", 11);
     trial_counted(&trial, ELEMENT_u8, LONGS(3, 4));
     trial_longs(&trial, ELEMENT_i32, LONGS(1, -3));
@@ -284,6 +284,12 @@ static void pad_takes_away_where_it_is_negative(void **state)
     trial_longs(&trial, ELEMENT_i64, LONGS(-1));
     trial_node(&trial, 1);
     trial_expect(&trial, NULL, LONGS(2, 4), REALS(1, 2, 3, 7, 5, 6, 7, 7));
+    trial_begin(&trial, "Pad", 13); /* nothing is added, so what is added does not matter */
+    trial_counted(&trial, ELEMENT_f32, LONGS(3, 4));
+    trial_longs(&trial, ELEMENT_i64, LONGS(-1, -1, 0, -1));
+    trial_values(&trial, ELEMENT_f32, NO_LONGS, REALS(7));
+    trial_node(&trial, 1);
+    trial_expect(&trial, "join", LONGS(2, 2), REALS(5, 6, 9, 10));
     trial_begin(&trial, "Pad", 9);
     trial_counted(&trial, ELEMENT_f32, LONGS(2));
     trial_node(&trial, 1);
