@@ -340,8 +340,9 @@ static void view_totals(const struct graph_bench *bench)
         print_change("nodes measured, sum, us", a.seconds * MICRO, b.seconds * MICRO, 1);
         print_percent("prediction off, median %", missed_rel(before), missed_rel(after));
     }
-    printf("%-30s %12s %12s\n", "bound", cost_bound_name(bound_of(&a)),
-           cost_bound_name(bound_of(&b)));
+    if (a.predicted > 0 || b.predicted > 0)
+        printf("%-30s %12s %12s\n", "bound", cost_bound_name(bound_of(&a)),
+               cost_bound_name(bound_of(&b)));
     view_compared(bench);
 }
 

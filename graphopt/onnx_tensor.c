@@ -225,7 +225,10 @@ static int find_file(const Onnx__TensorProto *tensor, const char *model, char pa
         return external_error(tensor, "cannot be found", model, error);
     snprintf(joined, sizeof joined, "%s/%.*s", folder, PATH_MAX, location);
     if (!realpath(joined, path))
-        return external_error(tensor, strerror(errno), joined, error);
+        return error_set(error, FAULT_IO,
+                         "external data of tensor '%s': cannot find '%.150s': %s; the file of "
+                         "weights belongs beside the model",
+                         name_of(tensor), joined, strerror(errno));
     if (!lies_below(path, folder) && !lies_below(path, real_folder))
         return external_error(tensor, "is a link out of the model's folder", location, error);
     return OK;

@@ -432,7 +432,7 @@ static void external_data_stay_below_the_model(void **state)
         {"data", "25", "has 32 bytes; 8 from 25 on"},
         {"data", "-1", "'-1' is no offset"},
         {"data", "99999999999999999999", "is no offset"},
-        {"missing", "0", "No such file"},
+        {"missing", "0", "No such file or directory; the file of weights belongs"},
         {"../outside", "0", "no path below"},
         {"below/../../outside", "0", "no path below"},
         {"/etc/passwd", "0", "no path below"},
