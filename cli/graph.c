@@ -46,8 +46,8 @@ static const char usage_options[] =
     "  --no-times       count and check alone: nothing is timed, and nothing is predicted unless\n"
     "                   DIR of --out holds machine.csv\n"
     "  --out DIR        write DIR/graph.csv, which 'roofline plot DIR' and 'roofline report DIR'\n"
-    "                   show; ceilings are those of DIR/machine.csv ('roofline probe --out DIR')\n"
-    "                   where there is one, else they are sampled\n"
+    "                   show; passes weigh by DIR/machine.csv ('roofline probe --out DIR')\n"
+    "                   where there is one\n"
     "  --threads N      default: all that this process may use\n"
     "  --isa X          the highest instruction set of kernels; default: the best of this CPU\n"
     "  --budget B       how often both graphs run: quick (default) 11, standard 31, full 101 "
@@ -240,8 +240,8 @@ static int prepare_stages(struct graph_bench *bench, struct error *error)
 {
     const struct graph_request *request = bench->request;
     bench->settings = pass_settings_default;
-    if (!isnan(bench->ceilings[1].flops_per_second[DTYPE_f32]))
-        bench->settings.ceilings = &bench->ceilings[1];
+    if (!isnan(bench->weighed.flops_per_second[DTYPE_f32]))
+        bench->settings.ceilings = &bench->weighed;
     for (int s = 0; s < 2; s++) {
         bench->stage[s].name = s ? "after" : "before";
         if (graph_copy(&bench->stage[s].graph, &bench->model, error) != OK)
@@ -261,12 +261,12 @@ static int run_stages(struct graph_bench *bench, struct error *error)
 {
     if (graph_compare(bench, error) != OK)
         return FAILED;
-    if (!bench->request->no_times && graph_rates_measure(bench, error) != OK)
+    if (!bench->request->no_times &&
+        (graph_trials_open(bench, error) != OK || stages_measure(bench, error) != OK))
         return FAILED;
+    graph_trials_settle(bench);
     for (int s = 0; s < 2; s++)
         stage_cost(&bench->stage[s], bench);
-    if (!bench->request->no_times && stages_measure(bench, error) != OK)
-        return FAILED;
     const bool sweeps = bench->request->batch_count > 1;
     int result = sweeps ? OK : gains_measure(bench, error);
     for (int s = 0; s < 2 && result == OK; s++)
@@ -276,6 +276,7 @@ static int run_stages(struct graph_bench *bench, struct error *error)
 
 static void close_batch(struct graph_bench *bench)
 {
+    graph_trials_close(bench);
     for (int s = 0; s < 2; s++) {
         stage_close(&bench->stage[s]);
         graph_free(&bench->stage[s].graph);

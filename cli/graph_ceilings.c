@@ -1,4 +1,5 @@
-// graph_ceilings.c - what `roofline graph` predicts by: the ceilings of machine.csv, or of now.
+// graph_ceilings.c - the ceilings that `roofline graph` judges by: first ones for passes to weigh
+// by, then those that are sampled beside the graph.
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,7 +7,9 @@
 #include "bench_ceilings.h"
 #include "file.h"
 #include "graph_run.h"
+#include "interrupt.h"
 #include "model.h"
+#include "stats.h"
 
 static const char *const level_names[] = {"L1", "L2", "L3", "DRAM"};
 enum { LEVELS = sizeof level_names / sizeof *level_names, BARRIER_TRIALS = 9 };
@@ -14,8 +17,8 @@ enum { LEVELS = sizeof level_names / sizeof *level_names, BARRIER_TRIALS = 9 };
 /* A graph on one thread has no barrier: two readings of the clock and a call through a pointer. */
 static const double alone_seconds = 5e-8;
 
-/* The fastest operation of a level that bounds kernels which do not update in place. */
-static double level_rate(const struct table *machine, const char *level, int threads)
+/* The fastest operation of a level that bounds kernels which update in place, or do not. */
+static double level_rate(const struct table *machine, const char *level, int threads, bool updates)
 {
     double rate = NAN;
     for (size_t i = 0; i < machine->count; i++) {
@@ -23,7 +26,7 @@ static double level_rate(const struct table *machine, const char *level, int thr
         if (strcmp(row->status, "ok") == 0 && strcmp(row->basis, "measured") == 0 &&
             strcmp(row->kind, "bandwidth") == 0 && strcmp(row->device, "cpu") == 0 &&
             row->workers == threads && level_is(row->level, level) &&
-            bounds_memory(row->level, false) && !(row->value <= rate))
+            bounds_memory(row->level, updates) && !(row->value <= rate))
             rate = row->value;
     }
     return rate;
@@ -61,7 +64,7 @@ static int sample_missing(struct graph_bench *bench, int threads, struct error *
             return error_set(error, FAULT_ENVIRONMENT, "out of memory for ceilings");
     }
     for (int i = 0; i < LEVELS; i++)
-        if (isnan(level_rate(machine, level_names[i], threads)))
+        if (isnan(level_rate(machine, level_names[i], threads, false)))
             bench_memory_gauge(&bench->bench, level_names[i], threads, false);
     return OK;
 }
@@ -77,12 +80,13 @@ static void fill(struct graph_bench *bench, struct ceilings *ceilings, int threa
     }
     for (int i = 0; i < LEVELS; i++) {
         const bool outermost = i + 1 == LEVELS;
-        const double rate = level_rate(machine, level_names[i], threads);
+        const double rate = level_rate(machine, level_names[i], threads, false);
         if (isnan(rate) && !outermost) /* this machine has no such cache */
             continue;
         struct cost_level *level = &ceilings->level[ceilings->level_count++];
         text_copy(level->name, sizeof level->name, level_names[i]);
         level->bytes_per_second = rate;
+        level->updates_per_second = level_rate(machine, level_names[i], threads, true);
         level->set_bytes =
             outermost ? INFINITY : level_capacity_bytes(&bench->bench.host, i + 1, threads);
     }
@@ -100,6 +104,69 @@ static int read_machine(struct graph_bench *bench, struct error *error)
     return access(path, F_OK) == 0 ? table_read(&bench->bench.machine, out, error) : OK;
 }
 
+/* ---- beside the graph ---- */
+
+static void add_companion(struct graph_bench *bench, const struct gauge *gauge, double *value)
+{
+    if (gauge)
+        bench->companion[bench->companion_count++] =
+            (struct companion){.gauge = gauge, .value = value};
+}
+
+/* What bounded in the first samples is sampled again: other operations of a level are slower. */
+static void add_companions(struct graph_bench *bench, struct ceilings *ceilings)
+{
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++)
+        add_companion(bench,
+                      bench_compute_gauge(&bench->bench, (enum dtype)dtype, ceilings->threads),
+                      &ceilings->flops_per_second[dtype]);
+    for (int i = 0; i < ceilings->level_count; i++) {
+        struct cost_level *level = &ceilings->level[i];
+        const struct gauge *by_update[2];
+        for (int updates = 0; updates < 2; updates++)
+            by_update[updates] =
+                bench_memory_gauge(&bench->bench, level->name, ceilings->threads, updates);
+        add_companion(bench, by_update[0], &level->bytes_per_second);
+        if (by_update[1] == by_update[0])
+            level->updates_per_second = 0;
+        else
+            add_companion(bench, by_update[1], &level->updates_per_second);
+    }
+}
+
+void graph_ceilings_sample(struct graph_bench *bench, int round)
+{
+    for (int i = 0; i < bench->companion_count && !interrupted(); i++) {
+        struct companion *companion = &bench->companion[i];
+        companion->sample[round] = gauge_sample(companion->gauge).rate;
+        companion->count = round + 1;
+    }
+}
+
+void graph_ceilings_settle(struct graph_bench *bench)
+{
+    for (int i = 0; i < bench->companion_count; i++) {
+        struct companion *companion = &bench->companion[i];
+        if (companion->count > 0)
+            *companion->value = quartiles_of(companion->sample, (size_t)companion->count).median;
+    }
+    if (bench->threads > 1)
+        bench->ceilings[0].launch_seconds = bench->ceilings[1].launch_seconds;
+}
+
+/* ---- the command's ---- */
+
+/* A launch that one member runs waits like all others for the next that all run. */
+static double first_launch(struct graph_bench *bench)
+{
+    if (bench->threads == 1)
+        return alone_seconds;
+    const double barrier = barrier_of(&bench->bench.machine, bench->threads);
+    return isnan(barrier) && !bench->request->no_times
+               ? sample_barrier(&bench->bench, bench->threads)
+               : barrier;
+}
+
 int graph_ceilings(struct graph_bench *bench, struct error *error)
 {
     const struct request *request = &bench->request->options.request;
@@ -108,20 +175,21 @@ int graph_ceilings(struct graph_bench *bench, struct error *error)
     bench->isa = request->isa >= 0 ? (enum isa)request->isa : isa_best();
     if (read_machine(bench, error) != OK)
         return FAILED;
-    const size_t known = bench->bench.machine.count;
     const int threads[] = {1, bench->threads};
+    const double launch_seconds = first_launch(bench);
     for (int i = 0; i < 2; i++) {
         if (timed && sample_missing(bench, threads[i], error) != OK)
             return FAILED;
         fill(bench, &bench->ceilings[i], threads[i]);
+        bench->ceilings[i].launch_seconds = launch_seconds;
+        if (timed && (i == 0 || bench->threads > 1))
+            add_companions(bench, &bench->ceilings[i]);
     }
-    bench->sampled = bench->bench.machine.count > known;
-    double launch = alone_seconds;
-    if (bench->threads > 1) {
-        launch = barrier_of(&bench->bench.machine, bench->threads);
-        if (isnan(launch) && timed)
-            launch = sample_barrier(&bench->bench, bench->threads);
-    }
-    bench->ceilings[0].launch_seconds = bench->ceilings[1].launch_seconds = launch;
-    return graph_rates_read(bench, error);
+    if (timed && bench->threads > 1)
+        add_companion(bench,
+                      probe_find_gauge(&bench->bench.probe, "barrier", "", "", bench->threads),
+                      &bench->ceilings[1].launch_seconds);
+    const int result = graph_rates_read(bench, error);
+    bench->weighed = bench->ceilings[1];
+    return result;
 }

@@ -18,12 +18,10 @@ enum { GAIN_ROUNDS = 5 };
 void stage_cost(struct stage *stage, const struct graph_bench *bench)
 {
     stage->total = (struct cost_total){0};
-    const double run_bytes = graph_run_bytes(&stage->graph);
     for (int i = 0; i < stage->node_count; i++) {
         const struct executor_node node = executor_node(stage->executor, i);
-        struct ceilings ceilings = bench->ceilings[node.threads > 1];
-        ceilings.run_bytes = run_bytes;
-        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, &ceilings);
+        stage->node[i].cost = cost_of_site(node.site, node.lowering, node.variants, node.reuse,
+                                           &bench->ceilings[node.threads > 1]);
         cost_add(&stage->total, &stage->node[i].cost);
     }
 }
@@ -35,7 +33,8 @@ int stage_open(struct stage *stage, const struct graph_bench *bench, struct erro
     stage->rounds = rounds_of_budget[bench->request->options.request.budget];
     if (executor_open(&stage->executor, &stage->graph, &setup, error) != OK ||
         graph_feed(bench, stage->executor, error) != OK ||
-        executor_run(stage->executor, error) != OK)
+        executor_run(stage->executor, error) != OK ||
+        executor_find_reuse(stage->executor, error) != OK)
         return FAILED;
     stage->node_count = executor_node_count(stage->executor);
     const size_t nodes = (size_t)stage->node_count + 1;
@@ -70,24 +69,37 @@ static int sample_nodes(struct stage *stage, int round, struct error *error)
     return result;
 }
 
+/* A whole run, then one node by node. Before them one that is not timed: the other stage and the
+ * ceilings have had the caches. */
+static int measure_round(struct stage *stage, int round, struct sample *whole, struct error *error)
+{
+    struct executor_job job = {stage->executor, -1, 1};
+    const struct work work = executor_work(&job);
+    if (executor_run(stage->executor, error) != OK)
+        return FAILED;
+    *whole = measure_sample(&work);
+    return sample_nodes(stage, round, error);
+}
+
 int stages_measure(struct graph_bench *bench, struct error *error)
 {
     double seconds[2][GRAPH_ROUNDS_MAX], clocks[2][GRAPH_ROUNDS_MAX];
     const int rounds = bench->stage[0].rounds;
     for (int round = 0; round < rounds; round++) {
         for (int s = 0; s < 2; s++) {
-            struct executor_job job = {bench->stage[s].executor, -1, 1};
-            const struct work work = executor_work(&job);
+            struct sample sample;
             if (interrupted())
                 return error_skip(error, "interrupted");
-            const struct sample sample = measure_sample(&work);
+            if (measure_round(&bench->stage[s], round, &sample, error) != OK)
+                return FAILED;
             seconds[s][round] = sample.seconds;
             clocks[s][round] = sample.clock_hertz;
-            if (sample_nodes(&bench->stage[s], round, error) != OK)
-                return FAILED;
         }
+        graph_ceilings_sample(bench, round);
+        graph_trials_run(bench, round, rounds);
         progress("graph: round", round + 1, rounds);
     }
+    graph_ceilings_settle(bench);
     for (int s = 0; s < 2; s++) {
         struct stage *stage = &bench->stage[s];
         stage->whole = quartiles_of(seconds[s], (size_t)rounds);

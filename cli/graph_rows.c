@@ -60,7 +60,7 @@ static void put_times(struct measurement *row, const struct stage *stage, int at
     row->clock_hertz = stage->clock_hertz;
 }
 
-/* The ceiling of these minutes that bounds the node, as the bench has it. */
+/* The ceiling that was sampled beside the graph and bounds the node, as the bench has it. */
 static void put_ceiling(struct measurement *row, const struct graph_bench *bench,
                         const struct cost *cost, int threads)
 {
@@ -68,17 +68,14 @@ static void put_ceiling(struct measurement *row, const struct graph_bench *bench
     double value = NAN;
     if (cost->bound == COST_COMPUTE)
         value = ceilings->flops_per_second[cost->dtype];
-    for (int i = 0; i < ceilings->level_count && cost->bound == COST_MEMORY; i++)
-        if (strcmp(ceilings->level[i].name, cost->level) == 0)
-            value = ceilings->level[i].bytes_per_second;
-    for (size_t i = 0; i < bench->bench.machine.count && bench->sampled; i++) {
-        const struct ceiling *ceiling = table_ceiling(&bench->bench.machine, i);
-        if (ceiling->value == value) {
+    if (cost->bound == COST_MEMORY)
+        value = cost->bytes_per_second;
+    for (int i = 0; i < bench->companion_count; i++)
+        if (bench->companion[i].count > 0 && *bench->companion[i].value == value) {
             row->ceiling_sample = value;
-            text_copy(row->ceiling, sizeof row->ceiling, ceiling->level);
+            text_copy(row->ceiling, sizeof row->ceiling, bench->companion[i].gauge->row.level);
             return;
         }
-    }
 }
 
 static int node_row(struct graph_bench *bench, const struct stage *stage, int at,

@@ -64,6 +64,17 @@ struct stage {
     int rounds;
 };
 
+/* A ceiling that is sampled in the rounds of the graph. */
+struct companion {
+    const struct gauge *gauge; /* of the bench */
+    double *value;             /* of graph_bench.ceilings */
+    double sample[GRAPH_ROUNDS_MAX];
+    int count;
+};
+
+/* Ceilings of one thread and of all, each with its formats and levels, and the barrier. */
+enum { COMPANIONS_MAX = 2 * (DTYPE_COUNT + 2 * COST_LEVELS_MAX) + 1 };
+
 /* One gain: what enabling one more pass changed. */
 struct gain {
     const struct pass *pass; /* NULL: nothing but inference */
@@ -78,7 +89,10 @@ struct graph_bench {
     struct bench bench;          /* host, gauges and ceilings */
     struct ceilings ceilings[2]; /* of one thread, of all threads that run */
     struct cost_rate *rate[2];   /* owned: what the ceilings borrow; may be NULL */
-    bool sampled;                /* they are of these minutes */
+    struct ceilings weighed;     /* those of all threads as they were before anything ran */
+    struct companion companion[COMPANIONS_MAX];
+    int companion_count;
+    struct trials *trials; /* owned; NULL where nothing is timed */
     int threads;
     enum isa isa;
     double batch; /* NAN: the model has its own */
@@ -95,18 +109,32 @@ struct graph_bench {
 
 /* ---- graph_ceilings.c ---- */
 
-/* Fills in host, threads, ISA and ceilings: those of DIR/machine.csv where --out has one, else
- * sampled now, unless nothing is to be timed. */
+/* Fills in host, threads, ISA and first ceilings: those of DIR/machine.csv where --out has one,
+ * else sampled now, unless nothing is to be timed. */
 int graph_ceilings(struct graph_bench *bench, struct error *error);
+
+/* Samples each ceiling once, beside a round of the graph. */
+void graph_ceilings_sample(struct graph_bench *bench, int round);
+
+/* From here on ceilings are medians of these samples. */
+void graph_ceilings_settle(struct graph_bench *bench);
 
 /* ---- graph_rates.c ---- */
 
 /* What kernels reach of their roofs, by DIR/bench.csv where --out has one. */
 int graph_rates_read(struct graph_bench *bench, struct error *error);
 
-/* Of kernels that it does not have: measured on some launches of the open stages, each by itself
- * and on other values; then stage_cost() is due. */
-int graph_rates_measure(struct graph_bench *bench, struct error *error);
+/* ---- graph_trials.c ---- */
+
+/* Chooses launches and plain loops of the open stages that are to be tried by themselves. */
+int graph_trials_open(struct graph_bench *bench, struct error *error);
+
+/* Tries a part of them, on other values, with operands as far away as the graph has them. */
+void graph_trials_run(struct graph_bench *bench, int round, int rounds);
+
+/* What they reached, under the ceilings of now; then stage_cost() is due. */
+void graph_trials_settle(struct graph_bench *bench);
+void graph_trials_close(struct graph_bench *bench);
 
 /* ---- graph_load.c ---- */
 
@@ -131,7 +159,7 @@ int stage_open(struct stage *stage, const struct graph_bench *bench, struct erro
 void stage_cost(struct stage *stage, const struct graph_bench *bench); /* stage_open() does it */
 void stage_close(struct stage *stage);
 
-/* Times both stages in turn. False after an interrupt. */
+/* Times both stages in turn, beside their ceilings and trials. SKIPPED after an interrupt. */
 int stages_measure(struct graph_bench *bench, struct error *error);
 
 /* What each pass gains: the passes that did something, enabled one after another. */

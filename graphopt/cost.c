@@ -29,32 +29,32 @@ struct ceilings ceilings_nominal(int threads)
     const double full = threads * hertz * vector_bytes;
     ceilings.flops_per_second[DTYPE_f32] = 2 * lanes * hertz * threads;
     ceilings.flops_per_second[DTYPE_f64] = lanes * hertz * threads;
-    ceilings.level[0] = (struct cost_level){"L1", 0x1p15 * 0.75 * threads, 2 * full};
-    ceilings.level[1] = (struct cost_level){"L2", 0x1p20 * 0.75 * threads, full};
-    ceilings.level[2] = (struct cost_level){"L3", 0x1p21 * 0.75 * threads, full / 3};
-    ceilings.level[3] = (struct cost_level){"DRAM", INFINITY, threads * channel_bytes_per_second};
+    ceilings.level[0] = (struct cost_level){"L1", 0x1p15 * 0.75 * threads, 2 * full, 0};
+    ceilings.level[1] = (struct cost_level){"L2", 0x1p20 * 0.75 * threads, full, 0};
+    ceilings.level[2] = (struct cost_level){"L3", 0x1p21 * 0.75 * threads, full / 3, 0};
+    ceilings.level[3] =
+        (struct cost_level){"DRAM", INFINITY, threads * channel_bytes_per_second, 0};
     return ceilings;
-}
-
-const struct cost_level *cost_level_of(const struct ceilings *ceilings, double set_bytes)
-{
-    int i = 0;
-    while (i + 1 < ceilings->level_count && set_bytes > ceilings->level[i].set_bytes)
-        i++;
-    return &ceilings->level[i];
 }
 
 /* FLOP that the launch does, where its variant does them by another method than the kernel counts.
  */
-static double flops_done(const struct launch *launch, const char *chosen)
+static double flops_done(const struct launch *launch, const char *name)
 {
-    const char *name = chosen ? chosen : launch->variant;
-    const struct variant *variant = name ? variant_find(launch->kernel, name) : NULL;
+    const struct variant *variant = variant_find(launch->kernel, name);
     return variant && variant->flops ? variant->flops(&launch->shape)
                                      : launch->kernel->flops(&launch->shape);
 }
 
-const char *cost_layout(const struct launch *launch)
+/* ---- what kernels reach ---- */
+
+static const char *variant_of(const struct launch *launch, const char *chosen)
+{
+    return chosen ? chosen : launch->variant ? launch->variant : launch->kernel->variants[0].name;
+}
+
+/* The word of the launch's letter `layout`; "" where its kernel has none. */
+static const char *layout_of(const struct launch *launch)
 {
     const struct kernel *kernel = launch->kernel;
     for (int i = 0; i < kernel->letter_count; i++)
@@ -63,15 +63,12 @@ const char *cost_layout(const struct launch *launch)
     return "";
 }
 
-/* What of its roof a kernel reaches; 1 where nobody measured it. A row of the variant counts more
- * than one of the layout. */
-static double reached(const struct ceilings *ceilings, const struct launch *launch,
-                      const char *chosen, enum cost_bound bound)
+/* By rates; 1 where nobody measured it. A row of the variant counts more than one of the layout.
+ */
+static double rate_of(const struct ceilings *ceilings, const struct launch *launch,
+                      const char *variant, enum cost_bound bound)
 {
-    const char *variant = chosen            ? chosen
-                          : launch->variant ? launch->variant
-                                            : launch->kernel->variants[0].name;
-    const char *layout = cost_layout(launch);
+    const char *layout = layout_of(launch);
     double found = 1;
     int best = -1;
     for (int i = 0; i < ceilings->rate_count; i++) {
@@ -89,43 +86,134 @@ static double reached(const struct ceilings *ceilings, const struct launch *laun
     return found;
 }
 
-/* Whether the values of that operand were there before the graph ran. */
-static bool is_constant(const struct site *site, const struct launch_operand *operand)
+struct cost_trial cost_trial_of_launch(const struct launch *launch, const char *variant)
 {
-    return operand->source == SOURCE_CONSTANT ||
-           (operand->source == SOURCE_INPUT && site->input[operand->index].data);
+    return (struct cost_trial){.kernel = launch->kernel,
+                               .variant = variant_of(launch, variant),
+                               .shape = launch->shape,
+                               .dtype = launch->dtype};
 }
 
-/* What one piece of work takes under the roof, and which ceiling it is. */
+struct cost_trial cost_trial_of_site(const struct site *site)
+{
+    return (struct cost_trial){.op = site->node->op,
+                               .variant = "",
+                               .flops = site_flops(site, NULL),
+                               .bytes = site_bytes(site, NULL)};
+}
+
+static double apart(double a, double b)
+{
+    return fabs(log((a + 1) / (b + 1)));
+}
+
+/* A word that differs is like a size that is twice as large. */
+double cost_trial_distance(const struct cost_trial *a, const struct cost_trial *b)
+{
+    const struct kernel *kernel = a->kernel;
+    double sum = 0;
+    if (kernel != b->kernel || a->op != b->op || a->dtype != b->dtype ||
+        strcmp(a->variant, b->variant) != 0)
+        return INFINITY;
+    if (!kernel)
+        return apart(a->flops, b->flops) + apart(a->bytes, b->bytes);
+    for (int i = 0; i < kernel->letter_count; i++) {
+        const long own = a->shape.value[i], other = b->shape.value[i];
+        if (own != other)
+            sum += kernel->letters[i].words ? log(2) : apart((double)own, (double)other);
+    }
+    return sum;
+}
+
+/* Between trials, in logarithms: Shepard's interpolation (1968, doi:10.1145/800186.810616), each
+ * weighed by its distance^-2. NAN where none says anything. */
+static double trials_of(const struct ceilings *ceilings, const struct cost_trial *like)
+{
+    double sum = 0, weights = 0;
+    for (int i = 0; i < ceilings->trial_count; i++) {
+        const struct cost_trial *trial = &ceilings->trial[i];
+        const double distance = cost_trial_distance(trial, like);
+        if (distance <= 0)
+            return trial->of_roof;
+        sum += log(trial->of_roof) / (distance * distance);
+        weights += 1 / (distance * distance);
+    }
+    return weights > 0 ? exp(sum / weights) : NAN;
+}
+
+/* ---- traffic ---- */
+
+/* What one piece of work takes under the roof, and which level bounds its traffic. */
 struct piece {
     double computing, moving; /* seconds */
     const struct cost_level *level;
+    double bytes_per_second; /* of the level */
 };
 
-static struct piece piece_of_launch(const struct site *site, const struct launch *launch,
-                                    const char *variant, const struct ceilings *ceilings)
+/* Bytes that move, and how far back their last use lies. */
+struct traffic {
+    double bytes[KERNEL_OPERANDS_MAX], distance_bytes[KERNEL_OPERANDS_MAX];
+    int count;
+    bool updates; /* reads and writes the same memory */
+};
+
+/* Of bytes that come back after so many others, those that a cache of that size cannot have kept,
+ * whatever it gives up: of memory that is swept over and over it keeps its own size. */
+static double beyond(double distance_bytes, double set_bytes)
+{
+    return distance_bytes > set_bytes ? 1 - set_bytes / distance_bytes : 0;
+}
+
+/* Each level has to carry what comes from it and from further out. */
+static void move(struct piece *piece, const struct traffic *traffic,
+                 const struct ceilings *ceilings)
+{
+    piece->level = &ceilings->level[0];
+    for (int i = 0; i < ceilings->level_count && !isnan(piece->moving); i++) {
+        const struct cost_level *level = &ceilings->level[i];
+        const bool updates = traffic->updates && level->updates_per_second > 0;
+        const double rate = updates ? level->updates_per_second : level->bytes_per_second;
+        double bytes = 0;
+        for (int k = 0; k < traffic->count; k++)
+            bytes += traffic->bytes[k] *
+                     (i > 0 ? beyond(traffic->distance_bytes[k], level[-1].set_bytes) : 1);
+        if (i > 0 && (bytes <= 0 || bytes / rate <= piece->moving))
+            continue;
+        piece->moving = bytes / rate;
+        piece->level = level;
+        piece->bytes_per_second = rate;
+    }
+}
+
+/* Kernels' models say how much moves in all, operands how it is shared between them. */
+static struct traffic traffic_of(const struct launch *launch, const struct operand_reuse *reuse)
 {
     struct operand operand[KERNEL_OPERANDS_MAX];
     const int count = launch->kernel->operands(&launch->shape, operand);
-    const double element_bytes = dtype_bytes(launch->dtype);
-    double set_bytes = 0, constant_bytes = 0;
+    struct traffic traffic = {.count = count, .updates = operand[0].role == ROLE_UPDATE};
+    double set_bytes = 0;
     for (int i = 0; i < count; i++) {
-        const double bytes =
-            operand[i].elements * operand_element_bytes(&operand[i], launch->dtype);
-        set_bytes += bytes;
-        if (is_constant(site, &launch->operand[i]))
-            constant_bytes += bytes;
+        traffic.bytes[i] = operand[i].elements * operand_element_bytes(&operand[i], launch->dtype);
+        traffic.updates = traffic.updates || (reuse && reuse[i].is_target);
+        set_bytes += traffic.bytes[i];
     }
-    const struct cost_level *level = cost_level_of(ceilings, set_bytes);
-    const double total_bytes = launch->kernel->bytes(&launch->shape, element_bytes);
-    constant_bytes = fmin(constant_bytes, total_bytes);
-    const struct cost_level *outer = cost_level_of(ceilings, fmax(set_bytes, ceilings->run_bytes));
-    return (struct piece){
-        .computing = flops_done(launch, variant) / ceilings->flops_per_second[launch->dtype],
-        .moving = (total_bytes - constant_bytes) / level->bytes_per_second +
-                  constant_bytes / outer->bytes_per_second,
-        .level = constant_bytes > total_bytes / 2 ? outer : level,
-    };
+    const double bytes = launch->kernel->bytes(&launch->shape, dtype_bytes(launch->dtype));
+    for (int i = 0; i < count; i++) {
+        traffic.bytes[i] *= set_bytes > 0 ? bytes / set_bytes : 0;
+        traffic.distance_bytes[i] = reuse ? reuse[i].distance_bytes : set_bytes;
+    }
+    return traffic;
+}
+
+static struct piece piece_of_launch(const struct launch *launch, const char *variant,
+                                    const struct operand_reuse *reuse,
+                                    const struct ceilings *ceilings)
+{
+    const struct traffic traffic = traffic_of(launch, reuse);
+    struct piece piece = {.computing = flops_done(launch, variant) /
+                                       ceilings->flops_per_second[launch->dtype]};
+    move(&piece, &traffic, ceilings);
+    return piece;
 }
 
 /* Seconds by bound while the pieces of a node are added up. */
@@ -156,8 +244,15 @@ static void finish(struct cost *cost, struct sums *sums, double launch_seconds)
             cost->bound = bound;
 }
 
-static void add_launches(struct cost *cost, const struct site *site,
-                         const struct lowering *lowering, const char *const *variants,
+static void note_level(struct cost *cost, const struct piece *piece, enum dtype dtype)
+{
+    memcpy(cost->level, piece->level->name, sizeof cost->level);
+    cost->bytes_per_second = piece->bytes_per_second;
+    cost->dtype = dtype;
+}
+
+static void add_launches(struct cost *cost, const struct lowering *lowering,
+                         const char *const *variants, const struct operand_reuse *reuse,
                          const struct ceilings *ceilings)
 {
     struct sums sums = {{0}};
@@ -166,37 +261,43 @@ static void add_launches(struct cost *cost, const struct site *site,
     cost->is_lowered = true;
     for (int i = 0; i < lowering->launch_count; i++) {
         const struct launch *launch = &lowering->launch[i];
-        const struct piece piece =
-            piece_of_launch(site, launch, variants ? variants[i] : NULL, ceilings);
-        const double before = cost->roof_seconds;
-        const char *variant = variants ? variants[i] : NULL;
-        add_piece(cost, &sums, &piece, reached(ceilings, launch, variant, COST_COMPUTE),
-                  reached(ceilings, launch, variant, COST_MEMORY));
+        const char *variant = variant_of(launch, variants ? variants[i] : NULL);
+        const struct piece piece = piece_of_launch(
+            launch, variant, reuse ? &reuse[i * KERNEL_OPERANDS_MAX] : NULL, ceilings);
+        const struct cost_trial like = cost_trial_of_launch(launch, variant);
+        const double tried = trials_of(ceilings, &like), before = cost->roof_seconds;
+        add_piece(cost, &sums, &piece,
+                  tried > 0 ? tried : rate_of(ceilings, launch, variant, COST_COMPUTE),
+                  tried > 0 ? tried : rate_of(ceilings, launch, variant, COST_MEMORY));
         if (i == 0 || cost->roof_seconds - before > longest) {
             longest = cost->roof_seconds - before;
-            memcpy(cost->level, piece.level->name, sizeof cost->level);
-            cost->dtype = launch->dtype;
+            note_level(cost, &piece, launch->dtype);
         }
     }
     finish(cost, &sums, ceilings->launch_seconds);
 }
 
-/* Plain loops on one thread: their work is judged by the same roof, which they do not come near. */
+/* Plain loops on one thread are judged by the same roof. They are far from it: how far, trials say.
+ */
 static void add_evaluation(struct cost *cost, const struct site *site,
-                           const struct ceilings *ceilings)
+                           const struct operand_reuse *reuse, const struct ceilings *ceilings)
 {
     struct sums sums = {{0}};
     enum dtype dtype = DTYPE_f32;
     for (int i = 0; i < site->node->output_count && dtype == DTYPE_f32; i++)
         dtype = site->output[i].type.element == ELEMENT_f64 ? DTYPE_f64 : DTYPE_f32;
-    const struct cost_level *level = cost_level_of(ceilings, cost->bytes);
-    const struct piece piece = {.computing = cost->flops / ceilings->flops_per_second[dtype],
-                                .moving = cost->bytes / level->bytes_per_second,
-                                .level = level};
+    const struct traffic traffic = {
+        .count = 1,
+        .bytes = {cost->bytes},
+        .distance_bytes = {reuse ? reuse->distance_bytes : cost->bytes},
+    };
+    const struct cost_trial like = cost_trial_of_site(site);
+    const double tried = trials_of(ceilings, &like), reached = tried > 0 ? tried : 1;
+    struct piece piece = {.computing = cost->flops / ceilings->flops_per_second[dtype]};
+    move(&piece, &traffic, ceilings);
     cost->launches = 1;
-    memcpy(cost->level, level->name, sizeof cost->level);
-    cost->dtype = dtype;
-    add_piece(cost, &sums, &piece, 1, 1);
+    note_level(cost, &piece, dtype);
+    add_piece(cost, &sums, &piece, reached, reached);
     finish(cost, &sums, ceilings->launch_seconds);
 }
 
@@ -213,7 +314,8 @@ static bool types_complete(const struct site *site)
 }
 
 struct cost cost_of_site(const struct site *site, const struct lowering *lowering,
-                         const char *const *variants, const struct ceilings *ceilings)
+                         const char *const *variants, const struct operand_reuse *reuse,
+                         const struct ceilings *ceilings)
 {
     struct cost cost = {.flops = 0};
     const int flags = site->node->op ? site->node->op->flags : 0;
@@ -228,9 +330,9 @@ struct cost cost_of_site(const struct site *site, const struct lowering *lowerin
     cost.flops = site_flops(site, lowering);
     cost.bytes = site_bytes(site, lowering);
     if (lowering)
-        add_launches(&cost, site, lowering, variants, ceilings);
+        add_launches(&cost, lowering, variants, reuse, ceilings);
     else
-        add_evaluation(&cost, site, ceilings);
+        add_evaluation(&cost, site, reuse, ceilings);
     return cost;
 }
 
@@ -275,7 +377,7 @@ int cost_of_node(struct cost *cost, const struct graph *graph, const struct node
         *error = reason;
         return FAILED;
     }
-    *cost = cost_of_site(&site, result == OK ? &lowering : NULL, NULL, ceilings);
+    *cost = cost_of_site(&site, result == OK ? &lowering : NULL, NULL, NULL, ceilings);
     return OK;
 }
 
@@ -312,18 +414,4 @@ int cost_of_graph(struct cost_total *total, const struct graph *graph,
     }
     arena_free(&arena);
     return result;
-}
-
-double graph_run_bytes(const struct graph *graph)
-{
-    double bytes = 0;
-    for (int i = 0; i < graph->tensor_count; i++) {
-        const struct tensor *tensor = graph->tensor[i];
-        const struct node *producer = tensor->producer >= 0 ? graph->node[tensor->producer] : NULL;
-        const bool is_view = producer && producer->op && producer->op->flags & OP_VIEW;
-        const long own =
-            tensor->is_dead || is_view || tensor->use_count == 0 ? 0 : type_bytes(&tensor->type);
-        bytes += own > 0 ? (double)own : 0;
-    }
-    return bytes;
 }

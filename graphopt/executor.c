@@ -180,6 +180,7 @@ struct executor_node executor_node(const struct executor *executor, int at)
         .site = &step->site,
         .lowering = step->calls ? &step->lowering : NULL,
         .variants = step->variants,
+        .reuse = step->reuse,
         .threads = threads,
         .is_view = step->kind == STEP_NOTHING,
         .is_in_place = step->is_in_place,

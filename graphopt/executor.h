@@ -31,11 +31,14 @@ struct executor_node {
     /* NULL: no kernel runs it. */
     const struct lowering *lowering;
     const char *const *variants; /* of each launch */
-    int threads;                 /* the largest of its launches; 1 where plain loops run */
-    bool is_view;                /* nothing runs: the outputs are in the inputs' memory, or the
-                                    inputs in the output's */
-    bool is_in_place;            /* the output takes the memory of its first input */
-    const char *reason;          /* why no kernel runs it; NULL where one does, or it is a view */
+    /* Of cost.h: how operands come to it, KERNEL_OPERANDS_MAX for each launch; of plain loops one
+     * for all operands. NULL before executor_find_reuse(), and where nothing runs. */
+    const struct operand_reuse *reuse;
+    int threads;        /* the largest of its launches; 1 where plain loops run */
+    bool is_view;       /* nothing runs: the outputs are in the inputs' memory, or the
+                           inputs in the output's */
+    bool is_in_place;   /* the output takes the memory of its first input */
+    const char *reason; /* why no kernel runs it; NULL where one does, or it is a view */
 };
 
 struct executor;
@@ -72,6 +75,10 @@ struct array executor_value(const struct executor *executor, int tensor);
 
 int executor_node_count(const struct executor *executor);
 struct executor_node executor_node(const struct executor *executor, int at);
+
+/* Finds out, by the plan of memory, how far back the last use of each operand lies in a run that
+ * follows another. */
+int executor_find_reuse(struct executor *executor, struct error *error);
 
 /* Kernel calls of one run, of all blocks once. */
 int executor_launches(const struct executor *executor);

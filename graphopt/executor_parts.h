@@ -38,8 +38,9 @@ struct step {
     struct array *input, *output; /* the site's lists, for plain loops to run on */
     struct array *kept;           /* results of the whole run while the step is run alone */
     struct lowering lowering;
-    struct kernel_call *calls; /* of the lowering */
-    const char **variants;     /* their names */
+    struct kernel_call *calls;   /* of the lowering */
+    const char **variants;       /* their names */
+    struct operand_reuse *reuse; /* KERNEL_OPERANDS_MAX of each; NULL: nobody asked */
     const char *reason;
     void *scratch;  /* between the launches */
     int begin, end; /* moments at which it runs, its subgraphs between them */
@@ -102,6 +103,10 @@ void share_rows_back(struct executor *executor, int tensor);
 
 /* executor_memory.c: memory of all values whose types are known, and of kernels. */
 int results_open(struct executor *executor, struct error *error);
+
+/* executor_run.c: where an operand of a launch lies. */
+void *step_operand(const struct executor *executor, const struct step *step,
+                   const struct launch_operand *operand);
 
 /* ---- one member's way through a run: executor_run.c ---- */
 

@@ -39,8 +39,8 @@ int walker_agree(struct walker *walker, bool own, bool *common)
 
 /* ---- kernels ---- */
 
-static void *operand_of(const struct executor *executor, const struct step *step,
-                        const struct launch_operand *operand)
+void *step_operand(const struct executor *executor, const struct step *step,
+                   const struct launch_operand *operand)
 {
     const struct node *node = step->site.node;
     const char *base = NULL;
@@ -76,7 +76,7 @@ static struct calling calling_of(const struct executor *executor, const struct s
                                             .workspace = call->workspace,
                                             .caches = call->caches}};
     for (int i = 0; i < call->operand_count; i++)
-        calling.arguments.operand[i] = operand_of(executor, step, &call->launch->operand[i]);
+        calling.arguments.operand[i] = step_operand(executor, step, &call->launch->operand[i]);
     return calling;
 }
 

@@ -40,13 +40,15 @@ static struct measurement *sum_of(struct table *sums, const char *name,
     return sum;
 }
 
-/* The level is that of the node that takes longest; flops_done, which sums have no use for, keeps
- * its time meanwhile. */
+/* Level and sampled ceiling are those of the node that takes longest; flops_done, which sums have
+ * no use for, keeps its time meanwhile. */
 static void add(struct measurement *sum, const struct measurement *row)
 {
     if (!(row->seconds_median <= sum->flops_done)) {
         sum->flops_done = row->seconds_median;
         text_copy(sum->level, sizeof sum->level, row->level);
+        text_copy(sum->ceiling, sizeof sum->ceiling, row->ceiling);
+        sum->ceiling_sample = row->ceiling_sample;
     }
     sum->flops += row->flops;
     sum->bytes_min += row->bytes_min;

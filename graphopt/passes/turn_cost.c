@@ -85,7 +85,7 @@ static double copies_seconds(const struct launch *launch, const struct ceilings 
 static double site_seconds(const struct turn_costs *costs, const struct site *site,
                            const struct lowering *lowering)
 {
-    double seconds = cost_of_site(site, lowering, NULL, &costs->ceilings).seconds;
+    double seconds = cost_of_site(site, lowering, NULL, NULL, &costs->ceilings).seconds;
     for (int i = 0; lowering && i < lowering->launch_count; i++)
         seconds += copies_seconds(&lowering->launch[i], &costs->ceilings);
     return seconds;
@@ -109,7 +109,7 @@ static int node_seconds(struct turn_costs *costs, const struct graph *graph,
         return FAILED;
     }
     *seconds = site_seconds(costs, &site, result == OK ? &lowering : NULL);
-    *runs = result == OK || cost_of_site(&site, NULL, NULL, &costs->ceilings).launches == 0;
+    *runs = result == OK || cost_of_site(&site, NULL, NULL, NULL, &costs->ceilings).launches == 0;
     site.is_apart = true;
     if (result == OK && lowering.input_at && site_lower(&site, &lowering, &reason) == OK)
         *seconds = fmin(*seconds, site_seconds(costs, &site, &lowering));

@@ -79,6 +79,28 @@ static void test_nodes_of_an_operator_are_one_row_fused_or_not(void **state)
     results_free(&results);
 }
 
+static void test_the_ceiling_beside_the_longest_node_bounds_the_sum(void **state)
+{
+    (void)state;
+    struct results results;
+    struct table rows;
+    struct error error;
+    results_init(&results);
+    add_machine(&results.machine);
+    fill(&rows);
+    for (size_t i = 0; i < rows.count; i++) {
+        struct measurement *row = &table_node_measurement(&rows, i)->measured;
+        text_copy(row->ceiling, sizeof row->ceiling, row->flops > 1e5 ? "fma" : "L2:read");
+        row->ceiling_sample = row->flops > 1e5 ? 7e10 : 3e10;
+    }
+    assert_int_equal(graph_results_build(&results, &rows, &error), OK);
+    const struct measurement *whole = table_measurement(&results.bench, 0);
+    assert_string_equal(whole->ceiling, "fma");
+    assert_true(whole->ceiling_sample == 7e10);
+    table_free(&rows);
+    results_free(&results);
+}
+
 /* The figure of these rows; the caller frees all three. */
 static void figure_make(struct figure *figure, struct results *results, struct table *rows)
 {
@@ -297,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nodes_of_an_operator_are_one_row_fused_or_not),
+        cmocka_unit_test(test_the_ceiling_beside_the_longest_node_bounds_the_sum),
         cmocka_unit_test(test_dots_know_where_they_stood_before),
         cmocka_unit_test(test_an_operator_that_is_gone_keeps_its_place),
         cmocka_unit_test(test_hollow_marks_are_explained_and_the_subtitle_is_whole),

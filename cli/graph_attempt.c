@@ -1,0 +1,223 @@
+// graph_attempt.c - a launch, or plain loops, by itself.
+//
+// A launch of a graph runs once, on operands that others have used some time before. So an attempt
+// is one call, too, and before it each operand is touched, and after that as much other memory as
+// lies between two uses in the graph.
+#include "graph_attempt.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cost.h"
+#include "interrupt.h"
+#include "run.h"
+#include "weights.h"
+
+enum { LINE_BYTES = 64 };
+
+/* What has been swept twice over the last cache has nothing in it any more. */
+static const double caches_swept = 2;
+
+int attempts_open(struct attempts *attempts, const struct host *host, enum isa isa,
+                  struct error *error)
+{
+    const double bytes = caches_swept * run_caches(host, host->threads).last_level_bytes;
+    *attempts = (struct attempts){.host = host, .isa = isa, .elsewhere_bytes = bytes};
+    if (memory_reserve(&attempts->elsewhere, bytes, "memory between two uses", host, error) != OK)
+        return FAILED;
+    memset(attempts->elsewhere.base, 1, (size_t)bytes); /* pages of zeros would be one page */
+    return OK;
+}
+
+void attempts_close(struct attempts *attempts)
+{
+    memory_release(&attempts->elsewhere);
+}
+
+/* ---- where operands lie ---- */
+
+/* Memory that is touched before the call. */
+struct touch {
+    const char *begin;
+    double bytes;
+    double distance_bytes; /* as the graph has it */
+    double gap_bytes;      /* of other memory behind it */
+};
+
+struct attempt {
+    const struct attempts *attempts;
+    struct run run;
+    struct touch touch[KERNEL_OPERANDS_MAX]; /* the one that is farthest away first */
+    int touch_count;
+};
+
+static void add_touch(struct attempt *attempt, const void *begin, double bytes,
+                      double distance_bytes)
+{
+    if (!(bytes > 0) || isnan(distance_bytes))
+        return;
+    int at = attempt->touch_count++;
+    for (; at > 0 && attempt->touch[at - 1].distance_bytes < distance_bytes; at--)
+        attempt->touch[at] = attempt->touch[at - 1];
+    attempt->touch[at] = (struct touch){begin, bytes, distance_bytes, 0};
+}
+
+/* A distance is a mean over an operand that is swept before the call and in it, so half of both
+ * sweeps is part of it. */
+static void find_gaps(struct attempt *attempt, double footprint_bytes)
+{
+    double behind = 0;
+    for (int i = attempt->touch_count - 1; i >= 0; i--) {
+        struct touch *touch = &attempt->touch[i];
+        const double wanted = touch->distance_bytes - (touch->bytes + footprint_bytes) / 2;
+        touch->gap_bytes = fmax(0, fmin(wanted, attempt->attempts->elsewhere_bytes) - behind);
+        behind += touch->bytes + touch->gap_bytes;
+    }
+}
+
+/* Of packed weights the packed ones; where the graph computes in place, in place. */
+static void find_touches(struct attempt *attempt, const struct operand_reuse *reuse)
+{
+    struct run *run = &attempt->run;
+    const bool packs = run->variant->prepare[run->isa][run->dtype] != NULL;
+    double footprint_bytes = 0;
+    for (int i = 0; i < run->operand_count; i++) {
+        const struct operand *operand = &run->operand[i];
+        double bytes = operand->elements * operand_element_bytes(operand, run->dtype);
+        const void *begin = run->call.operand[i];
+        if (reuse[i].is_target) {
+            run->call.operand[0] = run->call.operand[i];
+            continue;
+        }
+        if (packs && strcmp(operand->name, "weights") == 0) {
+            begin = run->call.workspace;
+            bytes = run->variant->workspace(&run->shape, run->isa, run->dtype, run->threads,
+                                            &run->call.caches);
+        }
+        footprint_bytes += bytes;
+        add_touch(attempt, begin, bytes, reuse[i].distance_bytes);
+    }
+    find_gaps(attempt, footprint_bytes);
+}
+
+/* Reads one byte of each line of the member's part. */
+static void read_part(const char *begin, double bytes, struct member member)
+{
+    const struct part part = member_part(member, (long)bytes, LINE_BYTES);
+    const volatile char *at = begin;
+    for (long i = part.begin; i < part.end; i += LINE_BYTES)
+        (void)at[i];
+}
+
+static void approach(void *context, struct member member)
+{
+    const struct attempt *attempt = context;
+    const char *other = attempt->attempts->elsewhere.base;
+    for (int i = 0; i < attempt->touch_count; i++) {
+        const struct touch *touch = &attempt->touch[i];
+        read_part(touch->begin, touch->bytes, member);
+        read_part(other, touch->gap_bytes, member);
+        other += (size_t)touch->gap_bytes / LINE_BYTES * LINE_BYTES;
+    }
+}
+
+static void call_once(void *context, struct member member)
+{
+    const struct attempt *attempt = context;
+    struct call call = attempt->run.call;
+    call.member = member;
+    attempt->run.body(&call);
+}
+
+/* ---- attempts ---- */
+
+/* The first call, which touches a workspace for the first time, does not count. */
+static int time_calls(struct attempt *attempt, double seconds[ATTEMPT_SAMPLES])
+{
+    const struct work work = {approach, call_once, attempt, attempt->run.threads};
+    int count = 0;
+    measure_sample(&work);
+    while (count < ATTEMPT_SAMPLES && !interrupted())
+        seconds[count++] = measure_sample(&work).seconds;
+    return count;
+}
+
+int attempt_launch(const struct attempts *attempts, const struct executor_node *node, int launch,
+                   double seconds[ATTEMPT_SAMPLES])
+{
+    const struct launch *of = &node->lowering->launch[launch];
+    struct error ignored;
+    struct attempt attempt = {
+        .attempts = attempts,
+        .run = {.host = attempts->host,
+                .kernel = of->kernel,
+                .variant = variant_find(of->kernel, node->variants[launch]),
+                .isa = attempts->isa,
+                .dtype = of->dtype,
+                .shape = of->shape,
+                .threads = node->threads},
+    };
+    struct run *run = &attempt.run;
+    while (run->isa > 0 && !run->variant->bodies[run->isa][run->dtype])
+        run->isa--;
+    if (run_open(run, &ignored) != OK)
+        return 0;
+    find_touches(&attempt, &node->reuse[launch * KERNEL_OPERANDS_MAX]);
+    const int count = time_calls(&attempt, seconds);
+    run_close(run);
+    return count;
+}
+
+/* ---- plain loops ---- */
+
+/* A site with values of its own, of `values`. */
+static int open_values(struct site *site, const struct site *of, struct arena *values)
+{
+    const struct node *node = of->node;
+    const struct weight_rule rule = {.role = WEIGHT_PRODUCTS, .fan_in = 6, .gain = 1};
+    struct array *input = arena_take_array(values, (size_t)node->input_count, sizeof *input);
+    *site = *of;
+    site->output = arena_take_array(values, (size_t)node->output_count, sizeof *site->output);
+    if (!input || !site->output)
+        return FAILED;
+    for (int i = 0; i < node->input_count; i++) {
+        input[i] = of->input[i];
+        const long bytes = type_bytes(&input[i].type);
+        if (node->inputs[i] < 0 || input[i].data)
+            continue;
+        if (bytes < 0 || !(input[i].data = arena_take(values, (size_t)bytes)))
+            return FAILED;
+        memset(input[i].data, 0, (size_t)bytes);
+        if (element_is_real(input[i].type.element))
+            weight_fill("trial", &input[i].type, rule, input[i].data);
+    }
+    site->input = input;
+    for (int i = 0; i < node->output_count; i++) {
+        struct array *output = &site->output[i];
+        output->type = of->output[i].type;
+        const long bytes = type_bytes(&output->type);
+        if (bytes >= 0 && !(output->data = arena_take(values, (size_t)bytes)))
+            return FAILED;
+    }
+    return OK;
+}
+
+int attempt_loops(const struct executor_node *node, double seconds[ATTEMPT_SAMPLES])
+{
+    struct arena values = {0}, scratch = {0};
+    struct error ignored;
+    struct site site;
+    int count = 0, result = open_values(&site, node->site, &values);
+    site.arena = &scratch;
+    if (result == OK)
+        result = site.node->op->evaluate(&site, &ignored); /* touches results for the first time */
+    while (result == OK && count < ATTEMPT_SAMPLES && !interrupted()) {
+        arena_reset(&scratch);
+        const double begin = seconds_now();
+        result = site.node->op->evaluate(&site, &ignored);
+        seconds[count++] = seconds_now() - begin;
+    }
+    arena_free(&values);
+    arena_free(&scratch);
+    return result == OK ? count : 0;
+}
