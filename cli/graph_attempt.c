@@ -47,7 +47,8 @@ struct touch {
 struct attempt {
     const struct attempts *attempts;
     struct run run;
-    struct touch touch[KERNEL_OPERANDS_MAX]; /* the one that is farthest away first */
+    struct touch
+        touch[KERNEL_OPERANDS_MAX + 1]; /* and a workspace; the one that is farthest away first */
     int touch_count;
 };
 
@@ -75,7 +76,8 @@ static void find_gaps(struct attempt *attempt, double footprint_bytes)
     }
 }
 
-/* Of packed weights the packed ones; where the graph computes in place, in place. */
+/* Of packed weights the packed ones; where the graph computes in place, in place. The workspace is
+ * one place for all nodes: whatever has used it has just used it. */
 static void find_touches(struct attempt *attempt, const struct operand_reuse *reuse)
 {
     struct run *run = &attempt->run;
@@ -90,14 +92,15 @@ static void find_touches(struct attempt *attempt, const struct operand_reuse *re
             continue;
         }
         if (packs && strcmp(operand->name, "weights") == 0) {
-            begin = run->call.workspace;
-            bytes = run->variant->workspace(&run->shape, run->isa, run->dtype, run->threads,
-                                            &run->call.caches);
+            begin = run->call.kept;
+            bytes = run_room(run, run->variant->kept);
         }
         footprint_bytes += bytes;
         add_touch(attempt, begin, bytes, reuse[i].distance_bytes);
     }
-    find_gaps(attempt, footprint_bytes);
+    const double workspace_bytes = run_room(run, run->variant->workspace);
+    add_touch(attempt, run->call.workspace, workspace_bytes, 0);
+    find_gaps(attempt, footprint_bytes + workspace_bytes);
 }
 
 /* Reads one byte of each line of the member's part. */
@@ -131,14 +134,17 @@ static void call_once(void *context, struct member member)
 
 /* ---- attempts ---- */
 
-/* The first call, which touches a workspace for the first time, does not count. */
+/* From the last start on: in a graph all leave a barrier together. The first call, which touches a
+ * workspace for the first time, does not count. */
 static int time_calls(struct attempt *attempt, double seconds[ATTEMPT_SAMPLES])
 {
     const struct work work = {approach, call_once, attempt, attempt->run.threads};
     int count = 0;
     measure_sample(&work);
-    while (count < ATTEMPT_SAMPLES && !interrupted())
-        seconds[count++] = measure_sample(&work).seconds;
+    while (count < ATTEMPT_SAMPLES && !interrupted()) {
+        const struct sample sample = measure_sample(&work);
+        seconds[count++] = sample.seconds - sample.skew_seconds;
+    }
     return count;
 }
 

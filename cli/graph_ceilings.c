@@ -14,7 +14,7 @@
 static const char *const level_names[] = {"L1", "L2", "L3", "DRAM"};
 enum { LEVELS = sizeof level_names / sizeof *level_names, BARRIER_TRIALS = 9 };
 
-/* A graph on one thread has no barrier: two readings of the clock and a call through a pointer. */
+/* A launch of one thread has no barrier: two readings of the clock and a call through a pointer. */
 static const double alone_seconds = 5e-8;
 
 /* The fastest operation of a level that bounds kernels which update in place, or do not. */
@@ -147,24 +147,23 @@ void graph_ceilings_settle(struct graph_bench *bench)
 {
     for (int i = 0; i < bench->companion_count; i++) {
         struct companion *companion = &bench->companion[i];
-        if (companion->count > 0)
-            *companion->value = quartiles_of(companion->sample, (size_t)companion->count).median;
+        if (companion->count == 0)
+            continue;
+        const struct quartiles rates = quartiles_of(companion->sample, (size_t)companion->count);
+        const bool is_barrier = companion->value == &bench->ceilings[1].launch_seconds;
+        *companion->value = is_barrier ? rates.min : rates.median;
     }
-    if (bench->threads > 1)
-        bench->ceilings[0].launch_seconds = bench->ceilings[1].launch_seconds;
 }
 
 /* ---- the command's ---- */
 
-/* A launch that one member runs waits like all others for the next that all run. */
-static double first_launch(struct graph_bench *bench)
+static double first_launch(struct graph_bench *bench, int threads)
 {
-    if (bench->threads == 1)
+    if (threads == 1)
         return alone_seconds;
-    const double barrier = barrier_of(&bench->bench.machine, bench->threads);
-    return isnan(barrier) && !bench->request->no_times
-               ? sample_barrier(&bench->bench, bench->threads)
-               : barrier;
+    const double barrier = barrier_of(&bench->bench.machine, threads);
+    return isnan(barrier) && !bench->request->no_times ? sample_barrier(&bench->bench, threads)
+                                                       : barrier;
 }
 
 int graph_ceilings(struct graph_bench *bench, struct error *error)
@@ -176,12 +175,11 @@ int graph_ceilings(struct graph_bench *bench, struct error *error)
     if (read_machine(bench, error) != OK)
         return FAILED;
     const int threads[] = {1, bench->threads};
-    const double launch_seconds = first_launch(bench);
     for (int i = 0; i < 2; i++) {
         if (timed && sample_missing(bench, threads[i], error) != OK)
             return FAILED;
         fill(bench, &bench->ceilings[i], threads[i]);
-        bench->ceilings[i].launch_seconds = launch_seconds;
+        bench->ceilings[i].launch_seconds = first_launch(bench, threads[i]);
         if (timed && (i == 0 || bench->threads > 1))
             add_companions(bench, &bench->ceilings[i]);
     }

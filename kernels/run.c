@@ -134,7 +134,7 @@ static double place(const struct run *run, int index)
     return offset;
 }
 
-static double room_of(const struct run *run, room_function *room)
+double run_room(const struct run *run, room_function *room)
 {
     return room ? room(&run->shape, run->isa, run->dtype, run->threads, &run->call.caches) : 0;
 }
@@ -207,9 +207,9 @@ int run_open(struct run *run, struct error *error)
                               .outputs = (long)run->operand[0].elements,
                               .caches = run_caches(run->host, run->threads)};
     const double kept_at = place(run, run->operand_count),
-                 kept_bytes = room_of(run, run->variant->kept);
+                 kept_bytes = run_room(run, run->variant->kept);
     const double workspace_at = kept_at + pages(kept_bytes),
-                 workspace_bytes = room_of(run, run->variant->workspace);
+                 workspace_bytes = run_room(run, run->variant->workspace);
     if (memory_reserve(&run->memory, workspace_at + workspace_bytes, run->kernel->name, run->host,
                        error) != OK)
         return FAILED;

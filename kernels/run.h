@@ -52,6 +52,9 @@ struct run {
 int run_open(struct run *run, struct error *error);
 void run_close(struct run *run);
 
+/* Bytes of memory beside the operands, by the variant's function; NULL: none. */
+double run_room(const struct run *run, room_function *room);
+
 /* Makes one call and compares with the reference; FAULT_WRONG beyond the tolerance, error_rel is
  * set all the same. */
 int run_verify(struct run *run, double *error_rel, struct error *error);
