@@ -104,11 +104,18 @@ static bool shuffles_channels(const struct graph *graph, const struct node *node
            view[3] == shape[2] && view[4] == shape[3];
 }
 
+/* What is made has the graph's version of its domain. */
+static bool is_of_version(const struct graph *graph, const struct node *node)
+{
+    const bool has_one = strcmp(node->domain, "roofline") == 0; /* imported or not yet */
+    return has_one || node->opset == graph_opset(graph, node->domain);
+}
+
 static enum family family_of(const struct graph *graph, const struct node *node)
 {
     const int flags = node->op ? node->op->flags : 0;
     const bool is_own = node->domain[0] == '\0';
-    if (!node->op || node->opset != graph_opset(graph, node->domain) || flags & OP_RANDOM)
+    if (!node->op || !is_of_version(graph, node) || flags & OP_RANDOM)
         return FAMILY_NONE;
     if (node_is_one_of(node, "Conv|ConvTranspose|roofline::Conv|roofline::ConvTranspose"))
         return node_attribute(node, "layout") || !op_find("roofline", node->type, 1)
