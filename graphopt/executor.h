@@ -67,8 +67,8 @@ int executor_run(struct executor *executor, struct error *error);
 /* Output `i` of block 0 as the last run left it, with its type; borrowed until the next run. */
 struct array executor_output(const struct executor *executor, int i);
 
-/* Any tensor of block 0 as the last run left it; of what another result has overwritten since, only
- * the type is right (keeps_results). */
+/* Any tensor of block 0 as the last run left it; of what another result has overwritten since, or
+ * whose rows lie among others' in that of a Concat, only the type is right (keeps_results). */
 struct array executor_value(const struct executor *executor, int tensor);
 
 /* ---- what runs ---- */
