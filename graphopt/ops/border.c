@@ -140,6 +140,21 @@ static long shown_place(long i, long dim, enum mode mode)
     }
 }
 
+/* What is taken away goes first, and what is left is repeated. */
+static void find_shown(long *shown, long lines, long dim, const struct border *border, int axis)
+{
+    const long before = border->before[axis], after = border->after[axis];
+    long cut = before < 0 ? -before : 0, left = dim - cut + (after < 0 ? after : 0);
+    if (left < 1) { /* more than there is is taken away, and added on the other side */
+        cut = 0;
+        left = dim;
+    }
+    for (long i = 0; i < lines; i++) {
+        const long place = shown_place(i - before - cut, left, border->mode);
+        shown[i] = place < 0 ? -1 : place + cut;
+    }
+}
+
 /* What stands in a border of constants. */
 static int read_value(const struct site *site, void *value, struct error *error)
 {
@@ -196,8 +211,7 @@ static int evaluate(struct site *site, struct error *error)
         shown[i] = arena_take_array(site->arena, (size_t)type->dims[i], sizeof **shown);
         if (!shown[i])
             return error_set(error, FAULT_ENVIRONMENT, "out of memory");
-        for (long k = 0; k < type->dims[i]; k++)
-            shown[i][k] = shown_place(k - border.before[i], in->type.dims[i], border.mode);
+        find_shown(shown[i], type->dims[i], in->type.dims[i], &border, i);
     }
     const int last = type->rank - 1;
     struct type lines = *type;

@@ -252,6 +252,18 @@ static void pad_has_four_modes(void **state)
     }
 }
 
+static void pad_repeats_what_is_left(void **state)
+{
+    (void)state;
+    struct trial trial;
+    trial_begin(&trial, "Pad", 19);
+    trial_counted(&trial, ELEMENT_f32, LONGS(4));
+    trial_longs(&trial, ELEMENT_i64, LONGS(-1, 2));
+    trial_node(&trial, 1);
+    trial_text(&trial, "mode", "wrap");
+    trial_expect(&trial, NULL, LONGS(5), REALS(1, 2, 3, 1, 2));
+}
+
 static void pad_runs_on_images_rows_and_channels(void **state)
 {
     (void)state;
@@ -339,6 +351,7 @@ int main(void)
         cmocka_unit_test(tile_repeats_each_dim),
         cmocka_unit_test(blocks_of_pixels_count_channels_in_two_orders),
         cmocka_unit_test(pad_has_four_modes),
+        cmocka_unit_test(pad_repeats_what_is_left),
         cmocka_unit_test(pad_runs_on_images_rows_and_channels),
         cmocka_unit_test(pad_takes_away_where_it_is_negative),
         cmocka_unit_test(pad_refuses_borders_that_cannot_be),
