@@ -116,7 +116,8 @@ void shape_format(const struct shape *shape, const struct letter *letters, int c
 {
     text[0] = 0;
     for (int i = 0; i < count; i++) {
-        if (is_list_end(&letters[i], shape->value[i]))
+        if (is_list_end(&letters[i], shape->value[i]) ||
+            (letters[i].is_rare && shape->value[i] == letters[i].fallback))
             continue;
         size_t used = strlen(text);
         const char *comma = used ? "," : "";

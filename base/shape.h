@@ -2,6 +2,7 @@
 #ifndef ROOFLINE_SHAPE_H
 #define ROOFLINE_SHAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "error.h"
@@ -17,6 +18,7 @@ struct letter {
     long fallback, minimum;
     const char *meaning;
     const char *const *words; /* NULL-ended names of the values 0, 1, ...; NULL: a number */
+    bool is_rare;             /* left out of texts where it has its fallback */
 };
 
 struct shape {
@@ -29,7 +31,8 @@ struct shape {
 int shape_parse(struct shape *shape, const char *text, const struct letter *letters, int count,
                 const char *kernel, struct error *error);
 
-/* All letters, in order, so that equal shapes are equal texts. */
+/* All letters, in order, so that equal shapes are equal texts; rare ones where they say something.
+ */
 void shape_format(const struct shape *shape, const struct letter *letters, int count, char *text,
                   size_t capacity);
 

@@ -162,6 +162,45 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
 }
 #endif
 
+/* Larger and smaller of each pair; NaN where one is NaN, as maximum and minimum of IEEE 754-2019
+ * (9.6). */
+#if VLEN == 1
+ALWAYS_INLINE vec vec_larger(vec a, vec b)
+{
+    return a > b || a != a ? a : b;
+}
+ALWAYS_INLINE vec vec_smaller(vec a, vec b)
+{
+    return a < b || a != a ? a : b;
+}
+#elif VEC_BYTES == 64
+#define VEC_PROPAGATING(instruction, a, b)                                                         \
+    uint16_t ordered;                                                                              \
+    __asm__("vcmpordp" VEC_SUFFIX " %0, %0, %1\n\t" instruction VEC_SUFFIX " %2, %0, %0%{%1%}"     \
+            : "+v"(a), "=&Yk"(ordered)                                                             \
+            : "v"(b))
+ALWAYS_INLINE vec vec_larger(vec a, vec b)
+{
+    VEC_PROPAGATING("vmaxp", a, b);
+    return a;
+}
+ALWAYS_INLINE vec vec_smaller(vec a, vec b)
+{
+    VEC_PROPAGATING("vminp", a, b);
+    return a;
+}
+#else
+/* Each keeps the NaN of one side; else they are the same, and zeros of either sign are a zero. */
+ALWAYS_INLINE vec vec_larger(vec a, vec b)
+{
+    return (vec)((vec_bits)vec_max(a, b) | (vec_bits)vec_max(b, a));
+}
+ALWAYS_INLINE vec vec_smaller(vec a, vec b)
+{
+    return (vec)((vec_bits)vec_min(a, b) | (vec_bits)vec_min(b, a));
+}
+#endif
+
 /* x < 0 ? 0 : x of every lane, so that NaN and -0 pass: a NaN stays visible behind an activation.
  */
 ALWAYS_INLINE vec vec_relu(vec v)

@@ -12,6 +12,7 @@
     X(stride, 1, 1, "input rows and columns per output row and column")                            \
     X(pad, 0, 0, "zeros around the image")                                                         \
     X(dilation, 1, 1, "input rows and columns per kernel row and column")                          \
+    WINDOW_LETTERS(X)                                                                              \
     X(groups, 1, 1, "groups of channels that do not mix")                                          \
     X(layout, 0, 0, "order of the dimensions of input and output", layout_words)                   \
     X(epilogue, 0, 0,                                                                              \
@@ -34,8 +35,8 @@ static struct convolution convolution_of(const struct shape *shape)
                              .k_pitch = pitch,
                              .layout = (enum layout)layout,
                              .epilogue = (enum epilogue)epilogue,
-                             .rows = axis_plain(h, r, stride, pad, dilation),
-                             .columns = axis_plain(w, s, stride, pad, dilation)});
+                             .rows = axis_plain(ROW_SLIDE(SHAPE_LETTER)),
+                             .columns = axis_plain(COLUMN_SLIDE(SHAPE_LETTER))});
 }
 
 #ifndef ISA
@@ -43,14 +44,11 @@ static struct convolution convolution_of(const struct shape *shape)
 #include "onednn.h"
 
 #define DERIVED                                                                                    \
-    const double p = (double)output_size((long)h, (long)r, (long)stride, (long)pad,                \
-                                         (long)dilation),                                          \
-                 q = (double)output_size((long)w, (long)s, (long)stride, (long)pad,                \
-                                         (long)dilation),                                          \
-                 taps_h = taps_inside(h, r, stride, pad, dilation),                                \
-                 taps_w = taps_inside(w, s, stride, pad, dilation),                                \
-                 h_used = lines_used(h, r, stride, pad, dilation),                                 \
-                 w_used = layout == LAYOUT_NCHW ? w : lines_used(w, s, stride, pad, dilation),     \
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);       \
+    const double p = (double)slide_places(&rows), q = (double)slide_places(&columns),              \
+                 taps_h = slide_taps(&rows), taps_w = slide_taps(&columns),                        \
+                 h_used = slide_used(&rows),                                                       \
+                 w_used = layout == LAYOUT_NCHW ? w : slide_used(&columns),                        \
                  k_filled = (double)layout_channels((enum layout)layout, (long)k);                 \
     const enum epilogue epilogue_kind = (enum epilogue)shape->value[LETTER_epilogue];              \
     const double steps = epilogue_flops(epilogue_kind),                                            \
@@ -80,15 +78,18 @@ static int check(const struct shape *shape, struct error *error)
                          "conv2d: 'groups' %.0f does not divide the channels c %.0f and k %.0f; "
                          "choose a common divisor",
                          groups, c, k);
-    if (dilation * (r - 1) + 1 > h + 2 * pad || dilation * (s - 1) + 1 > w + 2 * pad)
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
+    const double padded_h = h + (double)(rows.before + rows.after),
+                 padded_w = w + (double)(columns.before + columns.after);
+    if (!slide_fits(&rows) || !slide_fits(&columns))
         return error_set(error, FAULT_USAGE,
-                         "conv2d: the kernel of %.0f x %.0f with 'dilation' %.0f does not fit the "
-                         "padded image of %.0f x %.0f; enlarge h, w or pad",
-                         r, s, dilation, h + 2 * pad, w + 2 * pad);
-    if (c * (h + 2 * pad) * (w + 2 * pad) > SHAPE_VALUE_MAX)
+                         "conv2d: the kernel of %.0f x %.0f with 'dilation' %ld and %ld does not "
+                         "fit the padded image of %.0f x %.0f; enlarge h, w or pad",
+                         r, s, rows.dilation, columns.dilation, padded_h, padded_w);
+    if (c * padded_h * padded_w > SHAPE_VALUE_MAX)
         return error_set(error, FAULT_USAGE,
                          "conv2d: the padded image of %.0f x %.0f x %.0f is too large; reduce pad",
-                         c, h + 2 * pad, w + 2 * pad);
+                         c, padded_h, padded_w);
     if (pitch > 0 && (layout != LAYOUT_NHWC || pitch < k))
         return error_set(error, FAULT_USAGE,
                          "conv2d: 'pitch' is for nhwc, and at least the %.0f channels k; choose "
@@ -115,12 +116,13 @@ static double pixel_sum(const struct call *call, enum dtype dtype, long image, l
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
     const long c_group = c / groups, first = filter / (k / groups) * c_group;
     double sum = 0;
     for (long channel = 0; channel < c_group; channel++)
         for (long i = 0; i < r; i++)
             for (long j = 0; j < s; j++) {
-                const long y = y0 + i * dilation, x = x0 + j * dilation;
+                const long y = y0 + i * rows.dilation, x = x0 + j * columns.dilation;
                 if (y < 0 || y >= h || x < 0 || x >= w)
                     continue;
                 const long at =

@@ -17,6 +17,7 @@
     X(pad, 0, 0, "output rows and columns left out on each side")                                  \
     X(output_pad, 0, 0, "output rows and columns more at the end")                                 \
     X(dilation, 1, 1, "output rows and columns per kernel row and column")                         \
+    WINDOW_LETTERS(X)                                                                              \
     X(groups, 1, 1, "groups of channels that do not mix")                                          \
     X(layout, 0, 0, "order of the dimensions of input and output", layout_words)                   \
     X(epilogue, 0, 0,                                                                              \
@@ -24,35 +25,28 @@
       epilogue_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
-static struct axis axis_of(long in, long taps, const struct shape *shape)
-{
-    LETTERS(KERNEL_LETTER_LONG)
-    const long out = (long)transposed_size((double)in, (double)taps, (double)stride, (double)pad,
-                                           (double)output_pad, (double)dilation);
-    return axis_transposed(in, out, taps, stride, pad, dilation);
-}
-
 /* Weights are (c, k / groups, r, s) in every layout. */
 static struct convolution convolution_of(const struct shape *shape)
 {
     LETTERS(KERNEL_LETTER_LONG)
-    return convolution_complete((struct convolution){.n = n,
-                                                     .c = c,
-                                                     .k = k,
-                                                     .groups = groups,
-                                                     .layout = (enum layout)layout,
-                                                     .epilogue = (enum epilogue)epilogue,
-                                                     .rows = axis_of(h, r, shape),
-                                                     .columns = axis_of(w, s, shape)});
+    return convolution_complete(
+        (struct convolution){.n = n,
+                             .c = c,
+                             .k = k,
+                             .groups = groups,
+                             .layout = (enum layout)layout,
+                             .epilogue = (enum epilogue)epilogue,
+                             .rows = axis_transposed(ROW_SLIDE(SHAPE_LETTER), output_pad),
+                             .columns = axis_transposed(COLUMN_SLIDE(SHAPE_LETTER), output_pad)});
 }
 
 #ifndef ISA
 
 #define DERIVED                                                                                    \
-    const double p = transposed_size(h, r, stride, pad, output_pad, dilation),                     \
-                 q = transposed_size(w, s, stride, pad, output_pad, dilation),                     \
-                 taps_h = pairs_inside(h, p, r, stride, pad, dilation),                            \
-                 taps_w = pairs_inside(w, q, s, stride, pad, dilation),                            \
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);       \
+    const double p = slide_transposed(&rows, output_pad),                                          \
+                 q = slide_transposed(&columns, output_pad), taps_h = slide_pairs(&rows, h, p),    \
+                 taps_w = slide_pairs(&columns, w, q),                                             \
                  k_filled = (double)layout_channels((enum layout)layout, (long)k);                 \
     const enum epilogue epilogue_kind = (enum epilogue)shape->value[LETTER_epilogue];              \
     const double steps = epilogue_flops(epilogue_kind),                                            \
@@ -76,28 +70,34 @@ static const char *const shapes[] = {"c=256,h=16,w=16,k=128,r=4,s=4,stride=2,pad
 static int check(const struct shape *shape, struct error *error)
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
-    const double p = transposed_size(h, r, stride, pad, output_pad, dilation);
-    const double q = transposed_size(w, s, stride, pad, output_pad, dilation);
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
+    const double p = slide_transposed(&rows, output_pad),
+                 q = slide_transposed(&columns, output_pad);
+    const double whole_p = p + (double)(rows.before + rows.after),
+                 whole_q = q + (double)(columns.before + columns.after);
+    const long most =
+        greater(greater(rows.stride, columns.stride), greater(rows.dilation, columns.dilation));
     if (fmod(c, groups) != 0 || fmod(k, groups) != 0)
         return error_set(error, FAULT_USAGE,
                          "conv_transpose2d: 'groups' %.0f does not divide the channels c %.0f and "
                          "k %.0f; choose a common divisor",
                          groups, c, k);
-    if (output_pad >= fmax(stride, dilation))
-        return error_set(error, FAULT_USAGE,
-                         "conv_transpose2d: 'output_pad' %.0f must be less than stride %.0f or "
-                         "dilation %.0f; reduce it",
-                         output_pad, stride, dilation);
+    if (output_pad >= (double)most)
+        return error_set(
+            error, FAULT_USAGE,
+            "conv_transpose2d: 'output_pad' %.0f must be less than stride or dilation, "
+            "which are at most %ld; reduce it",
+            output_pad, most);
     if (p < 1 || q < 1)
         return error_set(error, FAULT_USAGE,
                          "conv_transpose2d: 'pad' %.0f leaves nothing of the output of %.0f x "
                          "%.0f; reduce it",
-                         pad, p + 2 * pad, q + 2 * pad);
-    if (fmax(c, k) * (p + 2 * pad) * (q + 2 * pad) > SHAPE_VALUE_MAX)
+                         pad, whole_p, whole_q);
+    if (fmax(c, k) * whole_p * whole_q > SHAPE_VALUE_MAX)
         return error_set(error, FAULT_USAGE,
                          "conv_transpose2d: images of %.0f channels and, before the padding is cut "
                          "off, %.0f x %.0f pixels are too large; reduce stride or dilation",
-                         fmax(c, k), p + 2 * pad, q + 2 * pad);
+                         fmax(c, k), whole_p, whole_q);
     return OK;
 }
 
@@ -120,17 +120,18 @@ static double pixel_sum(const struct call *call, enum dtype dtype, long image, l
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
     const long k_group = k / groups, first = filter / k_group * (c / groups);
     double sum = 0;
     for (long channel = first; channel < first + c / groups; channel++)
         for (long i = 0; i < r; i++)
             for (long j = 0; j < s; j++) {
-                const long y = row - i * dilation, x = column - j * dilation;
-                if (y < 0 || y % stride != 0 || y / stride >= h || x < 0 || x % stride != 0 ||
-                    x / stride >= w)
+                const long y = row - i * rows.dilation, x = column - j * columns.dilation;
+                if (y < 0 || y % rows.stride != 0 || y / rows.stride >= h || x < 0 ||
+                    x % columns.stride != 0 || x / columns.stride >= w)
                     continue;
                 const long at = layout_index((enum layout)layout, c, h * w, channel,
-                                             y / stride * w + x / stride);
+                                             y / rows.stride * w + x / columns.stride);
                 sum += real_at(call->operand[1], dtype, image + at) *
                        real_at(call->operand[2], dtype,
                                ((channel * k_group + filter % k_group) * r + i) * s + j);
@@ -141,7 +142,6 @@ static double pixel_sum(const struct call *call, enum dtype dtype, long image, l
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
     const struct convolution conv = convolution_of(call->shape);
-    const long pad = call->shape->value[LETTER_pad];
     const long image_size = conv.k_stored * conv.pixels, in_pixels = conv.rows.in * conv.columns.in;
     struct step step[EPILOGUE_STEPS];
     convolution_steps(&conv, call, step);
@@ -152,9 +152,9 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
         *value = 0;
         if (place.channel >= conv.k)
             continue;
-        *value =
-            pixel_sum(call, dtype, element / image_size * conv.c_stored * in_pixels, place.channel,
-                      place.pixel / conv.columns.out + pad, place.pixel % conv.columns.out + pad);
+        *value = pixel_sum(call, dtype, element / image_size * conv.c_stored * in_pixels,
+                           place.channel, place.pixel / conv.columns.out + conv.rows.pad,
+                           place.pixel % conv.columns.out + conv.columns.pad);
         *value = steps_value(step, dtype, *value,
                              (struct step_place){place.channel, place.channel, element});
     }

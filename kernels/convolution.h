@@ -26,7 +26,8 @@ static inline long odd_lines(long elements, long line)
 /* Rows or columns. */
 struct axis {
     long in, out; /* lines of the input and of the output */
-    long taps, stride, pad, dilation;
+    long taps, stride, dilation;
+    long pad; /* before the first line; what is behind the last one follows from `out` */
     bool transposed;
     long phases;        /* that have lines; so many output lines are between two of a phase */
     long step;          /* input lines between two neighbours of a phase */
@@ -35,32 +36,33 @@ struct axis {
                            lines from there to that of the highest */
 };
 
-static inline struct axis axis_plain(long in, long taps, long stride, long pad, long dilation)
+static inline struct axis axis_plain(struct slide slide)
 {
-    const long out = output_size(in, taps, stride, pad, dilation);
-    return (struct axis){.in = in,
+    const long out = slide_places(&slide);
+    return (struct axis){.in = slide.in,
                          .out = out,
-                         .taps = taps,
-                         .stride = stride,
-                         .pad = pad,
-                         .dilation = dilation,
+                         .taps = slide.taps,
+                         .stride = slide.stride,
+                         .pad = slide.before,
+                         .dilation = slide.dilation,
                          .phases = 1,
-                         .step = stride,
+                         .step = slide.stride,
                          .grid = out,
-                         .lowest = -pad,
-                         .reach = (taps - 1) * dilation};
+                         .lowest = -slide.before,
+                         .reach = (slide.taps - 1) * slide.dilation};
 }
 
-static inline struct axis axis_transposed(long in, long out, long taps, long stride, long pad,
-                                          long dilation)
+static inline struct axis axis_transposed(struct slide slide, long output_pad)
 {
-    const long lowest = ceil_divide(pad - (taps - 1) * dilation, stride);
-    return (struct axis){.in = in,
+    const long out = (long)slide_transposed(&slide, (double)output_pad);
+    const long stride = slide.stride, pad = slide.before;
+    const long lowest = ceil_divide(pad - (slide.taps - 1) * slide.dilation, stride);
+    return (struct axis){.in = slide.in,
                          .out = out,
-                         .taps = taps,
+                         .taps = slide.taps,
                          .stride = stride,
                          .pad = pad,
-                         .dilation = dilation,
+                         .dilation = slide.dilation,
                          .transposed = true,
                          .phases = out < stride ? out : stride,
                          .step = 1,
@@ -240,7 +242,8 @@ static inline bool convolution_is_stencil(const struct convolution *conv)
     return convolution_is_depthwise(conv) && conv->layout == LAYOUT_NCHW && !rows->transposed &&
            rows->taps == 3 && columns->taps == 3 && rows->pad == 1 && columns->pad == 1 &&
            rows->dilation == 1 && columns->dilation == 1 && rows->stride == columns->stride &&
-           rows->stride <= 2;
+           rows->stride <= 2 && rows->out == ceil_divide(rows->in, rows->stride) &&
+           columns->out == ceil_divide(columns->in, columns->stride);
 }
 
 /* ---- implementations ---- */

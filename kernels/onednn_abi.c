@@ -62,7 +62,7 @@ static int describe_convolution(const struct description *d)
                  const int64_t *, const int64_t *, const int64_t *),
                 FORWARD_INFERENCE, CONVOLUTION_DIRECT, md_of(d, ONEDNN_SOURCE),
                 md_of(d, ONEDNN_WEIGHTS), md_of(d, ONEDNN_BIAS), md_of(d, ONEDNN_DESTINATION),
-                w->step, w->dilation, w->padding, w->padding);
+                w->step, w->dilation, w->before, w->after);
 }
 
 static int describe_matmul(const struct description *d)
@@ -182,8 +182,7 @@ static int describe_pooling(const struct description *d)
     return CALL((int, int, const void *, const void *, const int64_t *, const int64_t *,
                  const int64_t *, const int64_t *, const int64_t *),
                 FORWARD_INFERENCE, (int)w->algorithm, md_of(d, ONEDNN_SOURCE),
-                md_of(d, ONEDNN_DESTINATION), w->step, w->window, w->dilation, w->padding,
-                w->padding);
+                md_of(d, ONEDNN_DESTINATION), w->step, w->window, w->dilation, w->before, w->after);
 }
 
 static int describe_resampling(const struct description *d)

@@ -1,17 +1,14 @@
 // onednn_conv2d.c - convolution by oneDNN.
 #include "onednn.h"
 #include "onednn_plan.h"
-#include "window.h"
+
+#define LETTER(name) kernel_letter(problem->kernel, problem->shape, #name)
 
 /* Weights as they lie, k x (c / groups) x r x s, in groups where there are several. */
 static struct onednn_tensor *append_weights(struct onednn_work *work, const struct problem *problem)
 {
-#define LETTER(name) const int64_t name = kernel_letter(problem->kernel, problem->shape, #name)
-    LETTER(c);
-    LETTER(k);
-    LETTER(r);
-    LETTER(s);
-    LETTER(groups);
+    const int64_t c = LETTER(c), k = LETTER(k), r = LETTER(r), s = LETTER(s);
+    const int64_t groups = LETTER(groups);
     void *weights = problem->operand[2];
     return groups > 1 ? onednn_append(work, ONEDNN_WEIGHTS, weights, 5,
                                       (onednn_sizes){groups, k / groups, c / groups, r, s})
@@ -21,34 +18,20 @@ static struct onednn_tensor *append_weights(struct onednn_work *work, const stru
 static int prepare(const struct problem *problem, const struct opened_library *opened, bool any,
                    bool reorders, void **plan, struct error *error)
 {
-    LETTER(n);
-    LETTER(c);
-    LETTER(h);
-    LETTER(w);
-    LETTER(k);
-    LETTER(r);
-    LETTER(s);
-    LETTER(stride);
-    LETTER(pad);
-    LETTER(dilation);
-#undef LETTER
-    const enum layout layout =
-        (enum layout)kernel_letter(problem->kernel, problem->shape, "layout");
-    if (kernel_letter(problem->kernel, problem->shape, "pitch") > 0)
+    const enum layout layout = (enum layout)LETTER(layout);
+    const struct slide rows = ROW_SLIDE(LETTER), columns = COLUMN_SLIDE(LETTER);
+    if (LETTER(pitch) > 0)
         return error_skip(error, "pixels of its images are not described apart; drop 'pitch'");
-    struct onednn_work work = {.kind = ONEDNN_CONVOLUTION,
-                               .step = {stride, stride},
-                               .dilation = {dilation - 1, dilation - 1},
-                               .padding = {pad, pad},
-                               .reorders = reorders};
+    struct onednn_work work = {.kind = ONEDNN_CONVOLUTION, .reorders = reorders};
+    onednn_slide(&work, &rows, &columns);
     onednn_append_images(&work, ONEDNN_SOURCE, problem->operand[1], layout,
-                         (onednn_sizes){n, c, h, w})
+                         (onednn_sizes){LETTER(n), LETTER(c), rows.in, columns.in})
         ->any = any;
     struct onednn_tensor *weights = append_weights(&work, problem);
     weights->any = weights->constant = true;
-    onednn_append_images(&work, ONEDNN_DESTINATION, problem->operand[0], layout,
-                         (onednn_sizes){n, k, output_size(h, r, stride, pad, dilation),
-                                        output_size(w, s, stride, pad, dilation)})
+    onednn_append_images(
+        &work, ONEDNN_DESTINATION, problem->operand[0], layout,
+        (onednn_sizes){LETTER(n), LETTER(k), slide_places(&rows), slide_places(&columns)})
         ->any = any;
     onednn_append_epilogue(&work, problem, 3, 1);
     return onednn_prepare(problem, opened, &work, plan, error);

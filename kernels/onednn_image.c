@@ -5,7 +5,6 @@
 
 #include "onednn.h"
 #include "onednn_plan.h"
-#include "window.h"
 
 /* Of a shape with these letters; output rows and columns are the operator's. */
 struct images {
@@ -51,14 +50,13 @@ static int prepare_batchnorm(const struct problem *problem, const struct opened_
 }
 
 /* Whether each output line has a tap inside the image. */
-static bool windows_meet(long in, long window, long stride, long pad, long dilation)
+static bool windows_meet(const struct slide *slide)
 {
-    const long lines = output_size(in, window, stride, pad, dilation);
-    for (long line = 0; line < lines; line++) {
-        long tap = 0, at = line * stride - pad;
-        for (; tap < window && (at < 0 || at >= in); tap++)
-            at += dilation;
-        if (tap == window)
+    const long places = slide_places(slide);
+    for (long place = 0; place < places; place++) {
+        const struct part inside = taps_in_image(place * slide->stride - slide->before, slide->taps,
+                                                 slide->dilation, slide->in);
+        if (inside.begin == inside.end)
             return false;
     }
     return true;
@@ -67,24 +65,16 @@ static bool windows_meet(long in, long window, long stride, long pad, long dilat
 static int prepare_pool(const struct problem *problem, const struct opened_library *opened,
                         enum onednn_algorithm algorithm, void **plan, struct error *error)
 {
-    const struct images in = images_of(problem);
-    const long r = LETTER(r), s = LETTER(s), stride = LETTER(stride), pad = LETTER(pad),
-               dilation = LETTER(dilation);
+    const struct slide rows = ROW_SLIDE(LETTER), columns = COLUMN_SLIDE(LETTER);
     if (algorithm != ONEDNN_POOLING_MEAN_WITH_PADDING &&
-        !(windows_meet(in.h, r, stride, pad, dilation) &&
-          windows_meet(in.w, s, stride, pad, dilation)))
+        !(windows_meet(&rows) && windows_meet(&columns)))
         return error_skip(error,
                           "a window of '%s' lies wholly outside the image, where oneDNN has "
                           "another result than ours (-infinity, or 0 / 0)",
                           problem->kernel->name);
-    const struct onednn_work work = {.kind = ONEDNN_POOLING,
-                                     .algorithm = algorithm,
-                                     .window = {r, s},
-                                     .step = {stride, stride},
-                                     .dilation = {dilation - 1, dilation - 1},
-                                     .padding = {pad, pad}};
-    return prepare(problem, opened, work, output_size(in.h, r, stride, pad, dilation),
-                   output_size(in.w, s, stride, pad, dilation), plan, error);
+    struct onednn_work work = {.kind = ONEDNN_POOLING, .algorithm = algorithm};
+    onednn_slide(&work, &rows, &columns);
+    return prepare(problem, opened, work, slide_places(&rows), slide_places(&columns), plan, error);
 }
 
 static int prepare_max_pool(const struct problem *problem, const struct opened_library *opened,

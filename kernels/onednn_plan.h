@@ -8,6 +8,7 @@
 
 #include "image_layout.h"
 #include "kernel.h"
+#include "window.h"
 
 enum { ONEDNN_DIMENSIONS_MAX = 12, ONEDNN_TENSORS_MAX = 8, ONEDNN_POST_OPS_MAX = 6 };
 typedef int64_t onednn_sizes[ONEDNN_DIMENSIONS_MAX];
@@ -78,7 +79,8 @@ struct onednn_work {
     enum onednn_algorithm algorithm;
     const char *function; /* elementwise, as our kernels and steps are called; borrowed */
     double a, b;          /* of the function: slope, low and high; or epsilon of a norm */
-    onednn_sizes window, step, dilation, padding; /* dilation: lines left out */
+    onednn_sizes window, step, dilation; /* dilation: lines left out */
+    onednn_sizes before, after;          /* padding */
     struct onednn_tensor tensor[ONEDNN_TENSORS_MAX];
     int tensors;
     struct onednn_post_op post_op[ONEDNN_POST_OPS_MAX];
@@ -95,6 +97,20 @@ struct onednn_tensor *onednn_append(struct onednn_work *work, int argument, void
 /* Appends n images of c channels, which lie as the layout says. */
 struct onednn_tensor *onednn_append_images(struct onednn_work *work, int argument, void *bytes,
                                            enum layout layout, const onednn_sizes nchw);
+
+/* How the operation's window goes over the images. */
+static inline void onednn_slide(struct onednn_work *work, const struct slide *rows,
+                                const struct slide *columns)
+{
+    const struct slide *const slides[] = {rows, columns};
+    for (int i = 0; i < 2; i++) {
+        work->window[i] = slides[i]->taps;
+        work->step[i] = slides[i]->stride;
+        work->dilation[i] = slides[i]->dilation - 1;
+        work->before[i] = slides[i]->before;
+        work->after[i] = slides[i]->after;
+    }
+}
 
 /* Appends the kernel's epilogue, whose operands are the problem's from `first` on; dimension
  * `channels` of the destination, which is there, is what a bias is indexed by. A bias that comes

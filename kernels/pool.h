@@ -22,12 +22,14 @@
     X(stride, 1, 1, "input rows and columns per output row and column")                            \
     X(pad, 0, 0, "rows and columns around the image")                                              \
     X(dilation, 1, 1, "input rows and columns per window row and column")                          \
+    WINDOW_LETTERS(X)                                                                              \
     OWN_LETTERS(X)                                                                                 \
     X(layout, 0, 0, "order of the dimensions", layout_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 /* What follows from the letters; lengths in elements. */
 struct plan {
+    struct slide rows, columns;
     long p, q;         /* output rows and columns */
     struct part whole; /* columns of the output whose windows lie inside the image */
     struct planes planes;
@@ -44,16 +46,20 @@ enum { LINE_BYTES_MOST = 1 << 17 };
 static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 {
     LETTERS(KERNEL_LETTER_LONG)
-    struct plan plan = {.p = output_size(h, r, stride, pad, dilation),
-                        .q = output_size(w, s, stride, pad, dilation),
+    struct plan plan = {.rows = ROW_SLIDE(SHAPE_LETTER),
+                        .columns = COLUMN_SLIDE(SHAPE_LETTER),
                         .planes = planes_of((enum layout)layout, n, c)};
-    const long fits = w + pad - (s - 1) * dilation; /* columns before these begin such windows */
-    plan.whole.begin = smaller(ceil_divide(pad, stride), plan.q);
+    const struct slide *columns = &plan.columns;
+    plan.p = slide_places(&plan.rows);
+    plan.q = slide_places(columns);
+    const long reach = (s - 1) * columns->dilation;
+    const long fits = w + columns->before - reach; /* columns before these begin such windows */
+    plan.whole.begin = smaller(ceil_divide(columns->before, columns->stride), plan.q);
     plan.whole.end =
-        greater(plan.whole.begin, smaller(ceil_divide(greater(fits, 0), stride), plan.q));
+        greater(plan.whole.begin, smaller(ceil_divide(greater(fits, 0), columns->stride), plan.q));
     const struct extent extent = segment_extent(plan.q, plan.planes.inner, element_bytes);
     plan.buffer = segment_buffer(plan.q, plan.planes.inner, element_bytes);
-    plan.pitch = ((extent.columns - 1) * stride + (s - 1) * dilation + 1) * plan.planes.inner;
+    plan.pitch = ((extent.columns - 1) * columns->stride + reach + 1) * plan.planes.inner;
     /* Vectors stick out, two of them where a stride of 2 takes every other element. */
     plan.lines =
         image_lines(extent.rows * plan.pitch, element_bytes) + 3 * IMAGE_LINE_BYTES / element_bytes;
@@ -76,14 +82,11 @@ static inline struct plan plan_of(const struct shape *shape, int element_bytes)
 #include "onednn.h"
 
 #define DERIVED                                                                                    \
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);       \
     const double channels = (double)layout_channels((enum layout)layout, (long)c),                 \
-                 p = (double)output_size((long)h, (long)r, (long)stride, (long)pad,                \
-                                         (long)dilation),                                          \
-                 q = (double)output_size((long)w, (long)s, (long)stride, (long)pad,                \
-                                         (long)dilation),                                          \
-                 taps_h = taps_inside(h, r, stride, pad, dilation),                                \
-                 taps_w = taps_inside(w, s, stride, pad, dilation),                                \
-                 h_used = lines_used(h, r, stride, pad, dilation);                                 \
+                 p = (double)slide_places(&rows), q = (double)slide_places(&columns),              \
+                 taps_h = slide_taps(&rows), taps_w = slide_taps(&columns),                        \
+                 h_used = slide_used(&rows);                                                       \
     (void)channels, (void)p, (void)q, (void)taps_h, (void)taps_w, (void)h_used;
 #define EXPANDED_MODEL(what, ...) MODEL(what, __VA_ARGS__)
 
@@ -107,11 +110,15 @@ static const char *const shapes[] = {"n=@DRAM,c=64,h=112,w=112,r=3,s=3,stride=2,
 static int check(const struct shape *shape, struct error *error)
 {
     LETTERS(KERNEL_LETTER_DOUBLE)
-    if (dilation * (r - 1) + 1 > h + 2 * pad || dilation * (s - 1) + 1 > w + 2 * pad)
+    const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
+    if (!slide_fits(&rows) || !slide_fits(&columns))
         return error_set(error, FAULT_USAGE,
-                         STRING(POOL) ": the window of %.0f x %.0f with 'dilation' %.0f does not "
-                                      "fit the padded image of %.0f x %.0f; enlarge h, w or pad",
-                         r, s, dilation, h + 2 * pad, w + 2 * pad);
+                         STRING(POOL) ": the window of %.0f x %.0f with 'dilation' %ld and %ld "
+                                      "does not fit the padded image of %.0f x %.0f; enlarge h, w "
+                                      "or pad",
+                         r, s, rows.dilation, columns.dilation,
+                         h + (double)(rows.before + rows.after),
+                         w + (double)(columns.before + columns.after));
     return OK;
 }
 
@@ -130,17 +137,20 @@ static double tolerance(const struct shape *shape, double unit)
     return TOLERANCE;
 }
 
-/* The number of the window whose first tap is at row y0 and column x0. */
-static double window_value(const struct call *call, enum dtype dtype, struct position position,
-                           long y0, long x0)
+/* The number of the window at that position of the output. */
+static double window_value(const struct call *call, const struct plan *plan, enum dtype dtype,
+                           struct position position)
 {
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
-    const long inner = planes_of((enum layout)layout, n, c).inner;
+    const struct slide *rows = &plan->rows, *columns = &plan->columns;
+    const long y0 = position.y * rows->stride - rows->before;
+    const long x0 = position.x * columns->stride - columns->before;
+    const long inner = plan->planes.inner;
     double value = MEAN ? 0 : -INFINITY, count = 0;
     for (long i = 0; i < r; i++)
         for (long j = 0; j < s; j++) {
-            long y = y0 + i * dilation, x = x0 + j * dilation;
+            long y = y0 + i * rows->dilation, x = x0 + j * columns->dilation;
             if (y < 0 || y >= h || x < 0 || x >= w)
                 continue;
             double cell = real_at(call->operand[1], dtype,
@@ -156,14 +166,10 @@ static double window_value(const struct call *call, enum dtype dtype, struct pos
 
 static void plain(const struct call *call, enum dtype dtype, long begin, long end, double *out)
 {
-    const struct shape *shape = call->shape;
-    LETTERS(KERNEL_LETTER_LONG)
-    const struct plan plan = plan_of(shape, dtype_bytes(dtype));
-    for (long element = begin; element < end; element++) {
-        struct position position = position_of(element, plan.p, plan.q, plan.planes.inner);
-        out[element - begin] = window_value(call, dtype, position, position.y * stride - pad,
-                                            position.x * stride - pad);
-    }
+    const struct plan plan = plan_of(call->shape, dtype_bytes(dtype));
+    for (long element = begin; element < end; element++)
+        out[element - begin] = window_value(
+            call, &plan, dtype, position_of(element, plan.p, plan.q, plan.planes.inner));
 }
 REFERENCE_BODIES(plain)
 
@@ -212,28 +218,12 @@ const struct kernel PASTE(POOL, _kernel) = {
 #else
 #include "fetch.h"
 #include "fold.h"
+#include "interleave.h"
 
 /* Larger of each pair; NaN where one is NaN, as the maximum of IEEE 754-2019 (9.6). */
 ALWAYS_INLINE real larger(real a, real b)
 {
     return a > b || a != a ? a : b;
-}
-
-ALWAYS_INLINE vec vec_larger(vec a, vec b)
-{
-#if VLEN == 1
-    return larger(a, b);
-#elif VEC_BYTES == 64
-    uint16_t ordered;
-    __asm__("vcmpordp" VEC_SUFFIX " %0, %0, %1\n\tvmaxp" VEC_SUFFIX " %2, %0, %0%{%1%}"
-            : "+v"(a), "=&Yk"(ordered)
-            : "v"(b));
-    return a;
-#else
-    /* Each keeps the NaN of one side; else they are the same, and zeros of either sign are a zero.
-     */
-    return (vec)((vec_bits)vec_max(a, b) | (vec_bits)vec_max(b, a));
-#endif
 }
 
 ALWAYS_INLINE real join_one(real a, real b)
@@ -277,16 +267,7 @@ static void fill_neutral(real *line, long count)
 /* Elements 0, 2, 4 ... from p on. */
 ALWAYS_INLINE vec load_even(const real *p)
 {
-    vec a = vec_load(p), b = vec_load(p + VLEN);
-#if VLEN == 2
-    return __builtin_shufflevector(a, b, 0, 2);
-#elif VLEN == 4
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
-#elif VLEN == 8
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-#else
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-#endif
+    return first_of_pairs(vec_load(p), vec_load(p + VLEN));
 }
 #else
 #define load_even vec_load
@@ -361,20 +342,24 @@ ALWAYS_INLINE void join_pixels(const int taps, const real *line, long step, long
             function((int)(taps), __VA_ARGS__);                                                    \
     } while (0)
 
-/* Input rows of the window whose first is y0. */
-static struct part rows_inside(const struct shape *shape, long y0)
+/* Input row of the first line of an output row's window. */
+static long first_row(const struct plan *plan, long y)
 {
-    LETTERS(KERNEL_LETTER_LONG)
-    return taps_in_image(y0, r, dilation, h);
+    return y * plan->rows.stride - plan->rows.before;
+}
+
+/* Input rows of the window whose first is y0. */
+static struct part rows_inside(const struct plan *plan, long y0)
+{
+    return taps_in_image(y0, plan->rows.taps, plan->rows.dilation, plan->rows.in);
 }
 
 /* The rows `taps` of windows joined: line[i] from column `left` of the padded image on. */
 static void join_line(const struct job *job, long plane, long y0, struct part taps, long left,
                       long columns, real *line)
 {
-    const struct shape *shape = job->shape;
-    LETTERS(KERNEL_LETTER_LONG)
-    const long inner = job->plan.planes.inner;
+    const struct slide *rows = &job->plan.rows;
+    const long inner = job->plan.planes.inner, h = rows->in, w = job->plan.columns.in;
     const long begin = smaller(greater(left, 0), left + columns);
     const long end = greater(smaller(left + columns, w), begin);
     if (taps.begin == taps.end || begin >= w) {
@@ -382,14 +367,20 @@ static void join_line(const struct job *job, long plane, long y0, struct part ta
         return;
     }
     fill_neutral(line, (begin - left) * inner);
-    const real *from = job->input + ((plane * h + y0 + taps.begin * dilation) * w + begin) * inner;
-    WITH_TAPS(taps.end - taps.begin, join_rows, from, dilation * w * inner, job->input_end,
+    const real *from =
+        job->input + ((plane * h + y0 + taps.begin * rows->dilation) * w + begin) * inner;
+    WITH_TAPS(taps.end - taps.begin, join_rows, from, rows->dilation * w * inner, job->input_end,
               job->ahead, (end - begin) * inner, line + (begin - left) * inner);
     fill_neutral(line + (end - left) * inner, (left + columns - end) * inner);
 }
 
-/* Whether windows at the border have another divisor. */
-#define HAS_BORDER (MEAN && !(COUNT_PAD) && pad > 0)
+/* Whether windows at the left and right border have another divisor. */
+static bool has_border(const struct job *job)
+{
+    const struct shape *shape = job->shape;
+    LETTERS(KERNEL_LETTER_LONG)
+    return MEAN && !(COUNT_PAD) && job->plan.columns.before + job->plan.columns.after > 0;
+}
 
 /* The scale of means over so many window rows. Where cells outside the image do not count, windows
  * at the border are means of fewer columns than the others. */
@@ -397,16 +388,16 @@ static void find_factors(const struct job *job)
 {
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const struct slide *columns = &job->plan.columns;
     const struct part whole = job->plan.whole;
     for (long rows = 0; rows <= r; rows++)
         job->scales[rows] = MEAN ? 1 / (real)(rows * s) : 1;
-    for (long x = 0, i = 0; x < job->plan.q && HAS_BORDER; x++) {
-        long inside = 0;
+    for (long x = 0, i = 0; x < job->plan.q && has_border(job); x++) {
         if (x >= whole.begin && x < whole.end)
             continue;
-        for (long j = 0; j < s; j++)
-            inside += x * stride - pad + j * dilation >= 0 && x * stride - pad + j * dilation < w;
-        job->factors[i++] = (real)s / (real)inside;
+        const struct part inside =
+            taps_in_image(x * columns->stride - columns->before, s, columns->dilation, w);
+        job->factors[i++] = (real)s / (real)(inside.end - inside.begin);
     }
 }
 
@@ -433,17 +424,18 @@ static void pool_row(const struct job *job, const struct segment *segment, const
 {
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const struct slide *columns = &job->plan.columns;
     const long inner = job->plan.planes.inner, count = segment->end - segment->begin;
+    const long tap = columns->dilation * inner;
     const real scale = job->scales[COUNT_PAD ? r : taps.end - taps.begin];
-    if (stride == 1)
-        WITH_TAPS(s, join_columns, line, dilation * inner, count * inner, scale, to,
-                  segment->limit);
-    else if (stride == 2 && inner == 1)
-        WITH_TAPS(s, join_even, line, dilation, count, scale, to, segment->limit);
+    if (columns->stride == 1)
+        WITH_TAPS(s, join_columns, line, tap, count * inner, scale, to, segment->limit);
+    else if (columns->stride == 2 && inner == 1)
+        WITH_TAPS(s, join_even, line, tap, count, scale, to, segment->limit);
     else
-        WITH_TAPS(s, join_pixels, line, stride * inner, dilation * inner, inner, count, scale, to,
+        WITH_TAPS(s, join_pixels, line, columns->stride * inner, tap, inner, count, scale, to,
                   segment->limit);
-    if (HAS_BORDER)
+    if (has_border(job))
         correct_border(job, segment, to);
 }
 
@@ -451,19 +443,19 @@ static void pool_row(const struct job *job, const struct segment *segment, const
 static void pool_segment(const void *context, const struct segment *segment)
 {
     const struct job *job = context;
-    const struct shape *shape = job->shape;
-    LETTERS(KERNEL_LETTER_LONG)
     const struct plan *plan = &job->plan;
-    const long left = segment->begin * stride - pad, count = segment->end - segment->begin;
-    const long columns = (count - 1) * stride + (s - 1) * dilation + 1;
+    const struct slide *slide = &plan->columns;
+    const long begin = segment->begin * slide->stride - slide->before;
+    const long count = segment->end - segment->begin;
+    const long columns = (count - 1) * slide->stride + (slide->taps - 1) * slide->dilation + 1;
     const long first_plane = segment->row / plan->p, first_y = segment->row % plan->p;
     long plane = first_plane, y = first_y;
     for (long i = 0; i < segment->rows; i++, y = y + 1 == plan->p ? plane++, 0 : y + 1)
-        join_line(job, plane, y * stride - pad, rows_inside(shape, y * stride - pad), left, columns,
-                  job->lines + i * plan->pitch);
+        join_line(job, plane, first_row(plan, y), rows_inside(plan, first_row(plan, y)), begin,
+                  columns, job->lines + i * plan->pitch);
     y = first_y;
     for (long i = 0; i < segment->rows; i++, y = y + 1 == plan->p ? 0 : y + 1)
-        pool_row(job, segment, job->lines + i * plan->pitch, rows_inside(shape, y * stride - pad),
+        pool_row(job, segment, job->lines + i * plan->pitch, rows_inside(plan, first_row(plan, y)),
                  segment->to + i * count * plan->planes.inner);
 }
 
@@ -471,11 +463,14 @@ static void pool_segment(const void *context, const struct segment *segment)
 
 /* Whether windows are 3 x 3 at every pixel of planes that pool_threes() takes: rows of a vector at
  * least, and at most those that segments have whole. */
-static bool are_threes(const struct shape *shape, long inner)
+static bool are_threes(const struct plan *plan)
 {
-    LETTERS(KERNEL_LETTER_LONG)
-    return VLEN > 1 && r == 3 && s == 3 && stride == 1 && pad == 1 && dilation == 1 && inner == 1 &&
-           w >= VLEN && w * REAL_BYTES <= IMAGE_SEGMENT_BYTES;
+    const struct slide *slides[] = {&plan->rows, &plan->columns};
+    bool are = VLEN > 1 && plan->planes.inner == 1;
+    for (int i = 0; i < 2; i++)
+        are = are && slides[i]->taps == 3 && slides[i]->stride == 1 && slides[i]->dilation == 1 &&
+              slides[i]->before == 1 && slides[i]->after == 1;
+    return are && plan->columns.in >= VLEN && plan->columns.in * REAL_BYTES <= IMAGE_SEGMENT_BYTES;
 }
 
 static void pool_segment_of_threes(const void *context, const struct segment *segment)
@@ -483,13 +478,14 @@ static void pool_segment_of_threes(const void *context, const struct segment *se
     const struct job *job = context;
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
+    const bool border = has_border(job);
     struct threes threes = {.h = h,
                             .w = w,
                             .neutral = vec_all(MEAN ? 0 : -INFINITY),
-                            .scale = {job->scales[r], job->scales[!HAS_BORDER ? r
-                                                                  : h > 1     ? 2
-                                                                              : 1]},
-                            .border = HAS_BORDER ? (real)1.5 : 1};
+                            .scale = {job->scales[r], job->scales[!border ? r
+                                                                  : h > 1 ? 2
+                                                                          : 1]},
+                            .border = border ? (real)1.5 : 1};
     real *to = segment->to;
     for (long row = segment->row, next; row < segment->row + segment->rows; row = next) {
         const long plane = row / h;
@@ -501,10 +497,11 @@ static void pool_segment_of_threes(const void *context, const struct segment *se
 }
 
 /* Whether the image is one window, of which each plane lies in a piece. */
-static bool is_one_window(const struct shape *shape, long inner)
+static bool is_one_window(const struct plan *plan)
 {
-    LETTERS(KERNEL_LETTER_LONG)
-    return r == h && s == w && pad == 0 && dilation == 1 && inner == 1;
+    return plan->planes.inner == 1 && plan->columns.before + plan->columns.after == 0 &&
+           plan->rows.before + plan->rows.after == 0 && plan->rows.taps == plan->rows.in &&
+           plan->columns.taps == plan->columns.in;
 }
 
 /* The join of `count` numbers, in chains that do not wait for its latency. */
@@ -544,7 +541,7 @@ void NAME(POOL)(const struct call *call)
     struct job job = {
         .shape = shape, .plan = plan_of(shape, REAL_BYTES), .input = call->operand[1]};
     const struct plan *plan = &job.plan;
-    if (is_one_window(shape, plan->planes.inner)) {
+    if (is_one_window(plan)) {
         pool_planes(call, job.input, h * w);
         return;
     }
@@ -578,8 +575,7 @@ void NAME(POOL)(const struct call *call)
                               .inner = plan->planes.inner,
                               .stream = stream,
                               .buffer = buffer};
-    rows_write(call, &rows,
-               are_threes(shape, plan->planes.inner) ? pool_segment_of_threes : pool_segment, &job);
+    rows_write(call, &rows, are_threes(plan) ? pool_segment_of_threes : pool_segment, &job);
 }
 
 #endif

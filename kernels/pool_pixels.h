@@ -19,23 +19,25 @@ ALWAYS_INLINE void pool_pixels(const bool stream, const struct job *job, const r
 {
     const struct shape *shape = job->shape;
     LETTERS(KERNEL_LETTER_LONG)
-    const long inner = job->plan.planes.inner;
+    const struct slide *columns = &job->plan.columns;
+    const long inner = job->plan.planes.inner, tap = columns->dilation * inner;
     const struct part whole = job->plan.whole;
+    const bool border = has_border(job);
     const long lines = stride * w * inner / job->plan.q / LINE + 1;
     for (long x = 0; x < job->plan.q; x++, to += inner) {
-        const long left = x * stride - pad;
+        const long first = x * columns->stride - columns->before;
         fetch_more(next, lines);
         struct part taps = {0, s};
         if (x < whole.begin || x >= whole.end)
-            taps = taps_in_image(left, s, dilation, w);
+            taps = taps_in_image(first, s, columns->dilation, w);
         const long count = taps.end - taps.begin;
-        const real *const from = line + (left + taps.begin * dilation) * inner;
+        const real *const from = line + first * inner + taps.begin * tap;
         if (count == 0) /* a mean of nothing is 0 / 0, but of padding 0 */
             for (long i = 0; i < inner; i++)
-                to[i] = !MEAN ? -INFINITY : HAS_BORDER ? NAN : 0;
+                to[i] = !MEAN ? -INFINITY : border ? NAN : 0;
         else
-            WITH_TAPS(count, join_pixel, stream, from, dilation * inner, inner,
-                      HAS_BORDER ? scale * (real)s / (real)count : scale, to);
+            WITH_TAPS(count, join_pixel, stream, from, tap, inner,
+                      border ? scale * (real)s / (real)count : scale, to);
     }
 }
 
@@ -47,13 +49,13 @@ ALWAYS_INLINE void pool_whole_rows(const bool stream, const struct job *job, str
     LETTERS(KERNEL_LETTER_LONG)
     const long inner = job->plan.planes.inner;
     for (long row = part.begin; row < part.end; row++, to += job->plan.q * inner) {
-        const long plane = row / job->plan.p, y0 = row % job->plan.p * stride - pad;
-        const struct part taps = rows_inside(shape, y0);
+        const long plane = row / job->plan.p, y0 = first_row(&job->plan, row % job->plan.p);
+        const struct part taps = rows_inside(&job->plan, y0);
         join_line(job, plane, y0, taps, 0, w, job->lines);
         /* Of the next row what no row has read; stores to memory and loads from it go on together.
          */
-        const long due =
-            smaller(plane * h + y0 + (r - 1) * dilation + 1, job->plan.planes.count * h);
+        const long due = smaller(plane * h + y0 + (r - 1) * job->plan.rows.dilation + 1,
+                                 job->plan.planes.count * h);
         struct fetch next = fetch_block(job->input + greater(due, 0) * w * inner,
                                         job->asks_for_rows, stride * w * inner, 0);
         pool_pixels(stream, job, job->lines, job->scales[COUNT_PAD ? r : taps.end - taps.begin],

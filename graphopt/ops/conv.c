@@ -158,26 +158,18 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     const struct type x = site_type(site, 0), w = site_type(site, 1);
     const bool has_bias = site_input(site, 2) != NULL;
     struct spatial spatial;
-    struct spatial_square square;
     enum dtype dtype;
     if (read_window(site, &spatial, error) != OK)
         return FAILED;
-    if (element_dtype(x.element, &dtype, error) != OK || spatial_image(&spatial, error) != OK ||
-        spatial_square(&spatial, &square, error) != OK)
+    if (spatial_image(&spatial, error) != OK || element_dtype(x.element, &dtype, error) != OK)
         return SKIPPED;
     if (lowering_start(site, lowering, "conv2d", dtype, error) != OK)
         return FAILED;
     struct launch *launch = lowering->launch;
     launch_letter(launch, "n", x.dims[0]);
     launch_letter(launch, "c", x.dims[1]);
-    launch_letter(launch, "h", spatial.in[0]);
-    launch_letter(launch, "w", spatial.in[1]);
     launch_letter(launch, "k", w.dims[0]);
-    launch_letter(launch, "r", spatial.window[0]);
-    launch_letter(launch, "s", spatial.window[1]);
-    launch_letter(launch, "stride", square.stride);
-    launch_letter(launch, "pad", square.pad);
-    launch_letter(launch, "dilation", square.dilation);
+    spatial_letters(&spatial, launch);
     launch_letter(launch, "groups", node_integer(site->node, "group", 1));
     launch_letter(launch, "epilogue", has_bias ? EPILOGUE_bias : EPILOGUE_none);
     launch->operand[0] = of_output(0);

@@ -1,5 +1,4 @@
 // pooling.c - MaxPool, AveragePool and LpPool: one number of each window of an image.
-#include "launches.h"
 #include "normalized.h"
 #include "spatial.h"
 #include "window.h"
@@ -199,6 +198,31 @@ static int evaluate(struct site *site, struct error *error)
 
 /* ---- kernel ---- */
 
+/* Padding behind with which the kernel makes as many lines, with ceil_mode beyond the node's. */
+static void pad_behind(struct spatial *spatial)
+{
+    for (int i = 0; i < spatial->rank; i++) {
+        const struct slide slide = {.in = spatial->in[i],
+                                    .taps = spatial->window[i],
+                                    .stride = spatial->stride[i],
+                                    .dilation = spatial->dilation[i],
+                                    .before = spatial->before[i],
+                                    .after = spatial->after[i]};
+        const long reach = (slide.taps - 1) * slide.dilation + 1;
+        const long needed = (spatial->out[i] - 1) * slide.stride + reach - slide.in - slide.before;
+        if (slide_places(&slide) != spatial->out[i])
+            spatial->after[i] = needed > 0 ? needed : 0;
+    }
+}
+
+static bool is_padded(const struct spatial *spatial)
+{
+    bool is = false;
+    for (int i = 0; i < spatial->rank; i++)
+        is = is || spatial->before[i] > 0 || spatial->after[i] > 0;
+    return is;
+}
+
 /* Whether no window reaches beyond `before` and `after` more lines on either side. */
 static bool stays_inside(const struct spatial *spatial, bool with_padding)
 {
@@ -216,23 +240,18 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
 {
     const struct type x = site_type(site, 0);
     const bool is_max = pool_of(site) == POOL_MAX;
-    const bool counts_pad = node_integer(site->node, "count_include_pad", 0) != 0;
     struct spatial spatial;
-    struct spatial_square square;
     enum dtype dtype;
     if (pool_of(site) == POOL_LP)
         return error_skip(error, "no kernel pools norms");
     if (node_output(site->node, 1) >= 0)
         return error_skip(error, "the kernel does not say where a maximum is");
-    if (element_dtype(x.element, &dtype, error) != OK)
+    if (read_window(site, &spatial, error) != OK)
+        return FAILED;
+    if (element_dtype(x.element, &dtype, error) != OK || spatial_image(&spatial, error) != OK)
         return SKIPPED;
-    int result = read_window(site, &spatial, error);
-    if (result == OK)
-        result = spatial_image(&spatial, error);
-    if (result == OK)
-        result = spatial_square(&spatial, &square, error);
-    if (result != OK)
-        return result;
+    const bool counts_pad =
+        node_integer(site->node, "count_include_pad", 0) != 0 && is_padded(&spatial);
     const bool is_inside = stays_inside(&spatial, false);
     if (counts_pad && !is_inside && !stays_inside(&spatial, true))
         return error_skip(error, "a window reaches beyond the padding, which the kernel counts");
@@ -241,13 +260,8 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     struct launch *launch = lowering->launch;
     launch_letter(launch, "n", x.dims[0]);
     launch_letter(launch, "c", x.dims[1]);
-    launch_letter(launch, "h", spatial.in[0]);
-    launch_letter(launch, "w", spatial.in[1]);
-    launch_letter(launch, "r", spatial.window[0]);
-    launch_letter(launch, "s", spatial.window[1]);
-    launch_letter(launch, "stride", square.stride);
-    launch_letter(launch, "pad", square.pad);
-    launch_letter(launch, "dilation", square.dilation);
+    pad_behind(&spatial);
+    spatial_letters(&spatial, launch);
     if (!is_max)
         launch_letter(launch, "count_include_pad", counts_pad && !is_inside);
     launch->operand[0] = of_output(0);

@@ -95,45 +95,76 @@ int spatial_read(struct spatial *spatial, const struct node *node, int rank, con
     return OK;
 }
 
+/* ---- kernels ---- */
+
+/* Whether the window goes along the dim line by line, none of them with others. */
+static bool is_passed_over(const struct spatial *spatial, int i)
+{
+    return spatial->window[i] == 1 && spatial->stride[i] == 1 && spatial->before[i] == 0 &&
+           spatial->out[i] == spatial->in[i];
+}
+
+/* Dim i goes to place `to`. */
+static void move_dim(struct spatial *spatial, int to, int i)
+{
+    spatial->in[to] = spatial->in[i];
+    spatial->window[to] = spatial->window[i];
+    spatial->out[to] = spatial->out[i];
+    spatial->stride[to] = spatial->stride[i];
+    spatial->dilation[to] = spatial->dilation[i];
+    spatial->before[to] = spatial->before[i];
+    spatial->after[to] = spatial->after[i];
+}
+
+/* Dim i with that behind it: lines of the one are as many of the other further apart. */
+static void join_dims(struct spatial *spatial, int i)
+{
+    const long lines = spatial->in[i + 1];
+    spatial->in[i] *= lines;
+    spatial->out[i] *= lines;
+    spatial->dilation[i] *= lines;
+    spatial->before[i] *= lines;
+    spatial->after[i] *= lines;
+    for (int k = i + 1; k + 1 < spatial->rank; k++)
+        move_dim(spatial, k, k + 1);
+    spatial->rank--;
+}
+
 int spatial_image(struct spatial *spatial, struct error *error)
 {
+    for (int i = spatial->rank - 2; i >= 0 && spatial->rank > 2; i--)
+        if (spatial->stride[i] == 1 && is_passed_over(spatial, i + 1))
+            join_dims(spatial, i);
     if (spatial->rank > 2)
-        return error_skip(error, "kernels have images of two dimensions");
-    if (spatial->rank == 2)
-        return OK;
-    spatial->rank = 2;
-    spatial->in[1] = spatial->in[0];
-    spatial->window[1] = spatial->window[0];
-    spatial->out[1] = spatial->out[0];
-    spatial->stride[1] = spatial->stride[0];
-    spatial->dilation[1] = spatial->dilation[0];
-    spatial->before[1] = spatial->before[0];
-    spatial->after[1] = spatial->after[0];
-    spatial->in[0] = spatial->window[0] = spatial->out[0] = 1;
-    spatial->before[0] = spatial->after[0] = 0;
+        return error_skip(error, "the kernel has images of two dimensions");
+    if (spatial->rank == 1) {
+        move_dim(spatial, 1, 0);
+        spatial->rank = 2;
+        spatial->in[0] = spatial->window[0] = spatial->out[0] = 1;
+        spatial->before[0] = spatial->after[0] = 0;
+    }
     return OK;
 }
 
-int spatial_square(const struct spatial *spatial, struct spatial_square *square,
-                   struct error *error)
+void spatial_letters(const struct spatial *spatial, struct launch *launch)
 {
-    *square = (struct spatial_square){1, 1, spatial->before[0]};
-    for (int i = spatial->rank - 1; i >= 0; i--) {
-        if (spatial->out[i] != 1)
-            square->stride = spatial->stride[i];
-        if (spatial->window[i] != 1)
-            square->dilation = spatial->dilation[i];
-    }
-    for (int i = 0; i < spatial->rank; i++) {
-        if ((spatial->out[i] != 1 && spatial->stride[i] != square->stride) ||
-            (spatial->window[i] != 1 && spatial->dilation[i] != square->dilation))
-            return error_skip(error, "the kernel has one stride and one dilation for both "
-                                     "dimensions");
-        if (spatial->before[i] != square->pad ||
-            output_size(spatial->in[i], spatial->window[i], square->stride, square->pad,
-                        square->dilation) != spatial->out[i])
-            return error_skip(error, "the kernel has the same padding on all sides, and no window "
-                                     "that reaches beyond it");
-    }
-    return OK;
+    static const char *const sides[] = {"top", "bottom", "left", "right"};
+    const long pads[] = {spatial->before[0], spatial->after[0], spatial->before[1],
+                         spatial->after[1]};
+    long pad = pads[0];
+    launch_letter(launch, "h", spatial->in[0]);
+    launch_letter(launch, "w", spatial->in[1]);
+    launch_letter(launch, "r", spatial->window[0]);
+    launch_letter(launch, "s", spatial->window[1]);
+    launch_letter(launch, "stride", spatial->stride[0]);
+    launch_letter(launch, "dilation", spatial->dilation[0]);
+    if (spatial->stride[1] != spatial->stride[0])
+        launch_letter(launch, "stride_w", spatial->stride[1]);
+    if (spatial->dilation[1] != spatial->dilation[0])
+        launch_letter(launch, "dilation_w", spatial->dilation[1]);
+    for (int i = 1; i < 4; i++)
+        pad = pads[i] < pad ? pads[i] : pad;
+    launch_letter(launch, "pad", pad);
+    for (int i = 0; i < 4; i++)
+        launch_letter(launch, sides[i], pads[i] - pad);
 }

@@ -3,7 +3,7 @@
 #ifndef ROOFLINE_SPATIAL_H
 #define ROOFLINE_SPATIAL_H
 
-#include "op.h"
+#include "launches.h"
 
 /* Dims of an image are those of the tensor behind batch and channels: N C D1 D2 ... */
 struct spatial {
@@ -34,17 +34,12 @@ int spatial_list(const struct node *node, const char *name, int length, long fal
 int spatial_read(struct spatial *spatial, const struct node *node, int rank, const long *in,
                  const long *window, struct error *error);
 
-/* A line becomes an image of one row, for kernels of images. SKIPPED for more than two dims. */
+/* The same as rows and columns: of more dims, neighbours of which the window does not care for the
+ * second go together, and a single dim becomes columns of one row. SKIPPED where more than two are
+ * left. */
 int spatial_image(struct spatial *spatial, struct error *error);
 
-/* What the image kernels have once for both dims, and the padding once for both sides. */
-struct spatial_square {
-    long stride, dilation, pad;
-};
-
-/* What has no effect in a dim is free: the stride of one output line, the dilation of one tap,
- * padding behind the image that no window reaches. SKIPPED where the dims differ in the rest. */
-int spatial_square(const struct spatial *spatial, struct spatial_square *square,
-                   struct error *error);
+/* Letters of the image kernels: the image's h and w, the window's r and s, and how it moves. */
+void spatial_letters(const struct spatial *spatial, struct launch *launch);
 
 #endif

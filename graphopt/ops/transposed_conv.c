@@ -220,68 +220,41 @@ static int evaluate(struct site *site, struct error *error)
 
 /* ---- kernel ---- */
 
-/* What the kernel has once for both dims. */
-struct square {
-    long stride, dilation, pad, output_pad;
-};
-
-/* Lines that the output has beyond those of the kernel without output_pad. */
-static long extra_lines(const struct spatial *spatial, int i)
+/* Of both dims: lines that the padding does not account for are output_pad, of which the kernel has
+ * one number; the dim that has less of it is padded more behind. */
+static long find_output_pad(struct spatial *spatial)
 {
-    return spatial->out[i] - ((spatial->in[i] - 1) * spatial->stride[i] - 2 * spatial->before[i] +
-                              (spatial->window[i] - 1) * spatial->dilation[i] + 1);
-}
-
-static int find_square(const struct spatial *spatial, struct square *square, struct error *error)
-{
-    *square = (struct square){1, 1, spatial->before[0], extra_lines(spatial, 0)};
-    for (int i = spatial->rank - 1; i >= 0; i--) { /* of one line, or one tap, they are free */
-        if (spatial->in[i] != 1)
-            square->stride = spatial->stride[i];
-        if (spatial->window[i] != 1)
-            square->dilation = spatial->dilation[i];
+    long output_pad = 0;
+    for (int i = 0; i < spatial->rank; i++) {
+        const long full = (spatial->in[i] - 1) * spatial->stride[i] +
+                          (spatial->window[i] - 1) * spatial->dilation[i] + 1;
+        spatial->after[i] = full - spatial->before[i] - spatial->out[i];
+        if (-spatial->after[i] > output_pad)
+            output_pad = -spatial->after[i];
     }
     for (int i = 0; i < spatial->rank; i++)
-        if ((spatial->in[i] != 1 && spatial->stride[i] != square->stride) ||
-            (spatial->window[i] != 1 && spatial->dilation[i] != square->dilation) ||
-            spatial->before[i] != square->pad || extra_lines(spatial, i) != square->output_pad ||
-            square->output_pad < 0)
-            return error_skip(error, "the kernel has one stride, dilation, padding and output "
-                                     "padding for both dimensions");
-    return OK;
+        spatial->after[i] += output_pad;
+    return output_pad;
 }
 
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
-    const struct type x = site_type(site, 0), w = site_type(site, 1);
-    const bool has_bias = site_input(site, 2) != NULL, is_line = x.rank == 3;
+    const struct type x = site_type(site, 0);
+    const bool has_bias = site_input(site, 2) != NULL;
     struct spatial spatial;
-    struct square square;
     enum dtype dtype;
-    if (x.rank > 4)
-        return error_skip(error, "kernel 'conv_transpose2d' has images of two dimensions");
-    if (element_dtype(x.element, &dtype, error) != OK)
-        return SKIPPED;
     if (read_window(site, &spatial, error) != OK)
         return FAILED;
-    if (find_square(&spatial, &square, error) != OK)
+    if (element_dtype(x.element, &dtype, error) != OK || spatial_image(&spatial, error) != OK)
         return SKIPPED;
-    if (is_line && (square.pad != 0 || square.output_pad != 0))
-        return error_skip(error, "the kernel would pad the row that a line is taken for");
     if (lowering_start(site, lowering, "conv_transpose2d", dtype, error) != OK)
         return FAILED;
     struct launch *launch = lowering->launch;
     launch_letter(launch, "n", x.dims[0]);
     launch_letter(launch, "c", x.dims[1]);
-    launch_letter(launch, "h", is_line ? 1 : x.dims[2]);
-    launch_letter(launch, "w", x.dims[x.rank - 1]);
     launch_letter(launch, "k", site->output[0].type.dims[1]);
-    launch_letter(launch, "r", is_line ? 1 : w.dims[2]);
-    launch_letter(launch, "s", w.dims[w.rank - 1]);
-    launch_letter(launch, "stride", square.stride);
-    launch_letter(launch, "pad", square.pad);
-    launch_letter(launch, "output_pad", square.output_pad);
-    launch_letter(launch, "dilation", square.dilation);
+    launch_letter(launch, "output_pad", find_output_pad(&spatial));
+    spatial_letters(&spatial, launch);
     launch_letter(launch, "groups", node_integer(site->node, "group", 1));
     launch_letter(launch, "epilogue", has_bias ? EPILOGUE_bias : EPILOGUE_none);
     launch->operand[0] = of_output(0);

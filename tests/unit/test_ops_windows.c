@@ -74,15 +74,14 @@ static void maxima_of_windows(void **state)
          NINE,
          "MaxPool(x) {kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1}",
          "f32[1,1,2,2]",
-         NULL,
+         "max_pool",
          {5, 6, 8, 9}},
         {12,
          NINE,
          "MaxPool(x) {kernel_shape: [2, 1], strides: [1, 2]}",
          "f32[1,1,2,2]",
-         NULL,
+         "max_pool",
          {4, 6, 7, 9}},
-        /* With one line of the output its stride does not matter. */
         {12,
          NINE,
          "MaxPool(x) {kernel_shape: [3, 1], strides: [2, 1]}",
@@ -99,9 +98,11 @@ static void maxima_of_windows(void **state)
          LINE,
          "MaxPool(x) {kernel_shape: [3], pads: [1, 1]}",
          "f32[1,1,5]",
-         NULL,
+         "max_pool",
          {5, 5, 5, 4, 4}},
-        {12, CUBE, "MaxPool(x) {kernel_shape: [2, 2, 1]}", "f32[1,1,1,1,2]", NULL, {6, 7}},
+        /* Lines of the last dim are as many of the one before, further apart. */
+        {12, CUBE, "MaxPool(x) {kernel_shape: [2, 2, 1]}", "f32[1,1,1,1,2]", "max_pool", {6, 7}},
+        {12, CUBE, "MaxPool(x) {kernel_shape: [2, 2, 2]}", "f32[1,1,1,1,1]", NULL, {7}},
     };
     assert_nodes(cases, COUNT(cases));
 }
@@ -203,13 +204,13 @@ static void means_of_windows(void **state)
          "f32[1,1,2,2]",
          "average_pool",
          {0.25, 1.25, 2.75, 7}},
-        /* Cells behind the padding do not count, those of the padding do. */
+        /* Cells behind the padding do not count, those of the padding do, where there is some. */
         {19,
          NINE,
          "AveragePool(x) {kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1, "
          "count_include_pad: 1}",
          "f32[1,1,2,2]",
-         NULL,
+         "average_pool",
          {3, 4.5, 7.5, 9}},
         {19,
          NINE,
@@ -236,13 +237,13 @@ static void means_of_windows_that_are_apart(void **state)
          NINE,
          "AveragePool(x) {kernel_shape: [2, 2], auto_pad: \"SAME_LOWER\"}",
          "f32[1,1,3,3]",
-         NULL,
+         "average_pool",
          {1, 1.5, 2.5, 2.5, 3, 4, 5.5, 6, 7}},
         {12,
          LINE,
          "AveragePool(x) {kernel_shape: [3], pads: [1, 1]}",
          "f32[1,1,5]",
-         NULL,
+         "average_pool",
          {3, 8.0 / 3, 11.0 / 3, 3, 3.5}},
         {12, CUBE, "AveragePool(x) {kernel_shape: [2, 2, 2]}", "f32[1,1,1,1,1]", NULL, {3.5}},
         {12,
@@ -297,7 +298,7 @@ static void norms_of_windows(void **state)
 #define FOUR "const x: f32[1,1,2,2] = {1, 2, 3, 4}\n"
 #define TAPS "const w: f32[1,1,3,3] = {1, 2, 3, 4, 5, 6, 7, 8, 9}"
 
-static void convolutions_run_where_one_stride_and_padding_will_do(void **state)
+static void convolutions_move_as_they_like(void **state)
 {
     (void)state;
     static const struct node_case cases[] = {
@@ -311,7 +312,7 @@ static void convolutions_run_where_one_stride_and_padding_will_do(void **state)
          "const x: f32[1,1,4] = {1, 2, 3, 4}\nconst w: f32[1,1,2] = {1, 10}",
          "Conv(x, w) {pads: [1, 1]}",
          "f32[1,1,5]",
-         NULL,
+         "conv2d",
          {10, 21, 32, 43, 4}},
         {11,
          "const x: f32[1,1,1,4] = {1, 2, 3, 4}\nconst w: f32[1,1,1,2] = {1, 10}",
@@ -325,6 +326,37 @@ static void convolutions_run_where_one_stride_and_padding_will_do(void **state)
          "f32[1,1,2,2]",
          "conv2d",
          {111, 217, 363, 573}},
+        {11,
+         LINE "\nconst w: f32[1,1,3] = {1, 10, 100}",
+         "Conv(x, w) {pads: [2, 0]}",
+         "f32[1,1,5]",
+         "conv2d",
+         {100, 510, 251, 425, 342}},
+        {11,
+         NINE "\nconst w: f32[1,1,2,2] = {1, 10, 100, 1000}",
+         "Conv(x, w) {strides: [2, 1], pads: [0, 0, 1, 0]}",
+         "f32[1,1,2,2]",
+         "conv2d",
+         {5421, 6532, 87, 98}},
+        {11,
+         NINE "\nconst w: f32[1,1,2,2] = {1, 10, 100, 1000}",
+         "Conv(x, w) {dilations: [1, 2]}",
+         "f32[1,1,2,1]",
+         "conv2d",
+         {6431, 9764}},
+        /* The kernels have two dims: more are joined where nothing goes across. */
+        {11,
+         CUBE "\nconst w: f32[1,1,2,1,1] = {1, 10}",
+         "Conv(x, w) {pads: [1, 0, 0, 0, 0, 0]}",
+         "f32[1,1,2,2,2]",
+         "conv2d",
+         {0, 10, 20, 30, 40, 51, 62, 73}},
+        {11,
+         CUBE "\nconst w: f32[1,1,2,2,2] = {1, 1, 1, 1, 1, 1, 1, 1}",
+         "Conv(x, w)",
+         "f32[1,1,1,1,1]",
+         NULL,
+         {28}},
     };
     assert_nodes(cases, COUNT(cases));
 }
@@ -395,7 +427,7 @@ static void transposed_convolutions_spread_taps(void **state)
          FOUR TAPS,
          "ConvTranspose(x, w) {strides: [2, 2], output_shape: [4, 4], auto_pad: \"SAME_UPPER\"}",
          "f32[1,1,4,4]",
-         NULL,
+         "conv_transpose2d",
          {1, 2, 5, 4, 4, 5, 14, 10, 10, 14, 36, 24, 12, 15, 34, 20}},
         {11,
          "const x: f32[1,1,3] = {1, 2, 3}\nconst w: f32[1,1,2] = {1, 10}",
@@ -413,7 +445,7 @@ static void transposed_convolutions_spread_taps(void **state)
          "const x: f32[1,1,1,1,2] = {1, 2}\nconst w: f32[1,1,1,1,2] = {1, 10}",
          "ConvTranspose(x, w) {strides: [1, 1, 2]}",
          "f32[1,1,1,1,4]",
-         NULL,
+         "conv_transpose2d",
          {1, 10, 2, 20}},
     };
     assert_nodes(cases, COUNT(cases));
@@ -463,7 +495,7 @@ int main(void)
         cmocka_unit_test(means_of_windows),
         cmocka_unit_test(means_of_windows_that_are_apart),
         cmocka_unit_test(norms_of_windows),
-        cmocka_unit_test(convolutions_run_where_one_stride_and_padding_will_do),
+        cmocka_unit_test(convolutions_move_as_they_like),
         cmocka_unit_test(transposed_convolutions_have_sizes),
         cmocka_unit_test(transposed_convolutions_spread_taps),
         cmocka_unit_test(blocks_are_added_up),

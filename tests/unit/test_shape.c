@@ -11,10 +11,11 @@
 #include "run.h"
 
 static const struct letter letters[] = {
-    {"m", -1, 0, "rows", NULL},
-    {"n", -1, 1, "columns", NULL},
-    {"stride", 1, 1, "step", NULL},
-    {"layout", 0, 0, "order", (const char *const[]){"nchw", "nhwc", NULL}}};
+    {"m", -1, 0, "rows", NULL, false},
+    {"n", -1, 1, "columns", NULL, false},
+    {"stride", 1, 1, "step", NULL, false},
+    {"shift", 0, 0, "how far", NULL, true},
+    {"layout", 0, 0, "order", (const char *const[]){"nchw", "nhwc", NULL}, false}};
 enum { LETTERS = sizeof letters / sizeof *letters };
 
 static void equal_shapes_are_equal_texts(void **state)
@@ -29,7 +30,21 @@ static void equal_shapes_are_equal_texts(void **state)
     assert_int_equal(shape_parse(&shape, text, letters, LETTERS, "x", &error), OK);
     assert_int_equal(shape.value[1], 3);
     assert_int_equal(shape_parse(&shape, "m=0,n=3,layout=nhwc", letters, LETTERS, "x", &error), OK);
-    assert_int_equal(shape.value[3], 1);
+    assert_int_equal(shape.value[4], 1);
+}
+
+static void a_rare_letter_is_seen_where_it_says_something(void **state)
+{
+    (void)state;
+    struct shape shape;
+    struct error error;
+    char text[64];
+    assert_int_equal(shape_parse(&shape, "n=3,m=0,shift=0", letters, LETTERS, "x", &error), OK);
+    shape_format(&shape, letters, LETTERS, text, sizeof text);
+    assert_string_equal(text, "m=0,n=3,stride=1,layout=nchw");
+    assert_int_equal(shape_parse(&shape, "n=3,m=0,shift=2", letters, LETTERS, "x", &error), OK);
+    shape_format(&shape, letters, LETTERS, text, sizeof text);
+    assert_string_equal(text, "m=0,n=3,stride=1,shift=2,layout=nchw");
 }
 
 /* A graph's chains have one to six steps; other kernels' texts are what results are compared by. */
@@ -153,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_shapes_are_equal_texts),
         cmocka_unit_test(a_list_of_steps_is_as_long_as_its_steps),
+        cmocka_unit_test(a_rare_letter_is_seen_where_it_says_something),
         cmocka_unit_test(a_wrong_shape_is_refused_by_name),
         cmocka_unit_test(a_level_stands_for_the_largest_size_that_fits),
         cmocka_unit_test(a_convolution_that_cannot_be_is_refused),
