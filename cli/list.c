@@ -25,7 +25,7 @@ static const char usage[] =
     "  passes    rewrites of operator graphs: what each matches, and when it must not fire\n"
     "  columns   the columns of the files, with units\n";
 
-enum { CELLS = 4, CELL_CAPACITY = 400 };
+enum { CELLS = 4, CELL_CAPACITY = 1200 };
 
 /* A row of any list; the names of its cells are in the list's schema. */
 struct line {

@@ -3,30 +3,29 @@
 
 #ifndef ISA
 
-#define BIAS                                                                                       \
+#include <math.h>
+
+#define ONE_STEP(...)                                                                              \
     {                                                                                              \
-        .kind = STEP_add, .span = SPAN_column                                                      \
+        __VA_ARGS__                                                                                \
     }
-#define FACTOR                                                                                     \
-    {                                                                                              \
-        .kind = STEP_mul, .span = SPAN_column                                                      \
-    }
-#define SLOPE                                                                                      \
-    {                                                                                              \
-        .kind = STEP_prelu, .span = SPAN_column                                                    \
-    }
-#define LOW                                                                                        \
-    {                                                                                              \
-        .kind = STEP_max, .span = SPAN_column                                                      \
-    }
-#define HIGH                                                                                       \
-    {                                                                                              \
-        .kind = STEP_min, .span = SPAN_column                                                      \
-    }
-#define ADDEND                                                                                     \
-    {                                                                                              \
-        .kind = STEP_add, .span = SPAN_element                                                     \
-    }
+#define BIAS ONE_STEP(.kind = STEP_add, .span = SPAN_column)
+#define FACTOR ONE_STEP(.kind = STEP_mul, .span = SPAN_column)
+#define SLOPE ONE_STEP(.kind = STEP_prelu, .span = SPAN_column)
+#define LOW ONE_STEP(.kind = STEP_max, .span = SPAN_column)
+#define HIGH ONE_STEP(.kind = STEP_min, .span = SPAN_column)
+#define ADDEND ONE_STEP(.kind = STEP_add, .span = SPAN_element)
+#define GATE ONE_STEP(.kind = STEP_mul, .span = SPAN_element)
+#define CLIP_TO(high) ONE_STEP(.kind = STEP_clip, .a = 0, .b = high)
+#define LEAKY_RELU ONE_STEP(.kind = STEP_leaky_relu, .a = 0.01)
+#define RELU ONE_STEP(.kind = STEP_relu)
+#define HARDSWISH ONE_STEP(.kind = STEP_hardswish)
+#define SILU ONE_STEP(.kind = STEP_silu)
+#define GELU ONE_STEP(.kind = STEP_gelu)
+#define GELU_TANH ONE_STEP(.kind = STEP_gelu_tanh)
+#define SIGMOID ONE_STEP(.kind = STEP_sigmoid)
+#define TANH ONE_STEP(.kind = STEP_tanh)
+#define MISH ONE_STEP(.kind = STEP_mish)
 static const struct step epilogues[][EPILOGUE_STEPS] = {
 #define X(name, ...) {__VA_ARGS__},
     EPILOGUE_LIST(X)
@@ -84,7 +83,8 @@ int epilogue_operands(enum epilogue epilogue, double channels, double outputs, d
     for (const struct step *s = epilogues[epilogue]; s->kind != STEP_END; s++) {
         const double elements = length_of(s, channels, outputs);
         if (s->kind == STEP_mul)
-            operand[count++] = reals("factor", ROLE_INPUT, elements, 0.5, 1.5);
+            operand[count++] =
+                reals(s->span == SPAN_element ? "gate" : "factor", ROLE_INPUT, elements, 0.5, 1.5);
         else if (s->kind == STEP_prelu)
             operand[count++] = reals("slope", ROLE_INPUT, elements, -0.5, 0.5);
         else if (s->kind == STEP_max)
@@ -101,20 +101,15 @@ int epilogue_operands(enum epilogue epilogue, double channels, double outputs, d
 
 double epilogue_tolerance(enum epilogue epilogue, double depth)
 {
-    switch (epilogue) {
-    case EPILOGUE_none:
-        return 1;
-    case EPILOGUE_bias_relu6:
-        return 4 * (1 + depth / 6);
-    case EPILOGUE_bias_sigmoid:
-    case EPILOGUE_bias_tanh:
-    case EPILOGUE_scale_shift_clip:
-        return 4 * (1 + depth);
-    case EPILOGUE_bias_clip:
-        return 4 * 8;
-    default:
-        return 4;
-    }
+    double factor = epilogue == EPILOGUE_none ? 1 : 4;
+    for (const struct step *s = epilogues[epilogue]; s->kind != STEP_END; s++)
+        if (s->kind == STEP_sigmoid || s->kind == STEP_tanh)
+            factor = fmax(factor, 4 * (1 + depth));
+        else if (s->kind == STEP_clip)
+            factor = fmax(factor, 4 * (1 + depth / s->b));
+        else if (s->kind == STEP_min)
+            factor = fmax(factor, 4 * 8);
+    return factor;
 }
 
 int epilogue_none(long epilogue, struct error *error)

@@ -10,28 +10,35 @@
 #include "steps.h"
 
 /* X(name, step...): one operand per step that has one; BIAS, FACTOR, SLOPE, LOW and HIGH are of a
- * channel or output feature, ADDEND is of the output's shape. */
+ * channel or output feature, ADDEND and GATE are of the output's shape. */
 #define EPILOGUE_LIST(X)                                                                           \
     X(none, {.kind = STEP_END})                                                                    \
     X(bias, BIAS)                                                                                  \
-    X(relu, {.kind = STEP_relu})                                                                   \
-    X(bias_relu, BIAS, {.kind = STEP_relu})                                                        \
-    X(bias_relu6, BIAS, {.kind = STEP_clip, .a = 0, .b = 6})                                       \
-    X(bias_leaky_relu, BIAS, {.kind = STEP_leaky_relu, .a = 0.01})                                 \
-    X(bias_hardswish, BIAS, {.kind = STEP_hardswish})                                              \
-    X(bias_silu, BIAS, {.kind = STEP_silu})                                                        \
-    X(bias_gelu, BIAS, {.kind = STEP_gelu})                                                        \
-    X(bias_gelu_tanh, BIAS, {.kind = STEP_gelu_tanh})                                              \
+    X(relu, RELU)                                                                                  \
+    X(add_relu, ADDEND, RELU)                                                                      \
     X(bias_add, BIAS, ADDEND)                                                                      \
-    X(bias_add_relu, BIAS, ADDEND, {.kind = STEP_relu})                                            \
-    X(add_relu, ADDEND, {.kind = STEP_relu})                                                       \
-    X(scale_shift_relu, FACTOR, BIAS, {.kind = STEP_relu})                                         \
-    X(bias_sigmoid, BIAS, {.kind = STEP_sigmoid})                                                  \
-    X(bias_tanh, BIAS, {.kind = STEP_tanh})                                                        \
-    X(bias_mish, BIAS, {.kind = STEP_mish})                                                        \
-    X(scale_shift_clip, FACTOR, BIAS, {.kind = STEP_clip, .a = 0, .b = 1})                         \
+    X(bias_mul, BIAS, GATE)                                                                        \
+    X(bias_silu_mul, BIAS, SILU, GATE)                                                             \
+    X(bias_gelu_mul, BIAS, GELU, GATE)                                                             \
     X(bias_clip, BIAS, LOW, HIGH)                                                                  \
-    X(bias_prelu, BIAS, SLOPE)
+    X(bias_prelu, BIAS, SLOPE)                                                                     \
+    X(scale_shift_relu, FACTOR, BIAS, RELU)                                                        \
+    X(scale_shift_clip, FACTOR, BIAS, CLIP_TO(1))                                                  \
+    EPILOGUE_ACTIVATION(X, relu, RELU)                                                             \
+    EPILOGUE_ACTIVATION(X, relu6, CLIP_TO(6))                                                      \
+    EPILOGUE_ACTIVATION(X, leaky_relu, LEAKY_RELU)                                                 \
+    EPILOGUE_ACTIVATION(X, hardswish, HARDSWISH)                                                   \
+    EPILOGUE_ACTIVATION(X, silu, SILU)                                                             \
+    EPILOGUE_ACTIVATION(X, gelu, GELU)                                                             \
+    EPILOGUE_ACTIVATION(X, gelu_tanh, GELU_TANH)                                                   \
+    EPILOGUE_ACTIVATION(X, sigmoid, SIGMOID)                                                       \
+    EPILOGUE_ACTIVATION(X, tanh, TANH)                                                             \
+    EPILOGUE_ACTIVATION(X, mish, MISH)
+/* Alone, and behind or in front of what is added. */
+#define EPILOGUE_ACTIVATION(X, name, ...)                                                          \
+    X(bias_##name, BIAS, __VA_ARGS__)                                                              \
+    X(bias_add_##name, BIAS, ADDEND, __VA_ARGS__)                                                  \
+    X(bias_##name##_add, BIAS, __VA_ARGS__, ADDEND)
 
 enum { EPILOGUE_STEPS = 4 }; /* with the end */
 enum epilogue {
