@@ -6,19 +6,8 @@
 
 #include "operands.h"
 
-enum { INPUT_X, INPUT_W, INPUT_R, INPUT_B, INPUT_LENGTHS, INPUT_H, INPUT_C, INPUT_P };
-enum { OUTPUT_Y, OUTPUT_H, OUTPUT_C };
-
 /* Larger ones are refused: products with the gates stay far from the end of a long. */
 static const long hidden_max = 1L << 40;
-
-/* Sizes; -1: unknown. */
-struct sizes {
-    enum cell_kind kind;
-    long steps, batch, inputs, hidden, directions;
-    int steps_symbol, batch_symbol;
-    bool is_batch_first;
-};
 
 static enum cell_kind kind_of(const struct site *site)
 {
@@ -32,7 +21,7 @@ static long known_dim(const struct type *type, int dim)
     return type->rank > dim ? type->dims[dim] : -1;
 }
 
-static int read_directions(const struct node *node, struct sizes *sizes, struct error *error)
+static int read_directions(const struct node *node, struct recurrent *sizes, struct error *error)
 {
     static const char *const words[] = {"forward", "reverse", "bidirectional", NULL};
     int which;
@@ -42,13 +31,13 @@ static int read_directions(const struct node *node, struct sizes *sizes, struct 
     return OK;
 }
 
-static int read_sizes(const struct site *site, struct sizes *sizes, struct error *error)
+int recurrent_read(const struct site *site, struct recurrent *sizes, struct error *error)
 {
     const struct node *node = site->node;
     const struct type x = site_type(site, INPUT_X), w = site_type(site, INPUT_W),
                       r = site_type(site, INPUT_R);
-    *sizes = (struct sizes){.kind = kind_of(site),
-                            .is_batch_first = node_integer(node, "layout", 0) != 0};
+    *sizes = (struct recurrent){.kind = kind_of(site),
+                                .is_batch_first = node_integer(node, "layout", 0) != 0};
     if (read_directions(node, sizes, error) != OK)
         return FAILED;
     const int of_steps = sizes->is_batch_first, of_batch = !of_steps;
@@ -68,6 +57,11 @@ static int read_sizes(const struct site *site, struct sizes *sizes, struct error
         return error_set(error, FAULT_IO, "hidden_size is %ld; it has to be at least 1",
                          sizes->hidden);
     return OK;
+}
+
+bool recurrent_is_reverse(const struct node *node, int index)
+{
+    return index == 1 || strcmp(node_text(node, "direction", "forward"), "reverse") == 0;
 }
 
 /* Input `i`, where it is there, has these dims (-1: any). */
@@ -111,7 +105,7 @@ static int check_elements(const struct site *site, enum element *element, struct
     return OK;
 }
 
-static int check_inputs(const struct site *site, const struct sizes *sizes, struct error *error)
+static int check_inputs(const struct site *site, const struct recurrent *sizes, struct error *error)
 {
     const long directions = sizes->directions, hidden = sizes->hidden, batch = sizes->batch;
     const long rows = hidden < 0 ? -1 : cell_gates(sizes->kind) * hidden;
@@ -141,7 +135,8 @@ static void set_dim(struct type *type, long dim, int symbol)
 }
 
 /* Y with all steps, or a last state. */
-static struct type type_of_output(const struct sizes *sizes, enum element element, bool has_steps)
+static struct type type_of_output(const struct recurrent *sizes, enum element element,
+                                  bool has_steps)
 {
     struct type type = {.element = element, .rank = 0};
     if (sizes->is_batch_first)
@@ -157,10 +152,10 @@ static struct type type_of_output(const struct sizes *sizes, enum element elemen
 
 static int infer(struct site *site, struct error *error)
 {
-    struct sizes sizes;
+    struct recurrent sizes;
     struct cell cell = {.kind = kind_of(site)};
     enum element element;
-    if (read_sizes(site, &sizes, error) != OK || check_elements(site, &element, error) != OK ||
+    if (recurrent_read(site, &sizes, error) != OK || check_elements(site, &element, error) != OK ||
         check_inputs(site, &sizes, error) != OK)
         return FAILED;
     for (int i = 0; i < sizes.directions; i++)
@@ -192,14 +187,14 @@ static int read_doubles(struct site *site, int i, const double **values, struct 
 
 /* Inputs in double, and where a sequence keeps its state. */
 struct run {
-    struct sizes sizes;
+    struct recurrent sizes;
     const double *input[INPUT_P + 1];
     double *h, *c, *work;
 };
 
 static int prepare(struct site *site, struct run *run, struct error *error)
 {
-    if (read_sizes(site, &run->sizes, error) != OK)
+    if (recurrent_read(site, &run->sizes, error) != OK)
         return FAILED;
     for (int i = 0; i <= INPUT_P; i++)
         if (i != INPUT_LENGTHS && read_doubles(site, i, &run->input[i], error) != OK)
@@ -217,7 +212,7 @@ static int cell_of(const struct site *site, const struct run *run, int direction
                    struct error *error)
 {
     const struct node *node = site->node;
-    const struct sizes *sizes = &run->sizes;
+    const struct recurrent *sizes = &run->sizes;
     const long rows = cell_gates(sizes->kind) * sizes->hidden;
     *cell = (struct cell){.kind = sizes->kind,
                           .inputs = sizes->inputs,
@@ -239,7 +234,7 @@ static int cell_of(const struct site *site, const struct run *run, int direction
 }
 
 /* Where a state of one direction and item starts, in arrays [directions, batch, hidden]. */
-static long state_at(const struct sizes *sizes, int direction, long item)
+static long state_at(const struct recurrent *sizes, int direction, long item)
 {
     const long place = sizes->is_batch_first ? item * sizes->directions + direction
                                              : direction * sizes->batch + item;
@@ -262,7 +257,7 @@ static void store_state(struct site *site, int output, long at, long hidden, con
 }
 
 /* Steps of an item that count. */
-static long length_of(const struct site *site, const struct sizes *sizes, long item)
+static long length_of(const struct site *site, const struct recurrent *sizes, long item)
 {
     const struct array *lengths = site_input(site, INPUT_LENGTHS);
     if (!lengths)
@@ -275,7 +270,7 @@ static long length_of(const struct site *site, const struct sizes *sizes, long i
 static void run_sequence(struct site *site, struct run *run, const struct cell *cell, int direction,
                          long item, bool is_reverse)
 {
-    const struct sizes *sizes = &run->sizes;
+    const struct recurrent *sizes = &run->sizes;
     const long length = length_of(site, sizes, item), at = state_at(sizes, direction, item);
     load_state(run, INPUT_H, at, run->h);
     load_state(run, INPUT_C, at, run->c);
@@ -300,23 +295,22 @@ static int evaluate(struct site *site, struct error *error)
         return FAILED;
     if (site->node->output_count > OUTPUT_Y && site->output[OUTPUT_Y].data)
         memset(site->output[OUTPUT_Y].data, 0, (size_t)type_bytes(&site->output[OUTPUT_Y].type));
-    const bool starts_reverse =
-        strcmp(node_text(site->node, "direction", "forward"), "reverse") == 0;
     for (int direction = 0; direction < run.sizes.directions; direction++) {
         struct cell cell;
         if (cell_of(site, &run, direction, &cell, error) != OK)
             return FAILED;
         for (long item = 0; item < run.sizes.batch; item++)
-            run_sequence(site, &run, &cell, direction, item, direction == 1 || starts_reverse);
+            run_sequence(site, &run, &cell, direction, item,
+                         recurrent_is_reverse(site->node, direction));
     }
     return OK;
 }
 
 static double flops(const struct site *site)
 {
-    struct sizes sizes;
+    struct recurrent sizes;
     struct error unused; /* inference has looked at them */
-    if (read_sizes(site, &sizes, &unused) != OK)
+    if (recurrent_read(site, &sizes, &unused) != OK)
         return 0;
     return 2.0 * cell_gates(sizes.kind) * (double)sizes.hidden *
            (double)(sizes.hidden + sizes.inputs) * (double)sizes.steps * (double)sizes.batch *
@@ -343,6 +337,7 @@ static const struct attribute_rule attributes[] = {
         .attributes = attributes,                                                                  \
         .infer = infer,                                                                            \
         .evaluate = evaluate,                                                                      \
+        .lower = recurrent_lower,                                                                  \
         .flops = flops,                                                                            \
         .detail = &member##_kind,                                                                  \
     };

@@ -1,4 +1,5 @@
-// recurrent.h - one step of the cells of LSTM, GRU and RNN, in double.
+// recurrent.h - what LSTM, GRU and RNN are about: sizes, activations, and one step of their cells
+// in double.
 #ifndef ROOFLINE_RECURRENT_H
 #define ROOFLINE_RECURRENT_H
 
@@ -8,9 +9,39 @@ enum cell_kind { CELL_RNN, CELL_GRU, CELL_LSTM, CELL_KINDS };
 
 enum { CELL_ACTIVATIONS_MAX = 3, CELL_GATES_MAX = 4 };
 
+enum recurrent_input {
+    INPUT_X,
+    INPUT_W,
+    INPUT_R,
+    INPUT_B,
+    INPUT_LENGTHS,
+    INPUT_H,
+    INPUT_C,
+    INPUT_P
+};
+enum recurrent_output { OUTPUT_Y, OUTPUT_H, OUTPUT_C };
+
+/* Sizes; -1: unknown. */
+struct recurrent {
+    enum cell_kind kind;
+    long steps, batch, inputs, hidden, directions;
+    int steps_symbol, batch_symbol;
+    bool is_batch_first;
+};
+
+/* FAULT_IO for a direction that ONNX does not have, or no hidden state. */
+int recurrent_read(const struct site *site, struct recurrent *sizes, struct error *error);
+
+/* Whether direction `index` goes from the last step to the first. */
+bool recurrent_is_reverse(const struct node *node, int index);
+
+/* As struct op has it. */
+int recurrent_lower(const struct site *site, struct lowering *lowering, struct error *error);
+
 struct activation {
     double (*function)(double x, double alpha, double beta);
     double alpha, beta;
+    const char *step; /* of kernel chain that does the same; NULL: none */
 };
 
 /* What all steps of one direction share. Matrices are row-major, gates one behind the other in

@@ -11,23 +11,23 @@ static double hard_sigmoid(double x, double alpha, double beta)
     return fmin(fmax(alpha * x + beta, 0), 1);
 }
 
-/* X(name, default alpha, default beta, whether alpha and beta are its own, value): the functions
- * and defaults of https://onnx.ai/onnx/operators/onnx__LSTM.html and of the operators of these
- * names. */
+/* X(name, default alpha, default beta, whether alpha and beta are its own, step of kernel chain,
+ * value): the functions and defaults of https://onnx.ai/onnx/operators/onnx__LSTM.html and of the
+ * operators of these names. */
 #define ACTIVATION_LIST(X)                                                                         \
-    X(Relu, 0, 0, false, false, x < 0 ? 0 : x)                                                     \
-    X(Tanh, 0, 0, false, false, tanh(x))                                                           \
-    X(Sigmoid, 0, 0, false, false, x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))             \
-    X(Affine, 1, 0, true, true, alpha *x + beta)                                                   \
-    X(LeakyRelu, 0.01, 0, true, false, x < 0 ? alpha * x : x)                                      \
-    X(ThresholdedRelu, 1, 0, true, false, x > alpha ? x : 0)                                       \
-    X(ScaledTanh, 1, 1, true, true, alpha *tanh(beta *x))                                          \
-    X(HardSigmoid, 0.2, 0.5, true, true, hard_sigmoid(x, alpha, beta))                             \
-    X(Elu, 1, 0, true, false, x < 0 ? alpha * expm1(x) : x)                                        \
-    X(Softsign, 0, 0, false, false, x / (1 + fabs(x)))                                             \
-    X(Softplus, 0, 0, false, false, fmax(x, 0) + log1p(exp(-fabs(x))))
+    X(Relu, 0, 0, false, false, "relu", x < 0 ? 0 : x)                                             \
+    X(Tanh, 0, 0, false, false, "tanh", tanh(x))                                                   \
+    X(Sigmoid, 0, 0, false, false, "sigmoid", x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)))  \
+    X(Affine, 1, 0, true, true, NULL, alpha *x + beta)                                             \
+    X(LeakyRelu, 0.01, 0, true, false, NULL, x < 0 ? alpha * x : x)                                \
+    X(ThresholdedRelu, 1, 0, true, false, NULL, x > alpha ? x : 0)                                 \
+    X(ScaledTanh, 1, 1, true, true, NULL, alpha *tanh(beta *x))                                    \
+    X(HardSigmoid, 0.2, 0.5, true, true, NULL, hard_sigmoid(x, alpha, beta))                       \
+    X(Elu, 1, 0, true, false, NULL, x < 0 ? alpha * expm1(x) : x)                                  \
+    X(Softsign, 0, 0, false, false, NULL, x / (1 + fabs(x)))                                       \
+    X(Softplus, 0, 0, false, false, NULL, fmax(x, 0) + log1p(exp(-fabs(x))))
 
-#define X(name, alpha_value, beta_value, has_alpha, has_beta, value)                               \
+#define X(name, alpha_value, beta_value, has_alpha, has_beta, step, value)                         \
     static double name##_value(double x, double alpha, double beta)                                \
     {                                                                                              \
         (void)alpha, (void)beta;                                                                   \
@@ -41,8 +41,8 @@ static const struct known {
     struct activation activation;
     bool has_alpha, has_beta;
 } known[] = {
-#define X(name, alpha_value, beta_value, has_alpha, has_beta, value)                               \
-    {#name, {name##_value, alpha_value, beta_value}, has_alpha, has_beta},
+#define X(name, alpha_value, beta_value, has_alpha, has_beta, step, value)                         \
+    {#name, {name##_value, alpha_value, beta_value, step}, has_alpha, has_beta},
     ACTIVATION_LIST(X)
 #undef X
 };

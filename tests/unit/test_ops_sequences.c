@@ -127,26 +127,32 @@ static void heads_of_queries_share_those_of_keys(void **state)
     "const w2: f32[2,1,1] = {1, 1}\nconst r2: f32[2,1,1] = {1, 1}\nconst n: i32[1] = {2}\n"        \
     "const h: f32[1,1,1] = {10}\nconst xb: f32[1,3,1] = {1, 2, 4}\n"
 
+/* The product for the inputs, then for each step one for the state and its chain. */
+#define THREE_STEPS "gemm gemm chain gemm chain gemm chain"
+#define OF_LSTM "gemm chain chain chain chain"
+
 static void sequences_run_in_their_direction(void **state)
 {
     (void)state;
     const struct {
-        const char *node, *values;
+        const char *node, *values, *launched;
     } cases[] = {
-        {"RNN(x, w, r) {activations: [\"Affine\"]}", "y: f32[3,1,1,1] = {1.0, 3.0, 7.0}"},
-        {"RNN(x, w, r) {activations: [\"Relu\"], direction: \"reverse\"}", "{7.0, 6.0, 4.0}"},
+        {"RNN(x, w, r) {activations: [\"Affine\"]}", "y: f32[3,1,1,1] = {1.0, 3.0, 7.0}", ""},
+        {"RNN(x, w, r) {activations: [\"Relu\"], direction: \"reverse\"}", "{7.0, 6.0, 4.0}",
+         THREE_STEPS},
         {"RNN(x, w2, r2) {activations: [\"Relu\", \"Relu\"], direction: \"bidirectional\"}",
-         "y: f32[3,2,1,1] = {1.0, 7.0, 3.0, 6.0, 7.0, 4.0}"},
-        {"RNN(x, w, r, -, n) {activations: [\"Relu\"]}", "{1.0, 3.0, 0.0}"},
+         "y: f32[3,2,1,1] = {1.0, 7.0, 3.0, 6.0, 7.0, 4.0}", THREE_STEPS " " THREE_STEPS},
+        {"RNN(x, w, r, -, n) {activations: [\"Relu\"]}", "{1.0, 3.0, 0.0}", ""},
         {"RNN(x, w, r, -, n, h) {activations: [\"Relu\"], direction: \"reverse\"}",
-         "{13.0, 12.0, 0.0}"},
-        {"RNN(xb, w, r) {activations: [\"Relu\"], layout: 1}", "y: f32[1,3,1,1] = {1.0, 3.0, 7.0}"},
+         "{13.0, 12.0, 0.0}", ""},
+        {"RNN(xb, w, r) {activations: [\"Relu\"], layout: 1}", "y: f32[1,3,1,1] = {1.0, 3.0, 7.0}",
+         THREE_STEPS},
         {"RNN(x, w, r) {activations: [\"Affine\"], activation_alpha: [2.0], "
          "activation_beta: [1.0], clip: 3.5}",
-         "{3.0, 8.0, 8.0}"},
+         "{3.0, 8.0, 8.0}", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_node("onnx 14", STEPS, cases[i].node, cases[i].values, "");
+        check_node("onnx 14", STEPS, cases[i].node, cases[i].values, cases[i].launched);
 }
 
 static void gates_open_and_close(void **state)
@@ -157,13 +163,15 @@ static void gates_open_and_close(void **state)
         "const x: f64[2,1,1] = {100, 100}\nconst w: f64[1,4,1] = {1, 1, -1, 1}\n"
         "const r: f64[1,4,1] = {0, 0, 0, 0}\nconst p: f64[1,3] = {0, 0, 100}\n"
         "const c: f64[1,1,1] = {2}\nconst h: f64[1,1,1] = {0}";
-    check_node("onnx 14", lstm, "LSTM(x, w, r)", "{0.76159415595576", "");
+    check_node("onnx 14", lstm, "LSTM(x, w, r)", "{0.76159415595576", "gemm " OF_LSTM " " OF_LSTM);
     check_node("onnx 14", lstm, "LSTM(x, w, r, -, -, h, c, p)", "{0.99505475368673", "");
     const char *const gru = "const x: f64[1,1,1] = {100}\nconst w: f64[1,3,1] = {-1, -1, 0}\n"
                             "const r: f64[1,3,1] = {0, 0, 1}\nconst h: f64[1,1,1] = {5}\n"
                             "const b: f64[1,6] = {0, 0, 0, 0, 0, 1}";
-    check_node("onnx 14", gru, "GRU(x, w, r, b, -, h)", "{0.76159415595576", "");
-    check_node("onnx 14", gru, "GRU(x, w, r, b, -, h) {linear_before_reset: 1}", "e-43}", "");
+    check_node("onnx 14", gru, "GRU(x, w, r, b, -, h)", "{0.76159415595576",
+               "gemm gemm chain chain gemm chain chain");
+    check_node("onnx 14", gru, "GRU(x, w, r, b, -, h) {linear_before_reset: 1}", "e-43}",
+               "gemm gemm chain chain chain");
 }
 
 static void sizes_of_cells_have_to_agree(void **state)
