@@ -53,6 +53,17 @@ static inline double plain_min(double a, double b)
     return a < b ? a : b;
 }
 
+/* NaN where one is NaN. */
+static inline double plain_larger(double a, double b)
+{
+    return isnan(a) || a > b ? a : b;
+}
+
+static inline double plain_smaller(double a, double b)
+{
+    return isnan(a) || a < b ? a : b;
+}
+
 static inline double plain_clip(double x, double low, double high)
 {
     double raised = low > x ? low : x;

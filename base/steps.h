@@ -17,9 +17,13 @@
  * MATH(function) is the vectors' or the C library's. */
 #define STEP_BINARY_LIST(X)                                                                        \
     STEP_SIMPLE_BINARY_LIST(X)                                                                     \
-    X(max, MATH(max)(y, x))                                                                        \
+    X(max, MATH(max)(y, x)) /* bounds: of the operand no NaN is kept */                            \
     X(min, MATH(min)(y, x))                                                                        \
-    X(prelu, MATH(leaky_relu)(x, y))
+    X(prelu, MATH(leaky_relu)(x, y))                                                               \
+    X(rsub, y - x) /* the operands the other way round */                                          \
+    X(rdiv, y / x)                                                                                 \
+    X(larger, MATH(larger)(x, y)) /* NaN where one is NaN */                                       \
+    X(smaller, MATH(smaller)(x, y))
 /* A few instructions each, which a whole register tile has room for. */
 #define STEP_SIMPLE_BINARY_LIST(X) X(add, x + y) X(sub, x - y) X(mul, x *y) X(div, x / y)
 #define STEP_SIMPLE_LIST(X) STEP_CONSTANT_LIST(X) STEP_SHORT_LIST(X)

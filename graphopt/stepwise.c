@@ -210,6 +210,38 @@ static int read_operands(const struct reading *reading, enum step_kind kind)
     return result;
 }
 
+/* Of several arrays the largest or smallest. Of bounds that are numbers none is NaN, so that they
+ * are those that epilogues have. */
+static int read_extreme(const struct reading *reading, enum step_kind bound, enum step_kind any)
+{
+    const struct node *node = reading->node;
+    int result = OK;
+    for (int i = 0; i < node->input_count && result == OK; i++) {
+        if (node->inputs[i] == reading->steps->x)
+            continue;
+        result = put_tensor(reading, any, node->inputs[i]);
+        if (result != OK)
+            return result;
+        const struct stepwise_operand *operand =
+            &reading->steps->step[reading->steps->count - 1].operand;
+        bool is_bound = operand->value != NULL;
+        for (long k = 0; is_bound && k < type_elements(&operand->type); k++)
+            is_bound = !isnan(operand->value[k]);
+        if (is_bound)
+            reading->steps->step[reading->steps->count - 1].kind = bound;
+    }
+    return result;
+}
+
+/* y / x, and 1 / x. */
+static int read_quotient(const struct reading *reading)
+{
+    const struct node *node = reading->node;
+    return node_is(node, "Reciprocal")            ? put_scalar(reading, STEP_rdiv, 1)
+           : node->inputs[0] == reading->steps->x ? put_tensor(reading, STEP_div, node->inputs[1])
+                                                  : put_tensor(reading, STEP_rdiv, node->inputs[0]);
+}
+
 /* x - y, and y - x = x * -1 + y. */
 static int read_difference(const struct reading *reading)
 {
@@ -253,8 +285,6 @@ static int read_first(const struct reading *reading)
         return put_scalar(reading, STEP_prelu, node_real(node, "alpha", 0.01));
     if (node_is(node, "PRelu"))
         return put_tensor(reading, STEP_prelu, node->inputs[1]);
-    if (node_is(node, "Div"))
-        return put_tensor(reading, STEP_div, node->inputs[1]);
     if (node_is(node, "HardSigmoid"))
         return read_hard_sigmoid(reading);
     if (node_is(node, "BatchNormalization"))
@@ -270,6 +300,12 @@ static int read_node(const struct reading *reading)
         return read_operands(reading, STEP_mul);
     if (node_is(reading->node, "Sub"))
         return read_difference(reading);
+    if (node_is_one_of(reading->node, "Div|Reciprocal"))
+        return read_quotient(reading);
+    if (node_is(reading->node, "Max"))
+        return read_extreme(reading, STEP_max, STEP_larger);
+    if (node_is(reading->node, "Min"))
+        return read_extreme(reading, STEP_min, STEP_smaller);
     return read_first(reading);
 }
 

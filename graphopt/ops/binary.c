@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "launches.h"
+#include "moves.h"
 #include "operands.h"
 #include "wide.h"
 
@@ -23,6 +23,7 @@ struct binary {
     int kind;         /* of enum binary_kind */
     const char *step; /* of kernel chain, where one operand is broadcast; of add, sub, mul and div
                          it is also a kernel, for two arrays of the same shape. NULL: none */
+    const char *swapped; /* the step from the second operand, by the first; NULL: none */
 };
 
 /* What is divided by 0 has no value in ONNX; 0 rather than a signal. */
@@ -66,30 +67,31 @@ static wide power(wide x, wide y)
     return (int64_t)result;
 }
 
-/* X(name, real, whole, kinds, flags, step): the formulas of https://onnx.ai/onnx/operators/. */
+/* X(name, real, whole, kinds, flags, step, swapped): the formulas of
+ * https://onnx.ai/onnx/operators/. */
 #define BINARY_LIST(X)                                                                             \
-    X(Add, x + y, x + y, KIND_NUMBERS, OP_COMMUTES, "add")                                         \
-    X(Sub, x - y, x - y, KIND_NUMBERS, 0, "sub")                                                   \
-    X(Mul, x *y, x *y, KIND_NUMBERS, OP_COMMUTES, "mul")                                           \
-    X(Div, x / y, quotient(x, y), KIND_NUMBERS, 0, "div")                                          \
-    X(Pow, pow(x, y), power(x, y), KIND_NUMBERS | KIND_MIXED, 0, NULL)                             \
-    X(Mod, real_remainder(x, y, mode), remainder_of(x, y, mode), KIND_NUMBERS, 0, NULL)            \
-    X(PRelu, x < 0 ? x * y : x, x < 0 ? x * y : x, KIND_NUMBERS, 0, "prelu")                       \
+    X(Add, x + y, x + y, KIND_NUMBERS, OP_COMMUTES, "add", "add")                                  \
+    X(Sub, x - y, x - y, KIND_NUMBERS, 0, "sub", "rsub")                                           \
+    X(Mul, x *y, x *y, KIND_NUMBERS, OP_COMMUTES, "mul", "mul")                                    \
+    X(Div, x / y, quotient(x, y), KIND_NUMBERS, 0, "div", "rdiv")                                  \
+    X(Pow, pow(x, y), power(x, y), KIND_NUMBERS | KIND_MIXED, 0, NULL, NULL)                       \
+    X(Mod, real_remainder(x, y, mode), remainder_of(x, y, mode), KIND_NUMBERS, 0, NULL, NULL)      \
+    X(PRelu, x < 0 ? x * y : x, x < 0 ? x * y : x, KIND_NUMBERS, 0, "prelu", NULL)                 \
     X(Equal, x == y, x == y, KIND_NUMBERS | KIND_BOOLS | KIND_COMPARES | KIND_EQUALS, OP_COMMUTES, \
-      NULL)                                                                                        \
-    X(Greater, x > y, x > y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                                \
-    X(Less, x < y, x < y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                                   \
-    X(GreaterOrEqual, x >= y, x >= y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                       \
-    X(LessOrEqual, x <= y, x <= y, KIND_NUMBERS | KIND_COMPARES, 0, NULL)                          \
-    X(And, 0, x &&y, KIND_BOOLS, OP_COMMUTES, NULL)                                                \
-    X(Or, 0, x || y, KIND_BOOLS, OP_COMMUTES, NULL)                                                \
-    X(Xor, 0, x != y, KIND_BOOLS, OP_COMMUTES, NULL)                                               \
-    X(BitShift, 0, shifted(x, y, mode), KIND_BITS, 0, NULL)                                        \
-    X(BitwiseAnd, 0, x &y, KIND_BITS, OP_COMMUTES, NULL)                                           \
-    X(BitwiseOr, 0, x | y, KIND_BITS, OP_COMMUTES, NULL)                                           \
-    X(BitwiseXor, 0, x ^ y, KIND_BITS, OP_COMMUTES, NULL)
+      NULL, NULL)                                                                                  \
+    X(Greater, x > y, x > y, KIND_NUMBERS | KIND_COMPARES, 0, NULL, NULL)                          \
+    X(Less, x < y, x < y, KIND_NUMBERS | KIND_COMPARES, 0, NULL, NULL)                             \
+    X(GreaterOrEqual, x >= y, x >= y, KIND_NUMBERS | KIND_COMPARES, 0, NULL, NULL)                 \
+    X(LessOrEqual, x <= y, x <= y, KIND_NUMBERS | KIND_COMPARES, 0, NULL, NULL)                    \
+    X(And, 0, x &&y, KIND_BOOLS, OP_COMMUTES, NULL, NULL)                                          \
+    X(Or, 0, x || y, KIND_BOOLS, OP_COMMUTES, NULL, NULL)                                          \
+    X(Xor, 0, x != y, KIND_BOOLS, OP_COMMUTES, NULL, NULL)                                         \
+    X(BitShift, 0, shifted(x, y, mode), KIND_BITS, 0, NULL, NULL)                                  \
+    X(BitwiseAnd, 0, x &y, KIND_BITS, OP_COMMUTES, NULL, NULL)                                     \
+    X(BitwiseOr, 0, x | y, KIND_BITS, OP_COMMUTES, NULL, NULL)                                     \
+    X(BitwiseXor, 0, x ^ y, KIND_BITS, OP_COMMUTES, NULL, NULL)
 
-#define X(name, real_expression, whole_expression, kinds, flags, step_name)                        \
+#define X(name, real_expression, whole_expression, kinds, flags, ...)                              \
     static double name##_real(double x, double y, long mode)                                       \
     {                                                                                              \
         (void)x, (void)y, (void)mode;                                                              \
@@ -205,7 +207,7 @@ static int evaluate(struct site *site, struct error *error)
  * it, or each column its own. */
 struct spread {
     long rows, columns, channels;
-    bool is_by_column;
+    bool is_by_column, is_whole;
 };
 
 /* False where its dims do not stand side by side in the result, as in [n, 1, m]. */
@@ -227,50 +229,121 @@ static bool find_spread(const struct type *operand, const struct type *out, stru
             behind *= dim;
     }
     if (own == 1) /* a single one */
-        *spread = (struct spread){1, before, 1, false};
+        *spread = (struct spread){1, before, 1, false, before == 1};
     else if (behind == 1)
-        *spread = (struct spread){before, own, 0, true};
+        *spread = (struct spread){before, own, 0, true, before == 1};
     else
-        *spread = (struct spread){before * own, behind, own, false};
+        *spread = (struct spread){before * own, behind, own, false, false};
     return true;
 }
 
-/* One launch, into output 0 from inputs `x` and `y`. */
-static int launch_on(const struct site *site, struct lowering *lowering, const char *kernel, int x,
-                     int y, struct error *error)
+/* Another launch, from `x` and with input `y` into output 0. */
+static int launch_on(const struct site *site, struct lowering *lowering, const char *kernel,
+                     struct launch_operand x, int y, struct launch **launch, struct error *error)
 {
     enum dtype dtype;
     if (element_dtype(site->output[0].type.element, &dtype, error) != OK)
         return SKIPPED;
-    if (lowering_start(site, lowering, kernel, dtype, error) != OK)
+    *launch = launches_add(site, lowering, kernel, dtype, error);
+    if (!*launch)
         return FAILED;
-    lowering->launch->operand[0] = of_output(0);
-    lowering->launch->operand[1] = of_input(x);
-    lowering->launch->operand[2] = of_input(y);
+    (*launch)->operand[0] = of_output(0);
+    (*launch)->operand[1] = x;
+    (*launch)->operand[2] = of_input(y);
     return OK;
 }
 
-/* Input `x` has all elements of the result, input 1 - x is broadcast to it. */
-static int lower_spread(const struct site *site, struct lowering *lowering, int x,
-                        struct error *error)
+/* From `x`, which has all elements of the result, by a step with input `y` as the spread says. */
+static int lower_step(const struct site *site, struct lowering *lowering, const char *step,
+                      struct launch_operand x, int y, const struct spread *spread,
+                      struct error *error)
 {
-    const struct binary *binary = site->node->op->detail;
-    const struct type second = second_type(site), *out = &site->output[0].type;
-    struct spread spread;
     char word[32];
-    if (!find_spread(x ? &site->input[0].type : &second, out, &spread))
-        return error_skip(error, "the dimensions of the operand that is broadcast do not stand "
-                                 "side by side");
-    const int result = launch_on(site, lowering, "chain", x, 1 - x, error);
+    struct launch *launch;
+    const int result = launch_on(site, lowering, "chain", x, y, &launch, error);
     if (result != OK)
         return result;
-    struct launch *launch = lowering->launch;
-    snprintf(word, sizeof word, "%s_%s", binary->step, spread.is_by_column ? "column" : "row");
-    launch_letter(launch, "rows", spread.rows);
-    launch_letter(launch, "columns", spread.columns);
-    launch_letter(launch, "channels", spread.channels);
+    snprintf(word, sizeof word, "%s_%s", step,
+             spread->is_whole       ? "element"
+             : spread->is_by_column ? "column"
+                                    : "row");
+    launch_letter(launch, "rows", spread->rows);
+    launch_letter(launch, "columns", spread->columns);
+    launch_letter(launch, "channels", spread->channels);
     if (!launch_word(launch, "chain", "given") || !launch_word(launch, "step1", word))
         return error_skip(error, "kernel 'chain' has no step '%s'", word);
+    return OK;
+}
+
+/* One operand is broadcast, or both. Where neither has all elements of the result, or one is not
+ * broadcast in a way that the kernel has, one is written out first. */
+static int lower_broadcast(const struct site *site, struct lowering *lowering, struct error *error)
+{
+    const struct binary *binary = site->node->op->detail;
+    const struct type *out = &site->output[0].type;
+    const struct type type[] = {site->input[0].type, second_type(site)};
+    struct spread spread[2];
+    bool is_spread[2];
+    for (int i = 0; i < 2; i++)
+        is_spread[i] = find_spread(&type[i], out, &spread[i]);
+    for (int x = 0; x < 2; x++) {
+        const char *step = x ? binary->swapped : binary->step;
+        if (step && is_spread[x] && spread[x].is_whole && is_spread[1 - x])
+            return lower_step(site, lowering, step, of_input(x), 1 - x, &spread[1 - x], error);
+    }
+    for (int x = 0; x < 2; x++) {
+        const char *step = x ? binary->swapped : binary->step;
+        if (!step || !is_spread[1 - x])
+            continue;
+        const struct move move = move_broadcast(&type[x], out);
+        const int result = move_lower(site, lowering, &move, x, 0, error);
+        return result != OK
+                   ? result
+                   : lower_step(site, lowering, step, of_output(0), 1 - x, &spread[1 - x], error);
+    }
+    return error_skip(error, "no kernel broadcasts the operands like this");
+}
+
+/* Powers that are products and roots, each with the steps of kernel chain that make them of x; X
+ * stands for x as an operand, ONE for 1. */
+enum { POWER_STEPS = 2 };
+static const struct power {
+    double exponent;
+    const char *step[POWER_STEPS];
+} powers[] = {{2, {"mul_element"}}, {3, {"mul_element", "mul_element"}},
+              {0.5, {"sqrt"}},      {-0.5, {"sqrt", "rdiv_row"}},
+              {-1, {"rdiv_row"}},   {1, {NULL}}};
+
+static int lower_power(const struct site *site, struct lowering *lowering, struct error *error)
+{
+    static const char *const letters[POWER_STEPS] = {"step1", "step2"};
+    const struct array *y = &site->input[1];
+    const struct power *power = powers, *const end = powers + sizeof powers / sizeof *powers;
+    struct launch *launch;
+    struct launch_operand one;
+    if (!y->data || type_elements(&y->type) != 1)
+        return error_skip(error, "no kernel has exponents that are not one constant");
+    while (power < end && power->exponent != element_real(y->data, y->type.element, 0))
+        power++;
+    if (power == end)
+        return error_skip(error, "no kernel has this exponent");
+    int result = launch_on(site, lowering, "chain", of_input(0), 0, &launch, error);
+    if (result == OK)
+        result = launches_fill(site, &one, 1, 1, launch->dtype, error);
+    if (result != OK)
+        return result;
+    launch_letter(launch, "rows", 1);
+    launch_letter(launch, "columns", type_elements(&site->output[0].type));
+    launch_letter(launch, "channels", 1);
+    launch_word(launch, "chain", "given");
+    for (int i = 0, operand = 2; i < POWER_STEPS && power->step[i]; i++) {
+        if (!launch_word(launch, letters[i], power->step[i]))
+            return error_skip(error, "kernel 'chain' has no step '%s'", power->step[i]);
+        if (strcmp(power->step[i], "mul_element") == 0)
+            launch->operand[operand++] = of_input(0);
+        else if (strcmp(power->step[i], "rdiv_row") == 0)
+            launch->operand[operand++] = one;
+    }
     return OK;
 }
 
@@ -278,20 +351,18 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
 {
     const struct binary *binary = site->node->op->detail;
     const struct type second = second_type(site), *out = &site->output[0].type;
-    const bool is_first_whole = dims_equal(&site->input[0].type, out);
+    struct launch *launch;
+    if (node_is(site->node, "Pow"))
+        return lower_power(site, lowering, error);
     if (!binary->step)
         return error_skip(error, "no kernel computes it");
-    if (is_first_whole && dims_equal(&second, out) && kernel_find(binary->step)) {
-        const int result = launch_on(site, lowering, binary->step, 0, 1, error);
-        if (result == OK)
-            launch_letter(lowering->launch, "n", type_elements(out));
-        return result;
-    }
-    if (is_first_whole)
-        return lower_spread(site, lowering, 0, error);
-    if (dims_equal(&second, out) && (site->node->op->flags & OP_COMMUTES))
-        return lower_spread(site, lowering, 1, error);
-    return error_skip(error, "no kernel broadcasts both operands, or the first one of these two");
+    if (!dims_equal(&site->input[0].type, out) || !dims_equal(&second, out) ||
+        !kernel_find(binary->step))
+        return lower_broadcast(site, lowering, error);
+    const int result = launch_on(site, lowering, binary->step, of_input(0), 1, &launch, error);
+    if (result == OK)
+        launch_letter(launch, "n", type_elements(out));
+    return result;
 }
 
 static double flops(const struct site *site)
@@ -305,9 +376,9 @@ static const struct attribute_rule attributes[] = {{"fmod", ATTRIBUTE_INT, false
                                                    {"broadcast", ATTRIBUTE_INT, false},
                                                    {0}};
 
-#define X(member, real_expression, whole_expression, kinds, op_flags, step_name)                   \
+#define X(member, real_expression, whole_expression, kinds, op_flags, ...)                         \
     static const struct binary member##_binary = {member##_real, member##_whole, kinds,            \
-                                                  step_name};                                      \
+                                                  __VA_ARGS__};                                    \
     const struct op onnx_##member##_op = {                                                         \
         .domain = "",                                                                              \
         .name = #member,                                                                           \

@@ -215,21 +215,21 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
 /* ---- in ONNX's own operators ---- */
 
 struct expansion {
-    const char *type;   /* of a node; NULL: none */
-    bool takes_operand; /* a second input */
+    const char *type; /* of a node; NULL: none */
+    int operand;      /* which input of it the step's operand is; -1: it takes none */
 };
 
 static struct expansion expansion_of(enum step_kind kind)
 {
     static const struct expansion table[] = {
-        [STEP_add] = {"Add", true},          [STEP_sub] = {"Sub", true},
-        [STEP_mul] = {"Mul", true},          [STEP_div] = {"Div", true},
-        [STEP_max] = {"Max", true},          [STEP_min] = {"Min", true},
-        [STEP_prelu] = {"PRelu", true},      [STEP_relu] = {"Relu", false},
-        [STEP_sigmoid] = {"Sigmoid", false}, [STEP_tanh] = {"Tanh", false},
-        [STEP_exp] = {"Exp", false},         [STEP_sqrt] = {"Sqrt", false},
+        [STEP_add] = {"Add", 1},          [STEP_sub] = {"Sub", 1},     [STEP_mul] = {"Mul", 1},
+        [STEP_div] = {"Div", 1},          [STEP_max] = {"Max", 1},     [STEP_min] = {"Min", 1},
+        [STEP_larger] = {"Max", 1},       [STEP_smaller] = {"Min", 1}, [STEP_rsub] = {"Sub", 0},
+        [STEP_rdiv] = {"Div", 0},         [STEP_prelu] = {"PRelu", 1}, [STEP_relu] = {"Relu", -1},
+        [STEP_sigmoid] = {"Sigmoid", -1}, [STEP_tanh] = {"Tanh", -1},  [STEP_exp] = {"Exp", -1},
+        [STEP_sqrt] = {"Sqrt", -1},
     };
-    return kind < (int)(sizeof table / sizeof *table) ? table[kind] : (struct expansion){NULL, 0};
+    return kind < (int)(sizeof table / sizeof *table) ? table[kind] : (struct expansion){NULL, -1};
 }
 
 /* Max or Min of both. Before opset 8 these do not broadcast: zeros of x's dims lead the operand. */
@@ -297,10 +297,12 @@ static int expand_step(struct graph *own, enum step_kind kind, int x, int operan
                        enum element element, struct error *error)
 {
     const struct expansion expansion = expansion_of(kind);
-    if (kind == STEP_max || kind == STEP_min)
+    if (kind == STEP_max || kind == STEP_min || kind == STEP_larger || kind == STEP_smaller)
         return expand_bound(own, expansion.type, x, operand, error);
+    if (expansion.type && expansion.operand == 0)
+        return operand < 0 ? -1 : expand_node(own, expansion.type, operand, x, error);
     if (expansion.type)
-        return expand_node(own, expansion.type, x, expansion.takes_operand ? operand : -1, error);
+        return expand_node(own, expansion.type, x, expansion.operand == 1 ? operand : -1, error);
     if (kind == STEP_gelu || kind == STEP_gelu_tanh)
         return expand_gelu(own, kind == STEP_gelu_tanh, x, element, error);
     return expand_gate(own, kind, x, element, error);

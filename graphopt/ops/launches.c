@@ -85,20 +85,31 @@ int launches_scaled(const struct site *site, struct lowering *lowering, int i, d
         return OK;
     if (input->data)
         return scale_constant(site, i, factor, dtype, operand, error);
-    /* The kernel that scales has a factor of its own; `mul` takes any. */
-    struct launch_operand factors;
-    const int result = launches_fill(site, &factors, elements, factor, dtype, error);
+    *operand = launches_scratch(lowering, elements, dtype);
+    return launches_multiply(site, lowering, elements, of_input(i), factor, *operand, dtype, error);
+}
+
+/* The kernel that scales has a factor of its own; a step of a chain takes any. */
+int launches_multiply(const struct site *site, struct lowering *lowering, long elements,
+                      struct launch_operand from, double factor, struct launch_operand to,
+                      enum dtype dtype, struct error *error)
+{
+    struct launch_operand number;
+    const int result = launches_fill(site, &number, 1, factor, dtype, error);
     if (result != OK)
         return result;
-    struct launch *launch = launches_add(site, lowering, "mul", dtype, error);
+    struct launch *launch = launches_add(site, lowering, "chain", dtype, error);
     if (!launch)
         return FAILED;
-    *operand = launches_scratch(lowering, elements, dtype);
-    launch_letter(launch, "n", elements);
-    launch->operand[0] = *operand;
-    launch->operand[1] = of_input(i);
-    launch->operand[2] = factors;
-    return OK;
+    launch_letter(launch, "rows", 1);
+    launch_letter(launch, "columns", elements);
+    launch_letter(launch, "channels", 1);
+    launch->operand[0] = to;
+    launch->operand[1] = from;
+    launch->operand[2] = number;
+    return launch_word(launch, "chain", "given") && launch_word(launch, "step1", "mul_row")
+               ? OK
+               : error_skip(error, "kernel 'chain' has no step 'mul_row'");
 }
 
 bool launch_word(struct launch *launch, const char *letter, const char *word)

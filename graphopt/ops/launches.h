@@ -25,6 +25,11 @@ long *lowering_places(const struct site *site, int count);
 int launches_fill(const struct site *site, struct launch_operand *operand, long elements,
                   double value, enum dtype dtype, struct error *error);
 
+/* Another call: so many elements of `from` times the factor into `to`, which may be the same. */
+int launches_multiply(const struct site *site, struct lowering *lowering, long elements,
+                      struct launch_operand from, double factor, struct launch_operand to,
+                      enum dtype dtype, struct error *error);
+
 /* Input `i` times `factor`: the input itself, a constant computed now where the input is one, else
  * the result of a launch that is added. SKIPPED as above. */
 int launches_scaled(const struct site *site, struct lowering *lowering, int i, double factor,

@@ -16,6 +16,16 @@ void move_dim(struct move *move, long dim, long step)
     move->steps[move->rank++] = step;
 }
 
+struct move move_broadcast(const struct type *from, const struct type *to)
+{
+    long strides[RANK_MAX];
+    struct move move = {0};
+    broadcast_strides(from, to, strides);
+    for (int i = 0; i < to->rank; i++)
+        move_dim(&move, to->dims[i], strides[i]);
+    return move;
+}
+
 struct move move_whole(long elements)
 {
     return (struct move){.rank = 1, .dims = {elements}, .steps = {1}};

@@ -23,6 +23,9 @@ void move_dim(struct move *move, long dim, long step);
 /* The output is the input from its first element on, so many of them. */
 struct move move_whole(long elements);
 
+/* The output is the input as often as ONNX's broadcasting has it. */
+struct move move_broadcast(const struct type *from, const struct type *to);
+
 /* All elements of the output from the input; neither is touched where the output has none. */
 void move_evaluate(const struct move *move, struct array *out, const struct array *in);
 

@@ -34,13 +34,7 @@ static int infer_expand(struct site *site, struct error *error)
 
 static struct move expand_move(const struct site *site)
 {
-    const struct type *out = &site->output[0].type;
-    long strides[RANK_MAX];
-    struct move move = {0};
-    broadcast_strides(&site->input[0].type, out, strides);
-    for (int i = 0; i < out->rank; i++)
-        move_dim(&move, out->dims[i], strides[i]);
-    return move;
+    return move_broadcast(&site->input[0].type, &site->output[0].type);
 }
 
 static int evaluate_expand(struct site *site, struct error *error)

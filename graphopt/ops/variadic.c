@@ -1,7 +1,8 @@
 // variadic.c - Sum, Max, Min and Mean of any number of arrays that broadcast to each other.
 #include <math.h>
 
-#include "launches.h"
+#include "fused_parts.h"
+#include "moves.h"
 #include "operands.h"
 #include "wide.h"
 
@@ -108,50 +109,66 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
-/* The sum in the output divided by how many there were. */
-static int add_quotient(const struct site *site, struct lowering *lowering, enum dtype dtype,
-                        struct error *error)
+/* The first two of a sum. */
+static int lower_sum(const struct site *site, struct lowering *lowering, enum dtype dtype,
+                     struct error *error)
 {
-    const long elements = type_elements(&site->output[0].type);
-    struct launch_operand factor;
-    const int result =
-        launches_fill(site, &factor, elements, 1.0 / site->node->input_count, dtype, error);
-    if (result != OK)
-        return result;
-    struct launch *launch = launches_add(site, lowering, "mul", dtype, error);
+    struct launch *launch = launches_add(site, lowering, "add", dtype, error);
     if (!launch)
         return FAILED;
-    launch_letter(launch, "n", elements);
-    launch->operand[0] = launch->operand[1] = of_output(0);
-    launch->operand[2] = factor;
+    launch_letter(launch, "n", type_elements(&site->output[0].type));
+    for (int i = 0; i < 3; i++)
+        launch->operand[i] = i ? of_input(i - 1) : of_output(0);
     return OK;
 }
 
-/* Sums: the first two inputs, then each other one to what is there. */
+/* An input that has all elements goes through a step with each other one. Where there is none, the
+ * first is written out as often as the result has it. */
+static int lower_steps(const struct site *site, struct lowering *lowering, struct error *error)
+{
+    static const enum step_kind kinds[] = {[KIND_SUM] = STEP_add,
+                                           [KIND_MEAN] = STEP_add,
+                                           [KIND_MAX] = STEP_larger,
+                                           [KIND_MIN] = STEP_smaller};
+    const struct type *out = &site->output[0].type;
+    struct fused_steps steps = {.count = 0};
+    struct launch_operand from = of_output(0);
+    int first = 0, result = OK;
+    if (site->node->input_count > FUSED_STEPS_MAX + 1)
+        return error_skip(error, "a chain of kernels has %d inputs at most", FUSED_STEPS_MAX + 1);
+    while (first < site->node->input_count && !dims_equal(&site->input[first].type, out))
+        first++;
+    if (first < site->node->input_count) {
+        from = of_input(first);
+    } else {
+        first = 0;
+        const struct move move = move_broadcast(&site->input[0].type, out);
+        result = move_lower(site, lowering, &move, 0, 0, error);
+    }
+    for (int i = 0; i < site->node->input_count; i++)
+        if (i != first)
+            steps.step[steps.count++] = (struct fused_step){kinds[kind_of(site)], i};
+    return result == OK ? fused_lower_chain(site, lowering, &steps, 0, from, error) : result;
+}
+
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct type *out = &site->output[0].type;
     const int count = site->node->input_count;
     enum dtype dtype;
-    if (kind_of(site) != KIND_SUM && kind_of(site) != KIND_MEAN && count > 1)
-        return error_skip(error, "no kernel computes it");
     if (element_dtype(out->element, &dtype, error) != OK)
         return SKIPPED;
-    for (int i = 0; i < count; i++)
-        if (!dims_equal(&site->input[i].type, out))
-            return error_skip(error, "kernel 'add' does not broadcast");
-    for (int i = count > 1; i < count; i++) {
-        struct launch *launch =
-            launches_add(site, lowering, count > 1 ? "add" : "copy", dtype, error);
-        if (!launch)
-            return FAILED;
-        launch_letter(launch, "n", type_elements(out));
-        launch->operand[0] = of_output(0);
-        launch->operand[1] = i > 1 ? of_output(0) : of_input(0);
-        launch->operand[2] = of_input(i);
-    }
-    return kind_of(site) == KIND_MEAN && count > 1 ? add_quotient(site, lowering, dtype, error)
-                                                   : OK;
+    if (count == 1)
+        return view_lower(site, lowering, error);
+    const bool is_pair = count == 2 && dims_equal(&site->input[0].type, out) &&
+                         dims_equal(&site->input[1].type, out);
+    const bool adds = kind_of(site) == KIND_SUM || kind_of(site) == KIND_MEAN;
+    const int result = is_pair && adds ? lower_sum(site, lowering, dtype, error)
+                                       : lower_steps(site, lowering, error);
+    if (result != OK || kind_of(site) != KIND_MEAN)
+        return result;
+    return launches_multiply(site, lowering, type_elements(out), of_output(0), 1.0 / count,
+                             of_output(0), dtype, error);
 }
 
 static double flops(const struct site *site)
