@@ -88,6 +88,12 @@ END
         awk '$1 > 0 && !($2 > 0 && $3 >= 10 && $4 > 0) { bad = 1 } END { exit bad || NR < 10 }' \
         <(paste <(cell launches rows) <(cell seconds_median rows) <(cell samples rows) \
             <(cell seconds_predicted rows))
+    printf '%s\n' 'graph loops (onnx 17)' 'input a: i32[65536]' 'y: i32[65536] = Add(a, a)' \
+        'output y' >loops.txt
+    $graph loops.txt --threads 1 --csv >rows 2>err
+    check "plain loops are timed by themselves: they do not come near the roof" \
+        awk '!($2 > 1.5 * $1) { bad = 1 } END { exit bad || NR < 2 }' \
+        <(paste <(cell seconds_roof rows) <(cell seconds_predicted rows))
     $graph small.txt --no-times --json >json 2>err
     check "json is a list of rows" grep -q '"op":"MatMul"' json
 
@@ -105,6 +111,9 @@ END
     $graph resnet-block --threads 1 --out plotted --check >text 2>err
     check "a built-in graph is predicted by machine.csv and checked" test $? -eq 0
     check "how far predictions are off stands in the totals" grep -q '^prediction off' text
+    check "ceilings are sampled beside it, whatever machine.csv says" \
+        awk '$1 == "compute" && !($2 > 0) { bad = 1 } END { exit bad || NR < 10 }' \
+        <(paste <(cell bound plotted/graph.csv) <(cell ceiling_sample plotted/graph.csv))
     "$roofline" plot plotted --terminal >plot 2>err
     check "its roofline is plotted" grep -qE '^ +[0-9]+ +whole graph ' plot
     check "with what the passes left nothing of" grep -qE '^ +[0-9]+ +BatchNormalization +gone' plot
