@@ -300,11 +300,18 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     finish_sums(pixels, runs, vectors, sums, tile.out, tile.sum);
 }
 
+/* With few registers: what steps need lasts no longer than they do, else it takes those of sums. */
+#if defined(__GNUC__) && !defined(__clang__) && TILE_VECTORS_OF(VEC_REGISTERS) == 2
+#define NOT_HOISTED __attribute__((optimize("no-move-loop-invariants")))
+#else
+#define NOT_HOISTED
+#endif
+
 /* Some tiles, a function for each number of pixels, runs and vectors: what is between two of them
  * is short enough to be done while the first is still summed. */
 #define TILE(taps, pixels, runs, vectors)                                                          \
-    static void tile_##taps##_##pixels##_##runs##_##vectors(const struct sums *sums,               \
-                                                            struct walk *walk, long count)         \
+    NOT_HOISTED static void tile_##taps##_##pixels##_##runs##_##vectors(                           \
+        const struct sums *sums, struct walk *walk, long count)                                    \
     {                                                                                              \
         struct walk at = *walk;                                                                    \
         for (; count > 0; count--)                                                                 \

@@ -105,7 +105,9 @@ END
     check "the optimised graph can be written as text" grep -q '^graph small' dumped.txt
     $graph dumped.txt --no-times --check >text 2>err
     check "and is read back" test $? -eq 0
-
+}
+# shellcheck disable=SC2086 # words
+{
     mkdir plotted
     cp "$root"/tests/golden/results/zen3/{machine,bench}.csv plotted
     $graph resnet-block --threads 1 --out plotted --check >text 2>err
@@ -129,7 +131,6 @@ END
     $graph mlp --no-times --out untimed >/dev/null 2>err
     exits "without times there is nothing to plot" 5 "'untimed'|--no-times" \
         "$roofline" plot untimed --terminal
-
 }
 # shellcheck disable=SC2086 # words
 {
