@@ -197,32 +197,51 @@ static struct walk walk_of(const struct block *block, struct runs runs)
     };
 }
 
-/* A tile of the edge of the output: channels that do not fill a vector, or a vector that does not
- * lie in one block. It goes into a buffer, and its channels one by one from there. */
-static void sum_edge(const struct block *block, tile_function *tile, struct walk *walk, long pixels,
-                     long together)
+/* The sums of a pixel from a buffer to where its first channel is. */
+static void deliver_pixel(const struct block *block, const real *sums, real *pixel)
 {
     const struct convolution *conv = &block->job->plan.conv;
     const struct target *target = &block->target;
-    const long pixel = conv->columns.phases * target->pixel;
-    real edge[TILE_RUNS * RUN_PIXELS * PANEL];
+    const bool adds = block->sums.accumulate;
+    const bool by_vectors = conv->layout == LAYOUT_NHWC || target->channel % VLEN == 0;
+    const long step = by_vectors ? VLEN : 1; /* that lie side by side */
+    for (long j = 0; j < target->channels; j += step, sums += step) {
+        real *to = pixel +
+                   layout_index(conv->layout, conv->k_stored, conv->pixels, target->channel + j, 0);
+        const long count = smaller(target->channels - j, step);
+        if (!by_vectors) {
+            *to = adds ? *to + *sums : *sums;
+            continue;
+        }
+        vec sum = vec_load(sums);
+        if (adds)
+            sum += vec_load_first(to, count);
+        vec_store_first(to, sum, count);
+    }
+}
+
+/* Vectors of channels, by pixel, that go by way of a buffer together: what a call of tiles takes is
+ * shared by some, and L1 has room. */
+enum { EDGE_TILES = 16 };
+
+/* `count` tiles of `together` runs each of the edge of the output: channels that do not fill a
+ * vector, or a vector that does not lie in one block. They go by way of a buffer. */
+static void sum_edge(const struct block *block, tile_function *tile, struct walk *walk, long pixels,
+                     long together, long count)
+{
+    const long pixel = block->job->plan.conv.columns.phases * block->target.pixel;
+    real edge[EDGE_TILES * TILE_RUNS * RUN_PIXELS * VLEN];
     struct sums sums = block->sums;
     struct walk inner = *walk;
     sums.accumulate = false;
     inner.out = edge;
-    inner.run_out = pixels * PANEL;
+    inner.run_out = pixels * sums.out_pitch;
     inner.row_out = inner.image_out = 0;
-    tile(&sums, &inner, 1);
+    tile(&sums, &inner, count);
     walk->ahead = inner.ahead;
-    for (long run = 0; run < together; run++, next_run(walk))
+    for (long run = 0; run < count * together; run++, next_run(walk))
         for (long i = 0; i < pixels; i++)
-            for (long j = 0; j < target->channels; j++) {
-                real *to = walk->out + i * pixel +
-                           layout_index(conv->layout, conv->k_stored, conv->pixels,
-                                        target->channel + j, 0);
-                const real sum = edge[(run * pixels + i) * PANEL + j];
-                *to = block->sums.accumulate ? *to + sum : sum;
-            }
+            deliver_pixel(block, edge + (run * pixels + i) * sums.out_pitch, walk->out + i * pixel);
 }
 
 /* The steps on the runs of a row of the band: L1, or at least L2, has them still. */
@@ -258,8 +277,8 @@ static void sum_runs(struct block *block, struct runs runs)
         if (whole) {
             tile(&block->sums, &walk, count);
         } else {
-            count = 1;
-            sum_edge(block, tile, &walk, runs.pixels, together);
+            count = smaller(count, EDGE_TILES / block->target.vectors);
+            sum_edge(block, tile, &walk, runs.pixels, together, count);
         }
         done += count * together;
         for (; follows && (row + 1) * runs.count <= done; row++)
@@ -377,7 +396,7 @@ static struct block block_of(const struct job *job, const struct band *band,
         .pieces = 1,
         .length = merged ? both->columns.taps : 1,
         .in_pitch = plan->pixel * conv->columns.step,
-        .out_pitch = target->whole ? conv->columns.phases * target->pixel : PANEL,
+        .out_pitch = target->whole ? conv->columns.phases * target->pixel : target->vectors * VLEN,
         .channel = target->channel,
         .output = job->output,
         .far = plan->far,
