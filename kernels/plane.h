@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "interleave.h"
 #include "kernel.h"
 #include "transposed.h"
 #include "vec.h"
@@ -121,6 +122,19 @@ static struct tile tile_at(const struct pass *pass, const real *in, real *out, l
             column + pass->width < planes->columns ? column + pass->width : planes->columns};
 }
 
+/* Columns of a tile; a few rows, such as the channels of a picture, are written in turn. */
+static void transpose_tile(const struct pass *pass, real *out, long out_pitch, const real *in,
+                           long rows, long columns, struct fetch *fetch)
+{
+    if (rows > 1 && rows <= INTERLEAVED_MOST && rows == out_pitch) {
+        interleave(in, pass->planes->in_pitch, rows, rows * columns, out);
+        if (fetch)
+            fetch_more(fetch, rows * columns / LINE);
+    } else {
+        transpose_block(out, out_pitch, in, pass->planes->in_pitch, rows, columns, fetch);
+    }
+}
+
 static void transpose_in_cache(const struct pass *pass, const struct tile *tile)
 {
     const struct planes *planes = pass->planes;
@@ -129,8 +143,8 @@ static void transpose_in_cache(const struct pass *pass, const struct tile *tile)
         long columns =
             tile->end_column - column < pass->strip ? tile->end_column - column : pass->strip;
         real *out = tile->out + column * planes->out_pitch + tile->row;
-        transpose_block(out, planes->out_pitch, tile->in + tile->row * planes->in_pitch + column,
-                        planes->in_pitch, rows, columns, NULL);
+        transpose_tile(pass, out, planes->out_pitch,
+                       tile->in + tile->row * planes->in_pitch + column, rows, columns, NULL);
         if (tile->end_row == planes->rows)
             fill_columns(out, planes->out_pitch, rows, planes->filled - tile->row, columns);
     }
@@ -158,8 +172,8 @@ static void stream_strip(const struct pass *pass, const struct tile *tile, long 
         end = end + LINE < planes->rows ? end + LINE : planes->rows;
     const long rows = end - tile->row;
     const long pitch = pass->packed ? planes->filled : pass->height + LINE;
-    transpose_block(buffer, pitch, tile->in + tile->row * planes->in_pitch + column,
-                    planes->in_pitch, rows, columns, fetch);
+    transpose_tile(pass, buffer, pitch, tile->in + tile->row * planes->in_pitch + column, rows,
+                   columns, fetch);
     real *out = tile->out + column * planes->out_pitch + tile->row;
     if (pass->packed) {
         fill_columns(buffer, pitch, rows, planes->filled, columns);
