@@ -1,7 +1,6 @@
 // shape.c - shapes as text: "m=64,n=64,k=64".
 #include "shape.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -104,20 +103,12 @@ int shape_parse(struct shape *shape, const char *text, const struct letter *lett
     return OK;
 }
 
-/* Behind the end of a list of words, one to a numbered letter: step1, step2, ... */
-static bool is_list_end(const struct letter *letter, long value)
-{
-    const char last = letter->name[strlen(letter->name) - 1];
-    return letter->words && isdigit((unsigned char)last) && value == letter->fallback;
-}
-
 void shape_format(const struct shape *shape, const struct letter *letters, int count, char *text,
                   size_t capacity)
 {
     text[0] = 0;
     for (int i = 0; i < count; i++) {
-        if (is_list_end(&letters[i], shape->value[i]) ||
-            (letters[i].is_rare && shape->value[i] == letters[i].fallback))
+        if (letters[i].is_rare && shape->value[i] == letters[i].fallback)
             continue;
         size_t used = strlen(text);
         const char *comma = used ? "," : "";

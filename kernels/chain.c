@@ -52,17 +52,19 @@ static const struct step givens[] = {{.kind = STEP_END},
       chain_words)                                                                                 \
     X(channels, 0, 0,                                                                              \
       "operands by row have so many elements, for row i element i % channels; 0: "                 \
-      "one for each row")                                                                          \
+      "one for each row",                                                                          \
+      .is_rare = true)                                                                             \
     X(period, 0, 0,                                                                                \
       "operands by column have so many elements for each of the `channels`, over and over along "  \
-      "a row, as images in nchwc; 0: one for each column")                                         \
-    X(step1, 0, 0, "of chain=given: the first step", step_words)                                   \
-    X(step2, 0, 0, "the second step", step_words)                                                  \
-    X(step3, 0, 0, "the third step", step_words)                                                   \
-    X(step4, 0, 0, "the fourth step", step_words)                                                  \
-    X(step5, 0, 0, "the fifth step", step_words)                                                   \
+      "a row, as images in nchwc; 0: one for each column",                                         \
+      .is_rare = true)                                                                             \
+    X(step1, 0, 0, "of chain=given: the first step", step_words, true)                             \
+    X(step2, 0, 0, "the second step", step_words, true)                                            \
+    X(step3, 0, 0, "the third step", step_words, true)                                             \
+    X(step4, 0, 0, "the fourth step", step_words, true)                                            \
+    X(step5, 0, 0, "the fifth step", step_words, true)                                             \
     X(step6, 0, 0, "the last one; each binary one has an operand, in the order of the steps",      \
-      step_words)
+      step_words, true)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 /* What a period divides: the least that is a block of columns below. */

@@ -20,7 +20,8 @@
       epilogue_words)                                                                              \
     X(pitch, 0, 0,                                                                                 \
       "elements between the pixels of an output in nhwc, such as a part of the "                   \
-      "channels of several; 0: k")
+      "channels of several; 0: k",                                                                 \
+      .is_rare = true)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
 /* Weights are (k, c / groups, r, s) in every layout. */
