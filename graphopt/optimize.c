@@ -164,13 +164,11 @@ int graph_optimize(struct graph *graph, const struct pass_set *set,
         .rewriting = {graph, settings ? settings : &pass_settings_default, NULL},
         .left = most_rewrites(graph),
     };
-    int result = OK;
+    int result = graph_infer(graph, error);
+    if (result == OK)
+        result = graph_verify(graph, error);
     for (bool is_changed = true; is_changed && result == OK; counted.rounds++) {
         is_changed = false;
-        /* What a pass before has made known may say more of nodes that it did not touch. */
-        result = graph_infer(graph, error);
-        if (result == OK)
-            result = graph_verify(graph, error);
         for (int i = 0; i < PASS_COUNT && result == OK; i++) {
             /* Layouts are weighed when nothing else is left to do: what another pass makes of a
              * node counts, and none of them looks for channels elsewhere. */
