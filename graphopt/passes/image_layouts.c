@@ -510,7 +510,8 @@ static int rewrite(struct plan *plan, struct error *error)
         if (!is_used)
             graph_remove_node(plan->graph, plan->order[i]);
     }
-    graph_sweep(plan->graph);
+    if (plan->order_count > 0) /* else what nobody needs would go uncounted */
+        graph_sweep(plan->graph);
     return result;
 }
 
