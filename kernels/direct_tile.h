@@ -121,7 +121,7 @@ ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE
         UNROLL(RUN_PIXELS)
     for (int i = of.pixel; i < of.pixel_end; i++) {
         vec x = vec_all(in[run][(i - of.pixel) * pitch]);
-        PIN(x);
+        PIN(x); /* else GCC loads those of later steps, too, and has no register for some sums */
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < of.vectors; j++)
             sum[run][i][j] += x * weight[j];
