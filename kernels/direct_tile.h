@@ -121,7 +121,10 @@ ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE
         UNROLL(RUN_PIXELS)
     for (int i = of.pixel; i < of.pixel_end; i++) {
         vec x = vec_all(in[run][(i - of.pixel) * pitch]);
-        PIN(x); /* else GCC loads those of later steps, too, and has no register for some sums */
+        /* Of several products, else GCC loads those of later steps, too, and has no register for
+         * some sums. The only one has the load within it. */
+        if (of.vectors > 1)
+            PIN(x);
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < of.vectors; j++)
             sum[run][i][j] += x * weight[j];
