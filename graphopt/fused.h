@@ -6,7 +6,8 @@
 //   roofline::Chain(X, ...), which is the steps alone.
 //
 // Convolutions with attribute `layout` "nhwc" or "nchwc" have X and their result with channels last
-// or in blocks, and the operands of steps are broadcast to that; weights are as ONNX has them.
+// or in blocks, and the operands of steps are broadcast to that; weights are as ONNX has them. With
+// `source` "nchw" X has channels first nevertheless.
 #ifndef ROOFLINE_FUSED_H
 #define ROOFLINE_FUSED_H
 

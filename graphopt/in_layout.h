@@ -1,7 +1,9 @@
 // in_layout.h - an operator of ONNX over images in another layout: attribute `layout` says "nhwc"
 // or "nchwc", and input 0 and output 0 are (N, H, W, C) or (N, C / 16, H, W, 16) where ONNX has
 // (N, C, H, W). In blocks the channels are a multiple of 16, so that these have no filling. All
-// other operands and all attributes are as ONNX has them.
+// other operands and all attributes are as ONNX has them. Of convolutions `source` "nchw" says that
+// input 0 has channels first though: it is read as it comes. `result` "nchw" says so of output 0;
+// kernels make it where that has one pixel, which lies the same either way.
 //
 // Sites here are of the operator of ONNX itself, node->op, with the arrays as they lie; without the
 // attribute they are passed on as they are.
@@ -15,6 +17,10 @@ enum { LAYOUT_COUNT = LAYOUT_NCHWC + 1 };
 
 /* NCHW where the node does not say another one. */
 enum layout layout_of(const struct node *node);
+
+/* Of input 0, and of output 0. */
+enum layout layout_of_source(const struct node *node);
+enum layout layout_of_result(const struct node *node);
 
 /* Dims of an image in the layout. */
 int layout_rank(enum layout layout);

@@ -21,8 +21,16 @@
     X(pitch, 0, 0,                                                                                 \
       "elements between the pixels of an output in nhwc, such as a part of the "                   \
       "channels of several; 0: k",                                                                 \
-      .is_rare = true)
+      .is_rare = true)                                                                             \
+    X(source, 0, 0, "order of the dimensions of the input: that of the output, or nchw",           \
+      source_words, .is_rare = true)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
+
+/* As `layout` says, or with channels first: a network's images come like that. */
+enum source { SOURCE_alike, SOURCE_nchw };
+#ifndef ISA
+static const char *const source_words[] = {"alike", "nchw", NULL};
+#endif
 
 /* Weights are (k, c / groups, r, s) in every layout. */
 static struct convolution convolution_of(const struct shape *shape)
@@ -35,6 +43,7 @@ static struct convolution convolution_of(const struct shape *shape)
                              .groups = groups,
                              .k_pitch = pitch,
                              .layout = (enum layout)layout,
+                             .source = source == SOURCE_nchw ? LAYOUT_NCHW : (enum layout)layout,
                              .epilogue = (enum epilogue)epilogue,
                              .rows = axis_plain(ROW_SLIDE(SHAPE_LETTER)),
                              .columns = axis_plain(COLUMN_SLIDE(SHAPE_LETTER))});
@@ -49,7 +58,8 @@ static struct convolution convolution_of(const struct shape *shape)
     const double p = (double)slide_places(&rows), q = (double)slide_places(&columns),              \
                  taps_h = slide_taps(&rows), taps_w = slide_taps(&columns),                        \
                  h_used = slide_used(&rows),                                                       \
-                 w_used = layout == LAYOUT_NCHW ? w : slide_used(&columns),                        \
+                 w_used =                                                                          \
+                     layout == LAYOUT_NCHW || source == SOURCE_nchw ? w : slide_used(&columns),    \
                  k_filled = (double)layout_channels((enum layout)layout, (long)k);                 \
     const enum epilogue epilogue_kind = (enum epilogue)shape->value[LETTER_epilogue];              \
     const double steps = epilogue_flops(epilogue_kind),                                            \
@@ -119,6 +129,7 @@ static double pixel_sum(const struct call *call, enum dtype dtype, long image, l
     LETTERS(KERNEL_LETTER_LONG)
     const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
     const long c_group = c / groups, first = filter / (k / groups) * c_group;
+    const enum layout from = source == SOURCE_nchw ? LAYOUT_NCHW : (enum layout)layout;
     double sum = 0;
     for (long channel = 0; channel < c_group; channel++)
         for (long i = 0; i < r; i++)
@@ -126,8 +137,7 @@ static double pixel_sum(const struct call *call, enum dtype dtype, long image, l
                 const long y = y0 + i * rows.dilation, x = x0 + j * columns.dilation;
                 if (y < 0 || y >= h || x < 0 || x >= w)
                     continue;
-                const long at =
-                    layout_index((enum layout)layout, c, h * w, first + channel, y * w + x);
+                const long at = layout_index(from, c, h * w, first + channel, y * w + x);
                 sum += real_at(call->operand[1], dtype, image + at) *
                        real_at(call->operand[2], dtype,
                                ((filter * c_group + channel) * r + i) * s + j);

@@ -35,6 +35,7 @@ static struct convolution convolution_of(const struct shape *shape)
                              .k = k,
                              .groups = groups,
                              .layout = (enum layout)layout,
+                             .source = (enum layout)layout,
                              .epilogue = (enum epilogue)epilogue,
                              .rows = axis_transposed(ROW_SLIDE(SHAPE_LETTER), output_pad),
                              .columns = axis_transposed(COLUMN_SLIDE(SHAPE_LETTER), output_pad)});

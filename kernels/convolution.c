@@ -23,7 +23,7 @@ static inline bool prefers_stencil(const struct convolution *conv)
 
 static inline bool prefers_depthwise(const struct convolution *conv)
 {
-    return convolution_is_depthwise(conv) && conv->k_pitch == 0 &&
+    return convolution_is_depthwise(conv) && conv->k_pitch == 0 && conv->source == conv->layout &&
            (conv->layout != LAYOUT_NCHW ||
             (conv->columns.out < ROW_OF_PLANES && conv->c >= LAYOUT_BLOCK));
 }

@@ -128,8 +128,8 @@ static inline long axis_most_taps(const struct axis *axis)
 
 struct convolution {
     long n, c, k, groups;
-    long k_pitch; /* nhwc: elements between pixels of the output; 0: k */
-    enum layout layout;
+    long k_pitch;               /* nhwc: elements between pixels of the output; 0: k */
+    enum layout layout, source; /* of the output; of the input */
     enum epilogue epilogue;
     struct axis rows, columns;
     /* Elements of the weights from one channel of a group to the next, of output and of input. */
@@ -144,7 +144,7 @@ static inline struct convolution convolution_complete(struct convolution conv)
 {
     conv.c_group = conv.c / conv.groups;
     conv.k_group = conv.k / conv.groups;
-    conv.c_stored = layout_channels(conv.layout, conv.c);
+    conv.c_stored = layout_channels(conv.source, conv.c);
     conv.k_stored = conv.k_pitch > 0 ? conv.k_pitch : layout_channels(conv.layout, conv.k);
     conv.pixels = conv.rows.out * conv.columns.out;
     conv.taps = conv.rows.taps * conv.columns.taps;

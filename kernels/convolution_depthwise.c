@@ -17,6 +17,8 @@ int convolution_depthwise_supports(const struct convolution *conv, struct error 
 {
     if (conv->k_pitch > 0)
         return error_skip(error, "input and output have pixels alike; drop 'pitch'");
+    if (conv->source != conv->layout)
+        return error_skip(error, "input and output lie alike; drop 'source'");
     if (!convolution_is_depthwise(conv))
         return error_skip(error, "depthwise convolution has one input and one output channel per "
                                  "group; choose groups = c = k");

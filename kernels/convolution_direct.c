@@ -323,7 +323,7 @@ static void sum_sides(struct block *block, struct runs runs)
 
 static bool reads_blocks(const struct direct *plan)
 {
-    return plan->in_place && plan->conv.layout == LAYOUT_NCHWC;
+    return plan->in_place && plan->conv.source == LAYOUT_NCHWC;
 }
 
 /* Whether tiles read one after another what lies so, from memory: then it, and not weights, is what
@@ -331,7 +331,7 @@ static bool reads_blocks(const struct direct *plan)
 static bool asks_for_input(const struct direct *plan)
 {
     const struct convolution *conv = &plan->conv;
-    return plan->far && plan->in_place && conv->layout == LAYOUT_NHWC && conv->taps == 1 &&
+    return plan->far && plan->in_place && conv->source == LAYOUT_NHWC && conv->taps == 1 &&
            conv->columns.step == 1 && conv->groups == 1 && plan->depth == conv->c_group;
 }
 

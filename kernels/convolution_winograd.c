@@ -54,8 +54,10 @@ static inline struct winograd plan_of(const struct convolution *conv, long size,
      * reads, then those that it writes; of all layouts a pixel outside. */
     const long width = conv->columns.out + plan.edge;
     plan.own = plan.band + plan.in_pitch + plan.out_pitch;
+    if (conv->source == LAYOUT_NCHW)
+        plan.own += plan.edge * width * plan.in_pitch;
     if (conv->layout == LAYOUT_NCHW)
-        plan.own += plan.edge * width * plan.in_pitch + plan.size * width * plan.out_pitch;
+        plan.own += plan.size * width * plan.out_pitch;
     return plan;
 }
 
@@ -398,7 +400,7 @@ static void transform_run(const struct job *job, struct run run, long group, rea
 {
     const struct winograd *plan = &job->plan;
     const struct convolution *conv = &plan->conv;
-    const bool planar = conv->layout == LAYOUT_NCHW;
+    const bool planar = conv->source == LAYOUT_NCHW;
     const real *image = job->input + run.image * conv->c_stored * conv->rows.in * conv->columns.in;
     const long y0 = run.row * plan->size - conv->rows.pad;
     const long width = run.count * plan->size + TAPS - 1;
@@ -418,7 +420,7 @@ static void transform_run(const struct job *job, struct run run, long group, rea
                 else if (planar)
                     pixel[j] = job->rows_in + (y * width + i * plan->size + x) * plan->in_pitch;
                 else
-                    pixel[j] = image + layout_index(conv->layout, conv->c,
+                    pixel[j] = image + layout_index(conv->source, conv->c,
                                                     conv->rows.in * conv->columns.in, of_image,
                                                     (y0 + y) * conv->columns.in + x0 + x);
             }

@@ -161,11 +161,11 @@ static void copy_row(const struct direct *plan, const real *image, long y, long 
     const long begin = group * conv->c_group, end = begin + conv->c_group;
     const long pixel = y * columns->in + first, count = last - first;
     const long pixels = conv->rows.in * columns->in;
-    if (conv->layout == LAYOUT_NCHW)
+    if (conv->source == LAYOUT_NCHW)
         copy_planes(plan, image + begin * pixels + pixel, count, y, to);
-    else if (conv->layout == LAYOUT_NHWC && plan->pixel == conv->c)
+    else if (conv->source == LAYOUT_NHWC && plan->pixel == conv->c)
         copy_channels(to, image + pixel * conv->c, count * conv->c);
-    else if (conv->layout == LAYOUT_NHWC)
+    else if (conv->source == LAYOUT_NHWC)
         for (long x = 0; x < count; x++)
             copy_channels(to + x * plan->pixel, image + (pixel + x) * conv->c + begin,
                           conv->c_group);
@@ -189,7 +189,7 @@ static void open_band(const struct job *job, struct band *band)
     const real *images = job->input + band->image * image_size;
     if (plan->in_place) {
         band->input = images +
-                      layout_index(conv->layout, conv->c, pixels, band->group * conv->c_group, 0) +
+                      layout_index(conv->source, conv->c, pixels, band->group * conv->c_group, 0) +
                       band->row * conv->rows.step * plan->row;
         return;
     }

@@ -43,10 +43,10 @@ static inline void plan_source(struct direct *plan, long line)
 {
     const struct convolution *conv = &plan->conv;
     const struct axis *rows = &conv->rows, *columns = &conv->columns;
-    const bool blocked = conv->layout == LAYOUT_NCHWC;
+    const bool blocked = conv->source == LAYOUT_NCHWC;
     const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
     plan->skips = !axis_is_inside(columns) && can_skip(columns);
-    plan->in_place = conv->layout != LAYOUT_NCHW && (axis_is_inside(columns) || plan->skips) &&
+    plan->in_place = conv->source != LAYOUT_NCHW && (axis_is_inside(columns) || plan->skips) &&
                      (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
     if (plan->in_place) {
         plan->pixel = pixel;
@@ -85,7 +85,7 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
         conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
     const double read_row = (double)plan.row * axis_share(&conv->columns);
     const long blocks =
-        plan.in_place && conv->layout == LAYOUT_NCHWC ? conv->c_group / LAYOUT_BLOCK : 1;
+        plan.in_place && conv->source == LAYOUT_NCHWC ? conv->c_group / LAYOUT_BLOCK : 1;
     const double row_bytes =
         (read_row * (double)blocks * axis_share(rows) + (double)row_sheet) * element_bytes;
     const double fit = caches->l2_bytes / 2 / row_bytes - (double)lines_under(rows, 1);

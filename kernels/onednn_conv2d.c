@@ -19,12 +19,13 @@ static int prepare(const struct problem *problem, const struct opened_library *o
                    bool reorders, void **plan, struct error *error)
 {
     const enum layout layout = (enum layout)LETTER(layout);
+    const enum layout source = LETTER(source) ? LAYOUT_NCHW : layout;
     const struct slide rows = ROW_SLIDE(LETTER), columns = COLUMN_SLIDE(LETTER);
     if (LETTER(pitch) > 0)
         return error_skip(error, "pixels of its images are not described apart; drop 'pitch'");
     struct onednn_work work = {.kind = ONEDNN_CONVOLUTION, .reorders = reorders};
     onednn_slide(&work, &rows, &columns);
-    onednn_append_images(&work, ONEDNN_SOURCE, problem->operand[1], layout,
+    onednn_append_images(&work, ONEDNN_SOURCE, problem->operand[1], source,
                          (onednn_sizes){LETTER(n), LETTER(c), rows.in, columns.in})
         ->any = any;
     struct onednn_tensor *weights = append_weights(&work, problem);

@@ -346,7 +346,7 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
             count = i + 1;
     }
     const enum layout layout = layout_of(node);
-    inputs[0] = layout_expanded(own, inputs[0], layout, false, error);
+    inputs[0] = layout_expanded(own, inputs[0], layout_of_source(node), false, error);
     const struct node_spec spec = {.type = fused->base->name,
                                    .domain = fused->base->domain,
                                    .before = -1,
@@ -358,6 +358,7 @@ static int expand_base(const struct site *site, const struct fused *fused, struc
     for (int i = 0; made >= 0 && i < node->attribute_count; i++)
         if (strcmp(node->attributes[i].name, "steps") != 0 &&
             strcmp(node->attributes[i].name, "layout") != 0 &&
+            strcmp(node->attributes[i].name, "source") != 0 &&
             graph_set_attribute(own, made, &node->attributes[i], error) != OK)
             return -1;
     return made < 0 ? -1 : layout_expanded(own, output, layout, true, error);
@@ -386,8 +387,10 @@ static const struct fused conv = {&onnx_Conv_op, 3}, conv_transpose = {&onnx_Con
                           gemm = {&onnx_Gemm_op, 3}, matmul = {&microsoft_FusedMatMul_op, 2},
                           chain = {NULL, 1};
 
-static const struct attribute_rule attributes[] = {
-    {"steps", ATTRIBUTE_TEXTS, false}, {"layout", ATTRIBUTE_TEXT, false}, {0}};
+static const struct attribute_rule attributes[] = {{"steps", ATTRIBUTE_TEXTS, false},
+                                                   {"layout", ATTRIBUTE_TEXT, false},
+                                                   {"source", ATTRIBUTE_TEXT, false},
+                                                   {0}};
 
 /* As many operands as the steps may have. */
 #define FUSED(Name, words, least, part)                                                            \

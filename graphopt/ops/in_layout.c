@@ -21,6 +21,16 @@ enum layout layout_of(const struct node *node)
                                                                            : LAYOUT_NCHW;
 }
 
+enum layout layout_of_source(const struct node *node)
+{
+    return node_attribute(node, "source") ? LAYOUT_NCHW : layout_of(node);
+}
+
+enum layout layout_of_result(const struct node *node)
+{
+    return node_attribute(node, "result") ? LAYOUT_NCHW : layout_of(node);
+}
+
 int layout_rank(enum layout layout)
 {
     return layout == LAYOUT_NCHWC ? BLOCKED_RANK : IMAGE_RANK;
@@ -92,13 +102,12 @@ static struct array *copy_inputs(const struct site *site, struct error *error)
 
 static int view_open(struct view *view, const struct site *site, struct error *error)
 {
-    const enum layout layout = layout_of(site->node);
     struct array *input = copy_inputs(site, error);
     if (!input)
         return FAILED;
-    input[0].type = type_channels_first(&site->input[0].type, layout);
+    input[0].type = type_channels_first(&site->input[0].type, layout_of_source(site->node));
     *view = (struct view){.site = *site, .output = site->output[0]};
-    view->output.type = type_channels_first(&site->output[0].type, layout);
+    view->output.type = type_channels_first(&site->output[0].type, layout_of_result(site->node));
     view->site.input = input;
     view->site.output = &view->output;
     return OK;
@@ -107,9 +116,13 @@ static int view_open(struct view *view, const struct site *site, struct error *e
 static int check_layout(const struct site *site, struct error *error)
 {
     const struct type x = site_type(site, 0);
-    int layout;
-    if (word_read(site->node, "layout", layout_words, &layout, error) != OK)
+    static const char *const first_words[] = {"nchw", NULL};
+    int layout, unused;
+    if (word_read(site->node, "layout", layout_words, &layout, error) != OK ||
+        word_read(site->node, "source", first_words, &unused, error) != OK ||
+        word_read(site->node, "result", first_words, &unused, error) != OK)
         return FAILED;
+    layout = (int)layout_of_source(site->node);
     if (layout == LAYOUT_NCHW || x.rank < 0)
         return OK;
     const int rank = layout_rank((enum layout)layout);
@@ -134,10 +147,11 @@ int layout_infer(struct site *site, struct error *error)
     if (view_open(&view, site, error) != OK || view.site.node->op->infer(&view.site, error) != OK)
         return FAILED;
     const struct type *out = &view.output.type;
-    if (layout == LAYOUT_NCHWC && out->rank == IMAGE_RANK && out->dims[1] % LAYOUT_BLOCK > 0)
+    if (layout_of_result(site->node) == LAYOUT_NCHWC && out->rank == IMAGE_RANK &&
+        out->dims[1] % LAYOUT_BLOCK > 0)
         return error_set(error, FAULT_IO, "%ld output channels are no blocks of %d", out->dims[1],
                          LAYOUT_BLOCK);
-    site->output[0].type = type_in_layout(out, layout);
+    site->output[0].type = type_in_layout(out, layout_of_result(site->node));
     return OK;
 }
 
@@ -175,10 +189,11 @@ int layout_evaluate(struct site *site, struct error *error)
     view.output.data = arena_take(site->arena, (size_t)type_bytes(&view.output.type));
     if (!x->data || !view.output.data)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory");
-    reorder(x->data, LAYOUT_NCHW, site->input[0].data, layout, &x->type);
+    reorder(x->data, LAYOUT_NCHW, site->input[0].data, layout_of_source(site->node), &x->type);
     const int result = view.site.node->op->evaluate(&view.site, error);
     if (result == OK)
-        reorder(site->output[0].data, layout, view.output.data, LAYOUT_NCHW, &view.output.type);
+        reorder(site->output[0].data, layout_of_result(site->node), view.output.data, LAYOUT_NCHW,
+                &view.output.type);
     return result;
 }
 
@@ -192,11 +207,17 @@ int layout_lower(const struct site *site, struct lowering *lowering, struct erro
         return site->node->op->lower(site, lowering, error);
     if (view_open(&view, site, error) != OK)
         return FAILED;
+    if (layout_of_result(site->node) != layout &&
+        type_product(&view.output.type, 2, IMAGE_RANK) != 1)
+        return error_skip(error, "its kernels have several pixels of a result in `layout` only");
     const int result = view.site.node->op->lower(&view.site, lowering, error);
     for (int i = 0; i < lowering->launch_count && result == OK; i++)
         if (!launch_word(&lowering->launch[i], "layout", layout_words[layout]))
             return error_skip(error, "kernel '%s' has images with channels first only",
                               lowering->launch[i].kernel->name);
+    if (result == OK && layout_of_source(site->node) != layout &&
+        (lowering->launch_count != 1 || !launch_word(lowering->launch, "source", "nchw")))
+        return error_skip(error, "its kernels have input and output in one layout");
     return result;
 }
 
@@ -295,10 +316,11 @@ static int expand(const struct site *site, struct graph *inner, struct error *er
     for (int i = 0; i < site->node->attribute_count; i++) {
         const struct attribute *attribute = &site->node->attributes[i];
         if (strcmp(attribute->name, "layout") != 0 && strcmp(attribute->name, "opset") != 0 &&
+            strcmp(attribute->name, "result") != 0 &&
             graph_set_attribute(inner, made, attribute, error) != OK)
             return FAILED;
     }
-    const int result = layout_expanded(inner, output, layout, true, error);
+    const int result = layout_expanded(inner, output, layout_of_result(site->node), true, error);
     return result < 0 ? FAILED : graph_add_output(inner, 0, result, error);
 }
 
@@ -364,8 +386,10 @@ static double flops(const struct site *site)
     return node.op->flops(&view.site);
 }
 
-static const struct attribute_rule attributes[] = {
-    {"layout", ATTRIBUTE_TEXT, true}, {"opset", ATTRIBUTE_INT, true}, {0}};
+static const struct attribute_rule attributes[] = {{"layout", ATTRIBUTE_TEXT, true},
+                                                   {"opset", ATTRIBUTE_INT, true},
+                                                   {"result", ATTRIBUTE_TEXT, false},
+                                                   {0}};
 
 #define MEMBER(member, least, most)                                                                \
     extern const struct op onnx_##member##_op;                                                     \

@@ -274,6 +274,13 @@ static int choose(struct plan *plan, struct error *error)
 
 /* ---- regions ---- */
 
+/* Whether a node makes one pixel per image, and can say that it has channels first: it lies as it
+ * does. */
+static bool names_result(const struct plan *plan, int id)
+{
+    return id >= 0 && node_is(plan->graph->node[id], "GlobalAveragePool");
+}
+
 /* Adds the conversions that the tensor needs to the region. */
 static void count_moves(struct plan *plan, int tensor)
 {
@@ -290,7 +297,9 @@ static void count_moves(struct plan *plan, int tensor)
     }
     struct region *in = &plan->region[region_of(plan, region)];
     for (int i = 0; i < LAYOUT_COUNT; i++)
-        if (is_used[i] && from != (enum layout)i) {
+        if (is_used[i] && from != (enum layout)i &&
+            (i != LAYOUT_NCHW || is_used[from] ||
+             !names_result(plan, maker_of_image(plan, tensor)))) {
             in->moves++;
             if (!turn_is_view(&of->type, from, (enum layout)i))
                 in->moved_seconds += plan->move_seconds[tensor];
@@ -478,6 +487,18 @@ static bool is_needed_first(const struct plan *plan, int tensor)
     return false;
 }
 
+/* Has the node that made the tensor say that its result has channels first. */
+static int name_first(struct plan *plan, int output, int turned, struct error *error)
+{
+    struct graph *graph = plan->graph;
+    const int made = tensor_of(plan, turned)->producer;
+    graph->tensor[turned]->type = graph->tensor[output]->type;
+    return graph_set_text(graph, made, "result", layout_words[LAYOUT_NCHW], error) == OK &&
+                   graph_replace(graph, output, turned, error) == OK
+               ? OK
+               : FAILED;
+}
+
 static int turn_back(struct plan *plan, int id, struct error *error)
 {
     struct graph *graph = plan->graph;
@@ -487,8 +508,13 @@ static int turn_back(struct plan *plan, int id, struct error *error)
         const int output = node->outputs[i];
         if (output < 0 || !is_needed_first(plan, output))
             continue;
-        const int first =
-            turn_convert(graph, plan->version[output].in[layout], layout, LAYOUT_NCHW, id, error);
+        const int turned = plan->version[output].in[layout];
+        if (names_result(plan, id) && tensor_of(plan, turned)->use_count == 0) {
+            if (name_first(plan, output, turned, error) != OK)
+                return FAILED;
+            continue;
+        }
+        const int first = turn_convert(graph, turned, layout, LAYOUT_NCHW, id, error);
         if (first < 0 || graph_replace(graph, output, first, error) != OK)
             return FAILED;
     }

@@ -155,6 +155,17 @@ static enum turn_role role_of_operand(const struct graph *graph, int tensor)
     return type->rank == TURN_RANK ? ROLE_IMAGE : ROLE_MISFIT;
 }
 
+/* Whether a node reads an input of the graph as fast with channels first as in the layout of its
+ * result: few channels, which a convolution copies on the way to its tiles. */
+static bool reads_planes(const struct graph *graph, const struct node *node)
+{
+    enum { PLANES_MOST = 4 }; /* as many as convolution interleaves at once */
+    const struct tensor *x = graph->tensor[node->inputs[0]];
+    return node_is_one_of(node, "Conv|roofline::Conv") && node_integer(node, "group", 1) == 1 &&
+           x->producer < 0 && !tensor_is_known(x) && is_image(graph, node->inputs[0]) &&
+           x->type.dims[1] <= PLANES_MOST;
+}
+
 static enum turn_role role_in(const struct graph *graph, const struct node *node,
                               enum family family, int slot)
 {
@@ -165,7 +176,7 @@ static enum turn_role role_in(const struct graph *graph, const struct node *node
     if (family == FAMILY_PLACES || node_is(node, "Concat"))
         is_operand = true;
     else if (family == FAMILY_CONVOLUTION)
-        is_operand = slot == 0 || slot > 2;
+        is_operand = slot > 2 || (slot == 0 && !reads_planes(graph, node));
     return is_operand ? role_of_operand(graph, tensor) : ROLE_KEPT;
 }
 
@@ -262,7 +273,7 @@ static bool is_turnable(const struct graph *graph, const struct node *node, enum
             return false;
         images += role == ROLE_IMAGE;
     }
-    return images > 0;
+    return images > 0 || (family == FAMILY_CONVOLUTION && reads_planes(graph, node));
 }
 
 /* The same in blocks: all images have whole ones. Beside these only what runs as steps takes a
@@ -464,6 +475,9 @@ static int turn_attributes(struct graph *to, int made, const struct graph *from,
                    ? graph_set_text(to, made, "layout", layout_words[layout], error)
                    : FAILED;
     case FAMILY_CONVOLUTION:
+        if (reads_planes(from, node) &&
+            graph_set_text(to, made, "source", layout_words[LAYOUT_NCHW], error) != OK)
+            return FAILED;
         return graph_set_text(to, made, "layout", layout_words[layout], error);
     case FAMILY_AXIS:
         return turn_axis(to, made, from, node, layout, error);

@@ -60,20 +60,34 @@ static bool has_parts(const struct launch *launch)
             letter(launch, "k") / groups % LAYOUT_BLOCK != 0);
 }
 
+/* In nchw vectors of a product are of pixels, and its weights broadcast, more than the others have
+ * elements to broadcast; and vectors of a window are every so many elements of rows, which pools
+ * sort out (docs/kernels.md has both). What that takes more, of the time of all that they do. */
+static const double product_of_rows_more = 0.05, windows_of_rows_more = 0.5;
+
 /* What the kernel's models of work and bytes do not say: convolutions that sum vectors of channels
  * copy image and result once each where these are nchw, and else the image where groups have parts
- * of blocks, within a level of caches that holds a part of them (docs/kernels.md, conv2d). All
- * other kernels take as long in one layout as in another, as far as their models go. */
-static double copies_seconds(const struct launch *launch, const struct ceilings *ceilings)
+ * of blocks, within a level of caches that holds a part of them (docs/kernels.md, conv2d), and what
+ * is above. All other kernels take as long in one layout as in another, as far as their models go.
+ * `seconds` is by the models. */
+static double unseen_seconds(const struct launch *launch, double seconds,
+                             const struct ceilings *ceilings)
 {
     struct operand operand[KERNEL_OPERANDS_MAX];
     const char *name = launch->kernel->name;
-    if (strcmp(name, "conv2d") != 0 && strcmp(name, "conv_transpose2d") != 0)
-        return 0;
+    const bool is_pool = strcmp(name, "max_pool") == 0 || strcmp(name, "average_pool") == 0;
+    const bool is_convolution =
+        strcmp(name, "conv2d") == 0 || strcmp(name, "conv_transpose2d") == 0;
+    if ((!is_pool && !is_convolution) || letter(launch, "h") * letter(launch, "w") == 1)
+        return 0; /* a pixel lies the same in all */
+    if (is_pool)
+        return letter(launch, "layout") == LAYOUT_NCHW ? windows_of_rows_more * seconds : 0;
     launch->kernel->operands(&launch->shape, operand);
     const bool is_first = letter(launch, "layout") == LAYOUT_NCHW;
     const double outputs = operand[0].elements, inputs = operand[1].elements;
     const double pixels = outputs / (double)(letter(launch, "n") * letter(launch, "k"));
+    if (is_first && !is_depthwise(launch) && reads_rows(launch, pixels))
+        return product_of_rows_more * seconds;
     const double copied = is_first ? (reads_rows(launch, pixels) ? 0 : inputs + outputs)
                                    : (has_parts(launch) ? inputs : 0);
     const struct cost_level *level = &ceilings->level[ceilings->level_count > 1];
@@ -85,17 +99,20 @@ static double copies_seconds(const struct launch *launch, const struct ceilings 
 static double site_seconds(const struct turn_costs *costs, const struct site *site,
                            const struct lowering *lowering)
 {
-    double seconds = cost_of_site(site, lowering, NULL, NULL, &costs->ceilings).seconds;
+    const double seconds = cost_of_site(site, lowering, NULL, NULL, &costs->ceilings).seconds;
+    double unseen = 0;
     for (int i = 0; lowering && i < lowering->launch_count; i++)
-        seconds += copies_seconds(&lowering->launch[i], &costs->ceilings);
-    return seconds;
+        unseen += unseen_seconds(&lowering->launch[i], seconds / lowering->launch_count,
+                                 &costs->ceilings);
+    return seconds + unseen;
 }
 
 /* What no kernel runs, though it is no view, does not run. Inputs that a Concat need not join may
  * leave more launches than all of them in one. A trial knows nothing of the nodes around it, so
  * that it seemed to gain by this, and what has been turned would be turned again. */
 static int node_seconds(struct turn_costs *costs, const struct graph *graph,
-                        const struct node *node, double *seconds, bool *runs, struct error *error)
+                        const struct node *node, const bool *is_placed, double *seconds, bool *runs,
+                        struct error *error)
 {
     struct site site;
     struct lowering lowering;
@@ -103,6 +120,7 @@ static int node_seconds(struct turn_costs *costs, const struct graph *graph,
     arena_reset(&costs->arena);
     if (site_open(&site, graph, node, &costs->arena, error) != OK)
         return FAILED;
+    site.is_placed = is_placed;
     const int result = site_lower(&site, &lowering, &reason);
     if (result == FAILED) {
         *error = reason;
@@ -139,17 +157,31 @@ static bool is_outer(const struct node *node)
     return node_is_one_of(node, "Concat|Split") && (axis + TURN_RANK) % TURN_RANK <= 1;
 }
 
+/* Whether, with channels last, the node that makes the tensor leaves room between the pixels for
+ * what a Concat has beside them (in_place_rows(), and letter `pitch` of conv2d). */
+static bool leaves_room(const struct graph *graph, int tensor)
+{
+    const int producer = graph->tensor[tensor]->producer;
+    return producer >= 0 && tensor_only_user(graph->tensor[tensor]) >= 0 &&
+           node_is_one_of(graph->node[producer], "Conv|roofline::Conv") &&
+           node_integer(graph->node[producer], "group", 1) == 1;
+}
+
 static int turned_seconds(struct turn_costs *costs, int id, enum layout layout, double *seconds,
                           bool *runs, struct error *error)
 {
     const struct node *node = costs->graph->node[id];
-    int *inputs = arena_take_array(&costs->trial.arena, (size_t)node->input_count, sizeof *inputs);
-    if (!inputs)
+    const size_t count = (size_t)node->input_count;
+    int *inputs = arena_take_array(&costs->trial.arena, count, sizeof *inputs);
+    bool *is_placed = arena_take_array(&costs->trial.arena, count, sizeof *is_placed);
+    if (!inputs || !is_placed)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory");
     for (int i = 0; i < node->input_count; i++) {
         inputs[i] = node->inputs[i];
         if (inputs[i] < 0)
             continue;
+        is_placed[i] =
+            layout == LAYOUT_NHWC && is_outer(node) && leaves_room(costs->graph, inputs[i]);
         inputs[i] = trial_input(costs, inputs[i], turn_role(costs->graph, id, i), layout, error);
         if (inputs[i] < 0)
             return FAILED;
@@ -157,7 +189,8 @@ static int turned_seconds(struct turn_costs *costs, int id, enum layout layout, 
     const int made = turn_node(&costs->trial, costs->graph, id, layout, inputs, -1, error);
     return made < 0 || graph_infer_node(&costs->trial, made, error) != OK
                ? FAILED
-               : node_seconds(costs, &costs->trial, costs->trial.node[made], seconds, runs, error);
+               : node_seconds(costs, &costs->trial, costs->trial.node[made], is_placed, seconds,
+                              runs, error);
 }
 
 int turn_costs_move(struct turn_costs *costs, int tensor, double *seconds, struct error *error)
@@ -173,7 +206,7 @@ int turn_costs_move(struct turn_costs *costs, int tensor, double *seconds, struc
         input < 0 ? -1 : turn_convert(&costs->trial, input, LAYOUT_NCHW, LAYOUT_NHWC, -1, error);
     return output < 0 ? FAILED
                       : node_seconds(costs, &costs->trial,
-                                     costs->trial.node[costs->trial.tensor[output]->producer],
+                                     costs->trial.node[costs->trial.tensor[output]->producer], NULL,
                                      seconds, &runs, error);
 }
 
@@ -187,7 +220,7 @@ int turn_costs_node(struct turn_costs *costs, int id, const struct turning *turn
     if (turning->kind != TURN_NODE) /* it takes what those take that come and go, or nothing */
         return turn_costs_move(costs, turning->kind == TURN_TO ? node->inputs[0] : node->outputs[0],
                                &seconds[LAYOUT_NCHW], error);
-    if (node_seconds(costs, costs->graph, node, &seconds[LAYOUT_NCHW], &runs, error) != OK)
+    if (node_seconds(costs, costs->graph, node, NULL, &seconds[LAYOUT_NCHW], &runs, error) != OK)
         return FAILED;
     for (int i = LAYOUT_NHWC; i < LAYOUT_COUNT && !isnan(seconds[LAYOUT_NCHW]); i++) {
         const enum layout layout = (enum layout)i;
