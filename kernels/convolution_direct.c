@@ -107,25 +107,50 @@ struct runs {
     long pixels, count, column;
 };
 
-/* Whether tiles take the simple steps that a list begins with: whole ones do, where the elements
- * that meet their vectors are equally far apart: of nchwc vectors that are no block lie in pairs.
- */
-static bool takes_steps(const struct convolution *conv, const struct step *steps, bool is_whole)
+/* Output channels of a panel, and where its pixels are. */
+struct target {
+    long channel, channels, vectors;
+    long pixel, image; /* elements between neighbours of a row, if there is one phase, and images */
+    bool whole;        /* tiles are stored there at once, not by way of a buffer */
+    real *first;       /* of the band */
+};
+
+/* Whether tiles take the simple steps that a list begins with: those that are stored at once do,
+ * where the elements that meet their vectors are equally far apart, and there: of nchwc vectors
+ * that are no block lie in pairs. */
+static bool takes_steps(const struct convolution *conv, const struct step *steps,
+                        const struct target *target)
 {
-    const bool regular = conv->layout == LAYOUT_NHWC || VLEN == LAYOUT_BLOCK;
-    bool takes = steps && is_whole;
+    const bool regular = (conv->layout == LAYOUT_NHWC || VLEN == LAYOUT_BLOCK) &&
+                         target->channels == target->vectors * VLEN;
+    bool takes = steps && target->whole;
     for (; takes && step_is_simple(steps->kind); steps++)
         takes = regular || steps->span != SPAN_element || !step_is_binary(steps->kind);
     return takes;
 }
 
-/* Output channels of a panel, and where its pixels are. */
-struct target {
-    long channel, channels, vectors;
-    long pixel, image; /* elements between neighbours of a row, if there is one phase, and images */
-    bool whole;        /* tiles are stored there, not by way of a buffer */
-    real *first;       /* of the band */
+/* Steps as tiles of channels that do not fill their vectors take them: operands by channel are
+ * copied, with zeros behind them. */
+struct filled_steps {
+    struct step step[EPILOGUE_STEPS];
+    real operand[EPILOGUE_STEPS][PANEL];
 };
+
+static void fill_steps(const struct target *target, const struct step *steps,
+                       struct filled_steps *filled)
+{
+    int i = 0;
+    for (; step_is_simple(steps[i].kind); i++) {
+        filled->step[i] = steps[i];
+        if (!step_is_binary(steps[i].kind))
+            continue;
+        const real *from = (const real *)steps[i].operand + target->channel;
+        for (long j = 0; j < PANEL; j++)
+            filled->operand[i][j] = j < target->channels ? from[j] : 0;
+        filled->step[i].operand = filled->operand[i];
+    }
+    filled->step[i] = (struct step){.kind = STEP_END};
+}
 
 static struct target target_of(const struct job *job, const struct band *band, long panel)
 {
@@ -143,7 +168,8 @@ static struct target target_of(const struct job *job, const struct band *band, l
     const bool nhwc = conv->layout == LAYOUT_NHWC;
     target.pixel = nhwc ? conv->k_stored : LAYOUT_BLOCK;
     target.image = conv->k_stored * conv->pixels;
-    target.whole = target.channels == target.vectors * VLEN && (nhwc || target.channel % VLEN == 0);
+    target.whole = (STORES_PARTS || target.channels == target.vectors * VLEN) &&
+                   (nhwc || target.channel % VLEN == 0);
     target.first =
         job->output + band->image * target.image + pixels_above(conv, band) * target.pixel;
     return target;
@@ -230,7 +256,7 @@ static void sum_edge(const struct block *block, tile_function *tile, struct walk
                      long together, long count)
 {
     const long pixel = block->job->plan.conv.columns.phases * block->target.pixel;
-    real edge[EDGE_TILES * TILE_RUNS * RUN_PIXELS * VLEN];
+    real edge[EDGE_TILES * TILE_RUNS * RUN_PIXELS_MOST * VLEN];
     struct sums sums = block->sums;
     struct walk inner = *walk;
     sums.accumulate = false;
@@ -343,10 +369,21 @@ static bool asks_for_pieces(const struct direct *plan)
     return plan->far && reads_blocks(plan) && conv->taps == 1 && conv->columns.step == 1;
 }
 
+/* Pixels of a run. Where taps are left out a run of an image as narrow has no pixel between two
+ * that leave out some. */
+static long longest_run(const struct block *block)
+{
+    const struct direct *plan = &block->job->plan;
+    const bool is_long = block->target.vectors == 1 &&
+                         (!plan->skips || skips_runs(&plan->conv.columns, RUN_PIXELS_MOST));
+    return is_long ? RUN_PIXELS_MOST : RUN_PIXELS_LEAST;
+}
+
 /* All runs: the longer ones of a row come first, the others have a pixel less. */
 static void sum_block(struct block *block)
 {
-    const long columns = block->both->columns.lines, runs = ceil_divide(columns, RUN_PIXELS);
+    const long columns = block->both->columns.lines, most = longest_run(block);
+    const long runs = ceil_divide(columns, most);
     const long pixels = ceil_divide(columns, runs), shorter = pixels * runs - columns;
     const long longer = runs - shorter;
     const struct direct *plan = &block->job->plan;
@@ -358,14 +395,14 @@ static void sum_block(struct block *block)
         ceil_divide(AHEAD_STEPS * target->vectors * (long)sizeof(vec),
                     ceil_divide(block->band->images * block->band->rows * runs, TILE_RUNS));
     if (block->band->is_new && asks_for_pieces(plan)) {
-        const long of_tile = TILE_RUNS * RUN_PIXELS * LAYOUT_BLOCK;
+        const long of_tile = TILE_RUNS * most * LAYOUT_BLOCK;
         sums->piece_ahead = 2 * of_tile;
         bytes = of_tile * REAL_BYTES / (LAYOUT_BLOCK / AHEAD_STEPS);
     }
     if (block->band->is_new && asks_for_input(plan)) {
         enum { DISTANCE_BYTES = 8192 };
         sums->ahead = (const char *)block->band->input + DISTANCE_BYTES;
-        bytes = AHEAD_STEPS * TILE_RUNS * RUN_PIXELS * REAL_BYTES;
+        bytes = AHEAD_STEPS * TILE_RUNS * most * REAL_BYTES;
     }
     sums->ahead_step = ceil_divide(bytes, AHEAD_LINES);
     void (*const sum)(struct block *, struct runs) = plan->skips ? sum_sides : sum_runs;
@@ -400,6 +437,9 @@ static struct block block_of(const struct job *job, const struct band *band,
         .channel = target->channel,
         .output = job->output,
         .far = plan->far,
+        .last = target->whole && conv->layout != LAYOUT_NCHW
+                    ? target->channels - (target->vectors - 1) * VLEN
+                    : VLEN,
         .taps = both->taps == 1 && axis_is_inside(&conv->rows) && !plan->skips ? TAPS_one
                                                                                : TAPS_several};
     for (long j = 0; j < target->vectors; j++)
@@ -420,6 +460,7 @@ static void sum_phase(const struct job *job, const struct band *band, const stru
     const bool steps = conv->epilogue != EPILOGUE_none && conv->layout != LAYOUT_NCHW;
     const long in_pixels = conv->rows.in * conv->columns.in;
     struct band at = *band;
+    struct filled_steps filled;
     const struct block all = block_of(job, &at, both, panel);
     for (long channel = 0; channel < conv->c_group; channel += plan->depth) {
         struct block block = all;
@@ -437,8 +478,13 @@ static void sum_phase(const struct job *job, const struct band *band, const stru
         sums->accumulate = channel > 0;
         if (steps && channel + depth == conv->c_group) {
             block.steps = job->step;
-            if (takes_steps(conv, block.steps, block.target.whole)) {
+            if (takes_steps(conv, block.steps, &block.target)) {
                 sums->steps = block.steps;
+                if (sums->last < VLEN) {
+                    fill_steps(&block.target, block.steps, &filled);
+                    sums->steps = filled.step;
+                    sums->channel = 0;
+                }
                 sums->addend = steps_addend(block.steps);
                 while (step_is_simple(block.steps->kind))
                     block.steps++;

@@ -27,13 +27,13 @@ static inline long equal_block(long total, double largest, long multiple)
     return ceil_divide(ceil_divide(total, ceil_divide(total, limit)), multiple) * multiple;
 }
 
-/* Whether of each run that begins or ends a row at most the outermost pixel has a tap outside of
- * the image, and not the same of both but where it is the only one. */
-static inline bool can_skip(const struct axis *columns)
+/* Whether of each run of up to so many pixels that begins or ends a row at most the outermost one
+ * has a tap outside of the image, and not the same of both but where it is the only one. */
+static inline bool skips_runs(const struct axis *columns, long pixels)
 {
     const long beyond = columns->lowest + lines_under(columns, columns->grid) - columns->in;
     return columns->phases == 1 && columns->step >= -columns->lowest && columns->step >= beyond &&
-           columns->in > (RUN_PIXELS - 1) * columns->step;
+           columns->in > (pixels - 1) * columns->step;
 }
 
 /* What the tile reads: the input itself where it can leave out the padding. A copy has each pixel
@@ -45,7 +45,7 @@ static inline void plan_source(struct direct *plan, long line)
     const struct axis *rows = &conv->rows, *columns = &conv->columns;
     const bool blocked = conv->source == LAYOUT_NCHWC;
     const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
-    plan->skips = !axis_is_inside(columns) && can_skip(columns);
+    plan->skips = !axis_is_inside(columns) && skips_runs(columns, RUN_PIXELS_LEAST);
     plan->in_place = conv->source != LAYOUT_NCHW && (axis_is_inside(columns) || plan->skips) &&
                      (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
     if (plan->in_place) {

@@ -6,8 +6,10 @@
 /* The pixels of a tile are two runs of neighbours in rows, as images are as narrow as 7 pixels and
  * the run of a narrow one goes with that of the next row. 6 pixels x 4 vectors of sums, the vectors
  * of weights and an input element take 29 of 32 registers, 6 x 2 take 15 of 16; few loads per FMA
- * matter more than more sums: 14 x 2 was 7 % slower. */
-enum { RUN_PIXELS = 3, TILE_RUNS = 2 };
+ * matter more than more sums: 14 x 2 was 7 % slower. Tiles of one vector, at the edge or of few
+ * channels, have runs twice as long: what a tile takes beside its products is as much, and 6 sums
+ * would be less than latency x pipes. With two vectors that was 3 % slower. */
+enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3, RUN_PIXELS_MOST = 2 * RUN_PIXELS_LEAST };
 #define TILE_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 2)
 
 #ifdef ISA
@@ -26,6 +28,9 @@ enum {
     AHEAD_LINES = VEC_REGISTERS >= 32 ? 2 : 3 /* asked for at a time: what pixels read meanwhile */
 };
 
+/* Whether a part of a vector is stored at once. */
+#define STORES_PARTS (VEC_BYTES == 64)
+
 /* Of a pixel: one that is inside of the image for all, or what else there may be. */
 enum taps { TAPS_one, TAPS_several, TAPS_COUNT };
 
@@ -41,6 +46,7 @@ struct sums {
     long pieces, piece_step, length; /* `pieces` stretches of `length` input elements */
     long in_pitch, out_pitch;        /* between the pixels of a run */
     long out_at[TILE_VECTORS];       /* where the vectors of a pixel are */
+    long last; /* lanes of the last vector that are stored; less than all where STORES_PARTS */
     bool accumulate;
     /* Steps of which the simple ones at the beginning are applied to the tile before it is stored,
      * or NULL; the channel of the first vector, and the output. */
@@ -103,12 +109,12 @@ struct tile_sums {
     real *out[TILE_RUNS];
     const char *ahead;
     int asked; /* pixels of the output */
-    vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS];
+    vec sum[TILE_RUNS][RUN_PIXELS_MOST][TILE_VECTORS];
 };
 
 /* One input channel of one tap. */
 ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE_RUNS], long pitch,
-                            const real *weights, vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
+                            const real *weights, vec sum[TILE_RUNS][RUN_PIXELS_MOST][TILE_VECTORS])
 {
     vec weight[TILE_VECTORS];
     UNROLL(TILE_VECTORS)
@@ -118,7 +124,7 @@ ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE
     }
     UNROLL(TILE_RUNS)
     for (int run = of.run; run < of.run_end; run++)
-        UNROLL(RUN_PIXELS)
+        UNROLL(RUN_PIXELS_MOST)
     for (int i = of.pixel; i < of.pixel_end; i++) {
         vec x = vec_all(in[run][(i - of.pixel) * pitch]);
         /* Of several products, else GCC loads those of later steps, too, and has no register for
@@ -223,16 +229,20 @@ ALWAYS_INLINE void sum_row(const int pixels, const int runs, const struct select
 /* The sums, behind those of the blocks before, and with the steps, into the output. */
 ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vectors,
                                const struct sums *sums, real *const out[TILE_RUNS],
-                               vec sum[TILE_RUNS][RUN_PIXELS][TILE_VECTORS])
+                               vec sum[TILE_RUNS][RUN_PIXELS_MOST][TILE_VECTORS])
 {
+    const bool is_part = STORES_PARTS && sums->last < VLEN;
     if (sums->accumulate)
         UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
-        UNROLL(RUN_PIXELS)
+        UNROLL(RUN_PIXELS_MOST)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++)
-        sum[run][i][j] += vec_load(out[run] + i * sums->out_pitch + sums->out_at[j]);
+    for (int j = 0; j < vectors; j++) {
+        const real *at = out[run] + i * sums->out_pitch + sums->out_at[j];
+        sum[run][i][j] +=
+            is_part && j == vectors - 1 ? vec_load_first(at, sums->last) : vec_load(at);
+    }
     if (sums->steps)
         UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
@@ -242,11 +252,16 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
             sums->out_pitch, vectors > 1 ? sums->out_at[1] - sums->out_at[0] : VLEN);
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
-        UNROLL(RUN_PIXELS)
+        UNROLL(RUN_PIXELS_MOST)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++)
-        vec_store(out[run] + i * sums->out_pitch + sums->out_at[j], sum[run][i][j]);
+    for (int j = 0; j < vectors; j++) {
+        real *at = out[run] + i * sums->out_pitch + sums->out_at[j];
+        if (is_part && j == vectors - 1)
+            vec_store_first(at, sum[run][i][j], sums->last);
+        else
+            vec_store(at, sum[run][i][j]);
+    }
 }
 
 /* All taps of a tile. */
@@ -290,7 +305,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     }
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
-        UNROLL(RUN_PIXELS)
+        UNROLL(RUN_PIXELS_MOST)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
@@ -329,18 +344,23 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 #define EACH_WIDTH(X, taps, pixels, runs) X(taps, pixels, runs, 1) X(taps, pixels, runs, 2)
 #endif
 #define EACH_RUN(X, taps, pixels) EACH_WIDTH(X, taps, pixels, 1) EACH_WIDTH(X, taps, pixels, 2)
-#define EACH_TILE(X, taps) EACH_RUN(X, taps, 1) EACH_RUN(X, taps, 2) EACH_RUN(X, taps, 3)
+#define EACH_LONG(X, taps, pixels) X(taps, pixels, 1, 1) X(taps, pixels, 2, 1)
+#define EACH_TILE(X, taps)                                                                         \
+    EACH_RUN(X, taps, 1)                                                                           \
+    EACH_RUN(X, taps, 2)                                                                           \
+    EACH_RUN(X, taps, 3) EACH_LONG(X, taps, 4) EACH_LONG(X, taps, 5) EACH_LONG(X, taps, 6)
 EACH_TILE(TILE, one)
 EACH_TILE(TILE, several)
 typedef void tile_function(const struct sums *sums, struct walk *walk, long count);
-#define TILE_NAME(taps, pixels, runs, vectors) tile_##taps##_##pixels##_##runs##_##vectors,
-static tile_function *const tiles[TAPS_COUNT][RUN_PIXELS * TILE_RUNS * TILE_VECTORS] = {
-    {EACH_TILE(TILE_NAME, one)}, {EACH_TILE(TILE_NAME, several)}};
+#define TILE_ENTRY(taps, pixels, runs, vectors)                                                    \
+    [(pixels)-1][(runs)-1][(vectors)-1] = tile_##taps##_##pixels##_##runs##_##vectors,
+static tile_function *const tiles[TAPS_COUNT][RUN_PIXELS_MOST][TILE_RUNS][TILE_VECTORS] = {
+    {EACH_TILE(TILE_ENTRY, one)}, {EACH_TILE(TILE_ENTRY, several)}};
 
 /* The function for so many of each. */
 static inline tile_function *tile_for(const struct sums *sums, long pixels, long runs, long vectors)
 {
-    return tiles[sums->taps][((pixels - 1) * TILE_RUNS + runs - 1) * TILE_VECTORS + vectors - 1];
+    return tiles[sums->taps][pixels - 1][runs - 1][vectors - 1];
 }
 
 #endif
