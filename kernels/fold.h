@@ -33,23 +33,34 @@ ALWAYS_INLINE vec fold_add(vec a, vec b)
                             9 ^ s, 10 ^ s, 11 ^ s, 12 ^ s, 13 ^ s, 14 ^ s, 15 ^ s)
 #endif
 
+/* Each group of so many neighbouring lanes combined, in every lane of it. A power of two, a constant
+ * where this is inlined. */
+ALWAYS_INLINE vec fold_groups(fold_combine *const combine, vec v, const int group)
+{
+    (void)combine, (void)group;
+#if VLEN > 8
+    if (group > 8)
+        v = combine(v, LANES_SWAPPED(v, 8));
+#endif
+#if VLEN > 4
+    if (group > 4)
+        v = combine(v, LANES_SWAPPED(v, 4));
+#endif
+#if VLEN > 2
+    if (group > 2)
+        v = combine(v, LANES_SWAPPED(v, 2));
+#endif
+#if VLEN > 1
+    if (group > 1)
+        v = combine(v, LANES_SWAPPED(v, 1));
+#endif
+    return v;
+}
+
 /* All lanes combined, in every lane. */
 ALWAYS_INLINE vec fold_lanes(fold_combine *const combine, vec v)
 {
-    (void)combine;
-#if VLEN > 8
-    v = combine(v, LANES_SWAPPED(v, 8));
-#endif
-#if VLEN > 4
-    v = combine(v, LANES_SWAPPED(v, 4));
-#endif
-#if VLEN > 2
-    v = combine(v, LANES_SWAPPED(v, 2));
-#endif
-#if VLEN > 1
-    v = combine(v, LANES_SWAPPED(v, 1));
-#endif
-    return v;
+    return fold_groups(combine, v, VLEN);
 }
 
 #endif

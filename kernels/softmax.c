@@ -71,7 +71,8 @@ BODIES_DECLARE(softmax)
 static const struct variant variants[] = {
     {.name = "simd",
      .summary =
-         "short rows in registers; else in the caches maximum, exponentials and their sum, "
+         "short rows in registers, those of 1, 2, 4 or 8 elements several in one; else in the "
+         "caches maximum, exponentials and their sum, "
          "quotients; beyond them rows that L1 holds keep their exponentials there, of longer ones "
          "these are computed twice, so that each element comes once and goes once",
      .bodies = BODIES(softmax),
@@ -276,6 +277,41 @@ ALWAYS_INLINE void exps_in_registers(const struct call *call, vec *x, const int 
 }
 SHORT_ROWS(exps_in_registers)
 
+/* Rows of `length` elements, a power of two and a constant, that fill vectors together. */
+ALWAYS_INLINE void exps_in_lanes(const struct rows *rows, const int length)
+{
+    const struct part part = member_part(rows->call->member, rows->count * length, VLEN);
+    for (long i = part.begin; i < part.end; i += VLEN) {
+        const long lanes = smaller(part.end - i, VLEN);
+        vec x = lanes < VLEN ? vec_load_first(rows->x + i, lanes) : vec_load(rows->x + i);
+        x = vec_exp(x - fold_groups(vec_max, take_larger(vec_all(lowest), x, x), length));
+        x *= 1 / fold_groups(fold_add, x, length);
+        if (lanes < VLEN)
+            vec_store_first(rows->out + i, x, lanes);
+        else
+            vec_store(rows->out + i, x);
+    }
+}
+
+/* False where rows are not like that. */
+static bool softmax_in_lanes(const struct rows *rows)
+{
+    if (rows->length >= VLEN)
+        return false;
+    switch (rows->length) {
+    case 1:
+        return exps_in_lanes(rows, 1), true;
+    case 2:
+        return exps_in_lanes(rows, 2), true;
+    case 4:
+        return exps_in_lanes(rows, 4), true;
+    case 8:
+        return exps_in_lanes(rows, 8), true;
+    default:
+        return false;
+    }
+}
+
 body NAME(softmax);
 void NAME(softmax)(const struct call *call)
 {
@@ -285,7 +321,7 @@ void NAME(softmax)(const struct call *call)
                               .count = call->shape->value[LETTER_rows],
                               .segments = 1,
                               .length = call->shape->value[LETTER_columns]};
-    if (short_rows_run(&rows))
+    if (softmax_in_lanes(&rows) || short_rows_run(&rows))
         return;
     const struct share share = rows_share(call, rows.count, rows.length);
     if (rows_exceed_caches(call) && !share.is_split && rows.length <= ROW_CHUNK &&
