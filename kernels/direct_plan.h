@@ -77,7 +77,7 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
      * which is fetched meanwhile. */
     const long taps = convolution_depth(conv) / conv->c_group;
     const double channel_bytes = (double)(taps * plan.panel * element_bytes);
-    plan.depth = equal_block(conv->c_group, caches->l2_bytes / 8 / channel_bytes, LAYOUT_BLOCK);
+    plan.depth = equal_block(conv->c_group, caches->l2_bytes / 6 / channel_bytes, LAYOUT_BLOCK);
     plan_source(&plan, line);
     /* The input of a band, of which a stride may leave out rows and pixels, and the sheet, stay in
      * half of L2 while the panels pass. */
