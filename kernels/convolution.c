@@ -8,24 +8,33 @@ enum {
     /* Of a plane with shorter rows more vectors are whole across channels, even with both ways of
      * the transposition: than a block of them. */
     ROW_OF_PLANES = LAYOUT_BLOCK,
-    /* A stencil copies nothing: its rows may leave a few lanes of a vector empty, */
-    ROW_OF_STENCIL = LAYOUT_BLOCK * 3 / 4,
-    /* and half of them where four inputs would be transposed for an output. */
-    ROW_OF_STRIDED_STENCIL = ROW_OF_STENCIL / 2
 };
 
-static inline bool prefers_stencil(const struct convolution *conv)
+/* A stencil copies nothing. With masks, of 512 bits, its rows may leave a few lanes of a vector
+ * empty, and half of them where four inputs would be transposed for an output; two rows that share
+ * a vector leave the lanes between them. Without masks the ends of rows are made of pieces: as
+ * measured on Zen 4, rows of less than some vectors then take longer than the transposition. */
+static inline bool rows_suit_stencil(const struct convolution *conv, int vector_bytes, long lanes)
+{
+    const long columns = conv->columns.out;
+    const bool is_strided = conv->columns.stride > 1;
+    if (vector_bytes < 64)
+        return columns >= (is_strided ? 2 : 4) * lanes;
+    return 8 * columns >= (is_strided ? 3 : 6) * lanes || columns == lanes / 2 - 1;
+}
+
+static inline bool prefers_stencil(const struct convolution *conv, int vector_bytes, long lanes)
 {
     return convolution_is_stencil(conv) &&
-           conv->columns.out >=
-               (conv->columns.stride > 1 ? ROW_OF_STRIDED_STENCIL : ROW_OF_STENCIL);
+           (conv->c < LAYOUT_BLOCK || rows_suit_stencil(conv, vector_bytes, lanes));
 }
 
 static inline bool prefers_depthwise(const struct convolution *conv)
 {
     return convolution_is_depthwise(conv) && conv->k_pitch == 0 && conv->source == conv->layout &&
            (conv->layout != LAYOUT_NCHW ||
-            (conv->columns.out < ROW_OF_PLANES && conv->c >= LAYOUT_BLOCK));
+            ((conv->columns.out < ROW_OF_PLANES || convolution_is_stencil(conv)) &&
+             conv->c >= LAYOUT_BLOCK));
 }
 
 /* Images of a 1x1 kernel as they lie are B of a product, with whole vectors of pixels: of less than
@@ -37,29 +46,32 @@ static inline bool prefers_packed(const struct convolution *conv)
            conv->pixels >= PIXELS_MIN;
 }
 
-#define CHOOSE(conv, packed, planes, stencil, depthwise, direct)                                   \
-    (prefers_stencil(conv)                ? (stencil)                                              \
-     : prefers_depthwise(conv)            ? (depthwise)                                            \
-     : (conv)->layout != LAYOUT_NCHW      ? (direct)                                               \
-     : (conv)->k_group < CHANNELS_OF_TILE ? (planes)                                               \
-     : prefers_packed(conv)               ? (packed)                                               \
-                                          : (direct))
+#define CHOOSE(conv, vector_bytes, lanes, packed, planes, stencil, depthwise, direct)              \
+    (prefers_stencil(conv, vector_bytes, lanes) ? (stencil)                                        \
+     : prefers_depthwise(conv)                  ? (depthwise)                                      \
+     : (conv)->layout != LAYOUT_NCHW            ? (direct)                                         \
+     : (conv)->k_group < CHANNELS_OF_TILE       ? (planes)                                         \
+     : prefers_packed(conv)                     ? (packed)                                         \
+                                                : (direct))
 
 #ifndef ISA
 
 double convolution_auto_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
                              int threads, const struct cache_sizes *caches)
 {
-    return CHOOSE(conv, convolution_packed_kept, convolution_planes_kept, convolution_stencil_kept,
-                  convolution_depthwise_kept,
+    const int bytes = isa_vector_bytes(isa, dtype);
+    return CHOOSE(conv, bytes, bytes / dtype_bytes(dtype), convolution_packed_kept,
+                  convolution_planes_kept, convolution_stencil_kept, convolution_depthwise_kept,
                   convolution_direct_kept)(conv, isa, dtype, threads, caches);
 }
 
 double convolution_auto_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                   int threads, const struct cache_sizes *caches)
 {
-    return CHOOSE(conv, convolution_packed_workspace, convolution_planes_workspace,
-                  convolution_stencil_workspace, convolution_depthwise_workspace,
+    const int bytes = isa_vector_bytes(isa, dtype);
+    return CHOOSE(conv, bytes, bytes / dtype_bytes(dtype), convolution_packed_workspace,
+                  convolution_planes_workspace, convolution_stencil_workspace,
+                  convolution_depthwise_workspace,
                   convolution_direct_workspace)(conv, isa, dtype, threads, caches);
 }
 
@@ -98,16 +110,16 @@ double convolution_tolerance(const struct convolution *conv, double unit)
 
 void NAME(convolution_auto_prepare)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, NAME(convolution_packed_prepare), NAME(convolution_planes_prepare),
-           NAME(convolution_stencil_prepare), NAME(convolution_depthwise_prepare),
-           NAME(convolution_direct_prepare))
+    CHOOSE(conv, VEC_BYTES, VLEN, NAME(convolution_packed_prepare),
+           NAME(convolution_planes_prepare), NAME(convolution_stencil_prepare),
+           NAME(convolution_depthwise_prepare), NAME(convolution_direct_prepare))
     (conv, call);
 }
 
 void NAME(convolution_auto)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_planes), NAME(convolution_stencil),
-           NAME(convolution_depthwise), NAME(convolution_direct))
+    CHOOSE(conv, VEC_BYTES, VLEN, NAME(convolution_packed), NAME(convolution_planes),
+           NAME(convolution_stencil), NAME(convolution_depthwise), NAME(convolution_direct))
     (conv, call);
 }
 

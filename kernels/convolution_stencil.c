@@ -170,6 +170,27 @@ struct narrow {
 #define HALVES(a, b) (a)
 #endif
 
+/* Rows of both planes, each in half of the lanes. */
+ALWAYS_INLINE vec load_halves(const struct narrow *narrow, long at, long columns)
+{
+#if VEC_BYTES == 64
+    return vec_load_halves(narrow->in[0] + at, narrow->in[1] + at, columns);
+#else
+    return HALVES(vec_load_first(narrow->in[0] + at, columns),
+                  vec_load_first(narrow->in[1] + at, columns));
+#endif
+}
+
+ALWAYS_INLINE void store_halves(const struct narrow *narrow, long at, long columns, vec sum)
+{
+#if VEC_BYTES == 64
+    vec_store_halves(narrow->out[0] + at, narrow->out[1] + at, sum, columns);
+#else
+    vec_store_first(narrow->out[0] + at, sum, columns);
+    vec_store_first(narrow->out[1] + at, LANES_OF_TWO(sum, sum, VLEN / 2, 1), columns);
+#endif
+}
+
 static bool fits_half(const struct convolution *conv)
 {
     const long columns = conv->columns.in;
@@ -182,14 +203,18 @@ ALWAYS_INLINE void split_row(const int planes, const int stride, const struct na
 {
     const vec zero = vec_all(0);
     const real *const from = narrow->in[0] + at;
-    vec a = in >= VLEN ? vec_load(from) : vec_load_first(from, in), b = zero;
-    if (planes == 2)
+    vec a, b = zero;
+    if (planes == 2 && stride == 1)
+        a = load_halves(narrow, at, in);
+    else if (planes == 2 || in < VLEN)
+        a = vec_load_first(from, in);
+    else
+        a = vec_load(from);
+    if (planes == 2 && stride == 2)
         b = vec_load_first(narrow->in[1] + at, in);
-    else if (in > VLEN)
+    else if (planes == 1 && in > VLEN)
         b = in >= 2 * VLEN ? vec_load(from + VLEN) : vec_load_first(from + VLEN, in - VLEN);
     if (stride == 1) {
-        if (planes == 2)
-            a = HALVES(a, b);
         column[0] = LANES_OF_TWO(zero, a, VLEN - 1, 1);
         column[1] = a;
         column[2] = LANES_OF_TWO(a, zero, 1, 1);
@@ -212,12 +237,12 @@ ALWAYS_INLINE vec add_taps(vec sum, const vec column[TAPS], const vec weight[TAP
 ALWAYS_INLINE void store_narrow(const int planes, const struct narrow *narrow, long at,
                                 long columns, vec sum)
 {
-    if (columns >= VLEN)
+    if (planes == 2)
+        store_halves(narrow, at, columns, sum);
+    else if (columns >= VLEN)
         vec_store(narrow->out[0] + at, sum);
     else
         vec_store_first(narrow->out[0] + at, sum, columns);
-    if (planes == 2)
-        vec_store_first(narrow->out[1] + at, LANES_OF_TWO(sum, sum, VLEN / 2, 1), columns);
 }
 
 /* Each input row is split once and goes into the sums of all output rows that see it. */

@@ -33,8 +33,8 @@ ALWAYS_INLINE vec fold_add(vec a, vec b)
                             9 ^ s, 10 ^ s, 11 ^ s, 12 ^ s, 13 ^ s, 14 ^ s, 15 ^ s)
 #endif
 
-/* Each group of so many neighbouring lanes combined, in every lane of it. A power of two, a constant
- * where this is inlined. */
+/* Each group of so many neighbouring lanes combined, in every lane of it: a power of two, and a
+ * constant where this is inlined. */
 ALWAYS_INLINE vec fold_groups(fold_combine *const combine, vec v, const int group)
 {
     (void)combine, (void)group;
