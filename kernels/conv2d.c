@@ -26,10 +26,8 @@
       source_words, .is_rare = true)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
 
-/* As `layout` says, or with channels first: a network's images come like that. */
-enum source { SOURCE_alike, SOURCE_nchw };
 #ifndef ISA
-static const char *const source_words[] = {"alike", "nchw", NULL};
+static const char *const source_words[] = {"alike", "nchw", NULL}; /* enum image_source */
 #endif
 
 /* Weights are (k, c / groups, r, s) in every layout. */
@@ -43,7 +41,7 @@ static struct convolution convolution_of(const struct shape *shape)
                              .groups = groups,
                              .k_pitch = pitch,
                              .layout = (enum layout)layout,
-                             .source = source == SOURCE_nchw ? LAYOUT_NCHW : (enum layout)layout,
+                             .source = layout_of_input((enum layout)layout, source),
                              .epilogue = (enum epilogue)epilogue,
                              .rows = axis_plain(ROW_SLIDE(SHAPE_LETTER)),
                              .columns = axis_plain(COLUMN_SLIDE(SHAPE_LETTER))});
@@ -59,7 +57,7 @@ static struct convolution convolution_of(const struct shape *shape)
                  taps_h = slide_taps(&rows), taps_w = slide_taps(&columns),                        \
                  h_used = slide_used(&rows),                                                       \
                  w_used =                                                                          \
-                     layout == LAYOUT_NCHW || source == SOURCE_nchw ? w : slide_used(&columns),    \
+                     layout == LAYOUT_NCHW || source == SOURCE_NCHW ? w : slide_used(&columns),    \
                  k_filled = (double)layout_channels((enum layout)layout, (long)k);                 \
     const enum epilogue epilogue_kind = (enum epilogue)shape->value[LETTER_epilogue];              \
     const double steps = epilogue_flops(epilogue_kind),                                            \
@@ -129,7 +127,7 @@ static double pixel_sum(const struct call *call, enum dtype dtype, long image, l
     LETTERS(KERNEL_LETTER_LONG)
     const struct slide rows = ROW_SLIDE(SHAPE_LETTER), columns = COLUMN_SLIDE(SHAPE_LETTER);
     const long c_group = c / groups, first = filter / (k / groups) * c_group;
-    const enum layout from = source == SOURCE_nchw ? LAYOUT_NCHW : (enum layout)layout;
+    const enum layout from = layout_of_input((enum layout)layout, source);
     double sum = 0;
     for (long channel = 0; channel < c_group; channel++)
         for (long i = 0; i < r; i++)

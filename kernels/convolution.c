@@ -4,29 +4,14 @@
 /* Fewer output channels than this share what is loaded of their inputs too rarely for a tile. */
 enum { CHANNELS_OF_TILE = 4 };
 
-enum {
-    /* Of a plane with shorter rows more vectors are whole across channels, even with both ways of
-     * the transposition: than a block of them. */
-    ROW_OF_PLANES = LAYOUT_BLOCK,
-};
-
-/* A stencil copies nothing. With masks, of 512 bits, its rows may leave a few lanes of a vector
- * empty, and half of them where four inputs would be transposed for an output; two rows that share
- * a vector leave the lanes between them. Without masks the ends of rows are made of pieces: as
- * measured on Zen 4, rows of less than some vectors then take longer than the transposition. */
-static inline bool rows_suit_stencil(const struct convolution *conv, int vector_bytes, long lanes)
-{
-    const long columns = conv->columns.out;
-    const bool is_strided = conv->columns.stride > 1;
-    if (vector_bytes < 64)
-        return columns >= (is_strided ? 2 : 4) * lanes;
-    return 8 * columns >= (is_strided ? 3 : 6) * lanes || columns == lanes / 2 - 1;
-}
+/* Of a plane with shorter rows more vectors are whole across channels, even with both ways of the
+ * transposition: than a block of them. */
+enum { ROW_OF_PLANES = LAYOUT_BLOCK };
 
 static inline bool prefers_stencil(const struct convolution *conv, int vector_bytes, long lanes)
 {
     return convolution_is_stencil(conv) &&
-           (conv->c < LAYOUT_BLOCK || rows_suit_stencil(conv, vector_bytes, lanes));
+           rows_suit_stencil(conv->c, conv->columns.out, conv->columns.stride, vector_bytes, lanes);
 }
 
 static inline bool prefers_depthwise(const struct convolution *conv)

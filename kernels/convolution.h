@@ -246,6 +246,22 @@ static inline bool convolution_is_stencil(const struct convolution *conv)
            columns->out == ceil_divide(columns->in, columns->stride);
 }
 
+/* Whether `stencil` is the faster way for so many channels and output columns. It copies nothing.
+ * With masks, of 512 bits, its rows may leave a few lanes of a vector empty, and half of them where
+ * four inputs would be transposed for an output; two rows that share a vector leave the lanes
+ * between them. Without masks the ends of rows are made of pieces: as measured on Zen 4, rows of
+ * less than some vectors then take longer than the transposition. What has no whole block of
+ * channels is not transposed. */
+static inline bool rows_suit_stencil(long channels, long columns, long stride, int vector_bytes,
+                                     long lanes)
+{
+    if (channels < LAYOUT_BLOCK)
+        return true;
+    if (vector_bytes < 64)
+        return columns >= (stride > 1 ? 2 : 4) * lanes;
+    return 8 * columns >= (stride > 1 ? 3 : 6) * lanes || columns == lanes / 2 - 1;
+}
+
 /* ---- implementations ---- */
 
 /* X(name, summary) */

@@ -418,7 +418,8 @@ static void transform_run(const struct job *job, struct run run, long group, rea
                     x0 + x >= conv->columns.in)
                     pixel[j] = job->zeros;
                 else if (planar)
-                    pixel[j] = job->rows_in + (y * width + i * plan->size + x) * plan->in_pitch;
+                    pixel[j] =
+                        job->rows_in + (y * width + i * plan->size + x) * plan->in_pitch + channel;
                 else
                     pixel[j] = image + layout_index(conv->source, conv->c,
                                                     conv->rows.in * conv->columns.in, of_image,

@@ -9,9 +9,22 @@
 enum layout { LAYOUT_NCHW, LAYOUT_NHWC, LAYOUT_NCHWC };
 enum { LAYOUT_BLOCK = 16 };
 
+/* Of the input of what has its output in a layout: as that says, or nchw, as a network's images
+ * come.
+ */
+enum image_source { SOURCE_ALIKE, SOURCE_NCHW };
+
+/* Channels of an image in nchw whose pixels are put together at once (interleave.h). */
+enum { LAYOUT_PLANES_FEW = 4 };
+
 #ifndef ISA
 static const char *const layout_words[] = {"nchw", "nhwc", "nchwc", NULL};
 #endif
+
+static inline enum layout layout_of_input(enum layout layout, long source)
+{
+    return source == SOURCE_NCHW ? LAYOUT_NCHW : layout;
+}
 
 /* Channels of an image with their filling. */
 static inline long layout_channels(enum layout layout, long channels)

@@ -5,10 +5,11 @@
 #ifndef ROOFLINE_INTERLEAVE_H
 #define ROOFLINE_INTERLEAVE_H
 
+#include "image_layout.h"
 #include "vec.h"
 
 /* So many arrays at most are written by shuffles. */
-enum { INTERLEAVED_MOST = 4 };
+enum { INTERLEAVED_MOST = LAYOUT_PLANES_FEW };
 
 #if VLEN > 1
 /* An element of a and one of b in turn, from lane `at` on. */

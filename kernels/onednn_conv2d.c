@@ -19,7 +19,7 @@ static int prepare(const struct problem *problem, const struct opened_library *o
                    bool reorders, void **plan, struct error *error)
 {
     const enum layout layout = (enum layout)LETTER(layout);
-    const enum layout source = LETTER(source) ? LAYOUT_NCHW : layout;
+    const enum layout source = layout_of_input(layout, LETTER(source));
     const struct slide rows = ROW_SLIDE(LETTER), columns = COLUMN_SLIDE(LETTER);
     if (LETTER(pitch) > 0)
         return error_skip(error, "pixels of its images are not described apart; drop 'pitch'");

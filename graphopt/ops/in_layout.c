@@ -113,23 +113,34 @@ static int view_open(struct view *view, const struct site *site, struct error *e
     return OK;
 }
 
+/* An attribute that says "nchw", of one operator alone. */
+static int check_first(const struct node *node, const char *name, const char *operator,
+                       struct error * error)
+{
+    static const char *const words[] = {"nchw", NULL};
+    int unused;
+    if (node_attribute(node, name) && strcmp(node->op->name, operator) != 0)
+        return error_set(error, FAULT_IO, "'%s' is for %s alone", name, operator);
+    return word_read(node, name, words, &unused, error);
+}
+
 static int check_layout(const struct site *site, struct error *error)
 {
+    const struct node *node = site->node;
     const struct type x = site_type(site, 0);
-    static const char *const first_words[] = {"nchw", NULL};
-    int layout, unused;
-    if (word_read(site->node, "layout", layout_words, &layout, error) != OK ||
-        word_read(site->node, "source", first_words, &unused, error) != OK ||
-        word_read(site->node, "result", first_words, &unused, error) != OK)
+    int layout;
+    if (word_read(node, "layout", layout_words, &layout, error) != OK ||
+        check_first(node, "source", "Conv", error) != OK ||
+        check_first(node, "result", "GlobalAveragePool", error) != OK)
         return FAILED;
-    layout = (int)layout_of_source(site->node);
     if (layout == LAYOUT_NCHW || x.rank < 0)
         return OK;
-    const int rank = layout_rank((enum layout)layout);
+    const enum layout source = layout_of_source(node);
+    const int rank = layout_rank(source);
     if (x.rank != rank)
         return error_set(error, FAULT_IO, "the input is %s; in layout %s it needs %d dimensions",
-                         type_format(site->graph, &x).text, layout_words[layout], rank);
-    if (layout == LAYOUT_NCHWC && x.dims[rank - 1] >= 0 && x.dims[rank - 1] != LAYOUT_BLOCK)
+                         type_format(site->graph, &x).text, layout_words[source], rank);
+    if (source == LAYOUT_NCHWC && x.dims[rank - 1] >= 0 && x.dims[rank - 1] != LAYOUT_BLOCK)
         return error_set(error, FAULT_IO,
                          "the input is %s; blocks of layout nchwc have %d channels",
                          type_format(site->graph, &x).text, LAYOUT_BLOCK);
@@ -147,8 +158,7 @@ int layout_infer(struct site *site, struct error *error)
     if (view_open(&view, site, error) != OK || view.site.node->op->infer(&view.site, error) != OK)
         return FAILED;
     const struct type *out = &view.output.type;
-    if (layout_of_result(site->node) == LAYOUT_NCHWC && out->rank == IMAGE_RANK &&
-        out->dims[1] % LAYOUT_BLOCK > 0)
+    if (layout == LAYOUT_NCHWC && out->rank == IMAGE_RANK && out->dims[1] % LAYOUT_BLOCK > 0)
         return error_set(error, FAULT_IO, "%ld output channels are no blocks of %d", out->dims[1],
                          LAYOUT_BLOCK);
     site->output[0].type = type_in_layout(out, layout_of_result(site->node));

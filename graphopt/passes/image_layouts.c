@@ -493,6 +493,9 @@ static int name_first(struct plan *plan, int output, int turned, struct error *e
     struct graph *graph = plan->graph;
     const int made = tensor_of(plan, turned)->producer;
     graph->tensor[turned]->type = graph->tensor[output]->type;
+    if (!tensor_is_output(graph->tensor[output]) && /* else the name goes with it */
+        graph_pass_name(graph, output, turned, error) != OK)
+        return FAILED;
     return graph_set_text(graph, made, "result", layout_words[LAYOUT_NCHW], error) == OK &&
                    graph_replace(graph, output, turned, error) == OK
                ? OK

@@ -159,11 +159,10 @@ static enum turn_role role_of_operand(const struct graph *graph, int tensor)
  * result: few channels, which a convolution copies on the way to its tiles. */
 static bool reads_planes(const struct graph *graph, const struct node *node)
 {
-    enum { PLANES_MOST = 4 }; /* as many as convolution interleaves at once */
     const struct tensor *x = graph->tensor[node->inputs[0]];
     return node_is_one_of(node, "Conv|roofline::Conv") && node_integer(node, "group", 1) == 1 &&
            x->producer < 0 && !tensor_is_known(x) && is_image(graph, node->inputs[0]) &&
-           x->type.dims[1] <= PLANES_MOST;
+           x->type.dims[1] <= LAYOUT_PLANES_FEW;
 }
 
 static enum turn_role role_in(const struct graph *graph, const struct node *node,

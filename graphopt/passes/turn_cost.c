@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "convolution.h"
 #include "match.h"
 
 int turn_costs_open(struct turn_costs *costs, const struct graph *graph,
@@ -44,8 +45,11 @@ static bool reads_rows(const struct launch *launch, double out_pixels)
 {
     const long groups = letter(launch, "groups"), stride = letter(launch, "stride");
     const bool is_point = letter(launch, "r") == 1 && letter(launch, "s") == 1;
-    if (is_depthwise(launch)) /* rows of so many pixels are for `stencil` */
-        return letter(launch, "w") / stride >= (stride == 1 ? 12 : 6);
+    if (is_depthwise(
+            launch)) /* as the widest vectors have it, so that graphs are the same anywhere */
+        return letter(launch, "r") == 3 && letter(launch, "s") == 3 &&
+               rows_suit_stencil(letter(launch, "c"), (letter(launch, "w") - 1) / stride + 1,
+                                 stride, 64, 64 / dtype_bytes(launch->dtype));
     return (groups > 1 && letter(launch, "k") / groups < 4) ||
            (is_point && stride == 1 && out_pixels >= 96);
 }
@@ -86,10 +90,13 @@ static double unseen_seconds(const struct launch *launch, double seconds,
     const bool is_first = letter(launch, "layout") == LAYOUT_NCHW;
     const double outputs = operand[0].elements, inputs = operand[1].elements;
     const double pixels = outputs / (double)(letter(launch, "n") * letter(launch, "k"));
-    if (is_first && !is_depthwise(launch) && reads_rows(launch, pixels))
-        return product_of_rows_more * seconds;
-    const double copied = is_first ? (reads_rows(launch, pixels) ? 0 : inputs + outputs)
-                                   : (has_parts(launch) ? inputs : 0);
+    const bool is_point = letter(launch, "r") == 1 && letter(launch, "s") == 1;
+    if (is_first && reads_rows(launch, pixels))
+        return is_point ? product_of_rows_more * seconds : 0;
+    const bool reads_first = strcmp(name, "conv2d") == 0 && letter(launch, "source") == SOURCE_NCHW;
+    const double copied = is_first                           ? inputs + outputs
+                          : reads_first || has_parts(launch) ? inputs
+                                                             : 0;
     const struct cost_level *level = &ceilings->level[ceilings->level_count > 1];
     return 2 * copied * dtype_bytes(launch->dtype) / level->bytes_per_second;
 }
@@ -158,13 +165,18 @@ static bool is_outer(const struct node *node)
 }
 
 /* Whether, with channels last, the node that makes the tensor leaves room between the pixels for
- * what a Concat has beside them (in_place_rows(), and letter `pitch` of conv2d). */
+ * what a Concat has beside them (in_place_rows(), and fused_lower_pitch()): a Conv whose steps have
+ * no operand of its output's size. */
 static bool leaves_room(const struct graph *graph, int tensor)
 {
     const int producer = graph->tensor[tensor]->producer;
-    return producer >= 0 && tensor_only_user(graph->tensor[tensor]) >= 0 &&
-           node_is_one_of(graph->node[producer], "Conv|roofline::Conv") &&
-           node_integer(graph->node[producer], "group", 1) == 1;
+    const struct node *node = producer < 0 ? NULL : graph->node[producer];
+    bool leaves = node && tensor_only_user(graph->tensor[tensor]) >= 0 &&
+                  node_is_one_of(node, "Conv|roofline::Conv") &&
+                  node_integer(node, "group", 1) == 1;
+    for (int i = 3; leaves && i < node->input_count; i++)
+        leaves = node->inputs[i] < 0 || tensor_is_known(graph->tensor[node->inputs[i]]);
+    return leaves;
 }
 
 static int turned_seconds(struct turn_costs *costs, int id, enum layout layout, double *seconds,

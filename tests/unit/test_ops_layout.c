@@ -12,11 +12,13 @@ struct layout_case {
     int opset;
     const char *kernel; /* that it is lowered to; "": none */
     enum layout layout;
+    const char *first; /* attribute that says what has channels first; NULL: none */
 };
 
 /* Two images of 5 x 6 pixels, of 3 channels, or of 32 in blocks. */
 #define IMAGE "const x: f32[2,5,6,3] = named\n"
 #define BLOCKS "const x: f32[2,2,5,6,16] = named\n"
+#define PLANES "const x: f32[2,3,5,6] = named\n"
 #define SIXTEEN "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
 #define TWICE SIXTEEN ", " SIXTEEN
 
@@ -71,18 +73,32 @@ static const struct layout_case cases[] = {
      LAYOUT_NCHWC},
     {"ConvTranspose", BLOCKS "const w: f32[32,16,2,2] = named\n", ", w", "strides: [2, 2]", 13,
      "conv_transpose2d", LAYOUT_NCHWC},
+    {"Conv", PLANES "const w: f32[4,3,3,3] = named\nconst o: f32[4] = {1, 2, 3, 4}\n", ", w, o",
+     "pads: [1, 1, 1, 1]", 13, "conv2d", LAYOUT_NHWC, "source"},
+    {"Conv", PLANES "const w: f32[32,3,3,3] = named\n", ", w", "strides: [2, 2]", 13, "conv2d",
+     LAYOUT_NCHWC, "source"},
+    {"GlobalAveragePool", IMAGE, "", NULL, 11, "global_average_pool", LAYOUT_NHWC, "result"},
+    {"GlobalAveragePool", BLOCKS, "", NULL, 11, "global_average_pool", LAYOUT_NCHWC, "result"},
 };
+
+/* The layout of x, or of y. */
+static enum layout layout_at(const struct layout_case *of, const char *which)
+{
+    return of->first && strcmp(of->first, which) == 0 ? LAYOUT_NCHW : of->layout;
+}
 
 /* Attributes behind those that are there. */
 static void put_attributes(char *text, size_t size, const struct layout_case *of, bool is_ours)
 {
     const bool is_opset = strncmp(of->name, "Conv", 4) != 0;
     const size_t used = strlen(text);
-    char own[64] = "";
+    char own[96] = "";
     if (is_ours && is_opset)
         snprintf(own, sizeof own, "layout: \"%s\", opset: %d", layout_words[of->layout], of->opset);
     else if (is_ours)
         snprintf(own, sizeof own, "layout: \"%s\"", layout_words[of->layout]);
+    if (is_ours && of->first)
+        snprintf(own + strlen(own), sizeof own - strlen(own), ", %s: \"nchw\"", of->first);
     const char *const given = of->attributes ? of->attributes : "";
     if (*given || *own)
         snprintf(text + used, size - used, " {%s%s%s}", given, *given && *own ? ", " : "", own);
@@ -112,7 +128,7 @@ static struct array expected_of(const struct layout_case *of, struct graph *grap
     char text[2048], node[512];
     struct site site;
     struct error error;
-    const long channels = of->layout == LAYOUT_NHWC ? 3 : 32;
+    const long channels = layout_at(of, "source") == LAYOUT_NCHWC ? 32 : 3;
     snprintf(node, sizeof node, "%s(a%s)", of->name, of->rest);
     put_attributes(node, sizeof node, of, false);
     snprintf(text, sizeof text,
@@ -125,10 +141,11 @@ static struct array expected_of(const struct layout_case *of, struct graph *grap
     if (site_open(&site, graph, graph->node[maker_of(graph, "y")], arena, &error) != OK)
         fail_msg("%s", error.text);
     ((struct array *)(uintptr_t)site.input)[0] =
-        reordered(&given, of->layout, &first, LAYOUT_NCHW, arena);
+        reordered(&given, layout_at(of, "source"), &first, LAYOUT_NCHW, arena);
     if (site_evaluate(&site, 1 << 20, &error) != OK)
         fail_msg("%s", error.text);
-    return reordered(&site.output[0], LAYOUT_NCHW, &site.output[0].type, of->layout, arena);
+    return reordered(&site.output[0], LAYOUT_NCHW, &site.output[0].type, layout_at(of, "result"),
+                     arena);
 }
 
 static void a_node_computes_what_onnx_computes(void **state)
@@ -210,6 +227,22 @@ static void what_cannot_be_is_refused(void **state)
     check_refused(header, "input x: f32[1,2,3,4]\ninput g: f32[1,2,3,2]",
                   "roofline::GridSample(x, g) {layout: \"nhwc\", opset: 13}",
                   "GridSample is known from opset 16 on");
+    check_refused(header, "input x: f32[1,3,16]\ninput w: f32[20,3,3]",
+                  "roofline::Conv(x, w) {layout: \"nchwc\", source: \"nchw\"}",
+                  "in layout nchw it needs 4 dimensions");
+    check_refused(header, "input x: f32[1,3,4,4]\ninput w: f32[20,3,3,3]",
+                  "roofline::Conv(x, w) {layout: \"nchwc\", source: \"nchw\"}",
+                  "20 output channels are no blocks");
+    check_refused(header, "input x: f32[1,4,4,3]\ninput w: f32[20,3,3,3]",
+                  "roofline::Conv(x, w) {layout: \"nhwc\", source: \"nhwc\"}",
+                  "'source' is 'nhwc'; it may be nchw");
+    check_refused(header, "input x: f32[1,1,1,1,16]\ninput w: f32[20,16,1,1]",
+                  "roofline::Conv(x, w) {layout: \"nchwc\", result: \"nchw\"}",
+                  "'result' is for GlobalAveragePool alone");
+    check_refused(header, "input x: f32[1,3,4,4]",
+                  "roofline::MaxPool(x) {layout: \"nhwc\", opset: 13, kernel_shape: [2, 2], "
+                  "source: \"nchw\"}",
+                  "'source' is for Conv alone");
 }
 
 int main(void)
