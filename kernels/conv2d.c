@@ -209,7 +209,7 @@ const struct kernel conv2d_kernel = {
     .bytes_formula = bytes_formula,
     .model_note = "p x q output pixels; taps_h, taps_w: pairs of output and kernel line inside the "
                   "image, so products with padding do not count; h_used, w_used: input rows and "
-                  "columns that are used (in nchw whole rows); k_filled: k filled up to blocks; "
+                  "columns that are used (of nchw whole rows); k_filled: k filled up to blocks; "
                   "packing the weights, before the first call, does not count; each step of the "
                   "epilogue counts as 1 FLOP per element, functions too",
     .check = check,

@@ -267,9 +267,9 @@ static inline bool rows_suit_stencil(long channels, long columns, long stride, i
 /* X(name, summary) */
 #define CONVOLUTION_WAYS(X)                                                                        \
     X(auto,                                                                                        \
-      "groups = c = k: depthwise, but of nchw with long rows stencil or planes; nchw: planes for " \
-      "groups with few output channels, packed for 1x1 with stride 1 of images with 96 pixels "    \
-      "and more; else direct")                                                                     \
+      "groups = c = k: depthwise, but of nchw with long rows or few channels stencil or planes; "  \
+      "nchw: planes for groups with few output channels, packed for 1x1 with stride 1 of images "  \
+      "with 96 pixels and more; else direct, as what has input and output in two layouts")         \
     X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
               "do, then gemm's register tile; weights packed beforehand")                          \
     X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \

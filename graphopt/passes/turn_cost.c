@@ -66,7 +66,8 @@ static bool has_parts(const struct launch *launch)
 
 /* In nchw vectors of a product are of pixels, and its weights broadcast, more than the others have
  * elements to broadcast; and vectors of a window are every so many elements of rows, which pools
- * sort out (docs/kernels.md has both). What that takes more, of the time of all that they do. */
+ * sort out (docs/kernels.md, what a layout costs). What that takes more, of the time of all that
+ * they do. */
 static const double product_of_rows_more = 0.05, windows_of_rows_more = 0.5;
 
 /* What the kernel's models of work and bytes do not say: convolutions that sum vectors of channels
