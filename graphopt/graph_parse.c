@@ -90,6 +90,10 @@ static int parse_element(struct parser *parser, const struct array *array, long 
     if (element_is_real(element)) {
         if (cursor_real(cursor, &real) != OK)
             return FAILED;
+        /* Digits that tell floats apart are printed of all but f64: that float is meant, from which
+         * a format without a mantissa would else round away. */
+        if (element != ELEMENT_f64)
+            real = (float)real;
         element_put_real(array->data, element, i, real);
         return OK;
     }
