@@ -114,13 +114,13 @@ static int view_open(struct view *view, const struct site *site, struct error *e
 }
 
 /* An attribute that says "nchw", of one operator alone. */
-static int check_first(const struct node *node, const char *name, const char *operator,
-                       struct error * error)
+static int check_first(const struct node *node, const char *name, const char *type,
+                       struct error *error)
 {
     static const char *const words[] = {"nchw", NULL};
     int unused;
-    if (node_attribute(node, name) && strcmp(node->op->name, operator) != 0)
-        return error_set(error, FAULT_IO, "'%s' is for %s alone", name, operator);
+    if (node_attribute(node, name) && strcmp(node->op->name, type) != 0)
+        return error_set(error, FAULT_IO, "'%s' is for %s alone", name, type);
     return word_read(node, name, words, &unused, error);
 }
 

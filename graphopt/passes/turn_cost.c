@@ -39,19 +39,22 @@ static bool is_depthwise(const struct launch *launch)
     return groups == letter(launch, "c") && groups == letter(launch, "k");
 }
 
+static bool is_point(const struct launch *launch)
+{
+    return letter(launch, "r") == 1 && letter(launch, "s") == 1;
+}
+
 /* Whether a convolution in nchw sums vectors along the columns of the images where they lie
  * (docs/kernels.md: variants `packed` of 1x1 kernels, `stencil`, `planes`). */
 static bool reads_rows(const struct launch *launch, double out_pixels)
 {
     const long groups = letter(launch, "groups"), stride = letter(launch, "stride");
-    const bool is_point = letter(launch, "r") == 1 && letter(launch, "s") == 1;
-    if (is_depthwise(
-            launch)) /* as the widest vectors have it, so that graphs are the same anywhere */
+    if (is_depthwise(launch)) /* by the widest vectors: the same graph on every machine */
         return letter(launch, "r") == 3 && letter(launch, "s") == 3 &&
                rows_suit_stencil(letter(launch, "c"), (letter(launch, "w") - 1) / stride + 1,
                                  stride, 64, 64 / dtype_bytes(launch->dtype));
     return (groups > 1 && letter(launch, "k") / groups < 4) ||
-           (is_point && stride == 1 && out_pixels >= 96);
+           (is_point(launch) && stride == 1 && out_pixels >= 96);
 }
 
 /* Whether a convolution in another layout copies its input, as groups have parts of blocks of
@@ -91,9 +94,8 @@ static double unseen_seconds(const struct launch *launch, double seconds,
     const bool is_first = letter(launch, "layout") == LAYOUT_NCHW;
     const double outputs = operand[0].elements, inputs = operand[1].elements;
     const double pixels = outputs / (double)(letter(launch, "n") * letter(launch, "k"));
-    const bool is_point = letter(launch, "r") == 1 && letter(launch, "s") == 1;
     if (is_first && reads_rows(launch, pixels))
-        return is_point ? product_of_rows_more * seconds : 0;
+        return is_point(launch) ? product_of_rows_more * seconds : 0;
     const bool reads_first = strcmp(name, "conv2d") == 0 && letter(launch, "source") == SOURCE_NCHW;
     const double copied = is_first                           ? inputs + outputs
                           : reads_first || has_parts(launch) ? inputs
