@@ -85,6 +85,16 @@ static inline double plain_hardswish(double x)
     return x * plain_clip(x / 6 + 0.5, 0, 1);
 }
 
+static inline double plain_abs(double x)
+{
+    return fabs(x);
+}
+
+static inline double plain_elu(double x, double slope)
+{
+    return x < 0 ? slope * expm1(x) : x;
+}
+
 /* 1 + erf(x / sqrt(2)) without its cancellation. */
 static inline double plain_gelu(double x)
 {

@@ -20,6 +20,7 @@
     X(max, MATH(max)(y, x)) /* bounds: of the operand no NaN is kept */                            \
     X(min, MATH(min)(y, x))                                                                        \
     X(prelu, MATH(leaky_relu)(x, y))                                                               \
+    X(elu, MATH(elu)(x, y))                                                                        \
     X(rsub, y - x) /* the operands the other way round */                                          \
     X(rdiv, y / x)                                                                                 \
     X(larger, MATH(larger)(x, y)) /* NaN where one is NaN */                                       \
@@ -42,6 +43,7 @@
     X(silu, MATH(silu)(x))                                                                         \
     X(hardswish, MATH(hardswish)(x))                                                               \
     X(mish, MATH(mish)(x))                                                                         \
+    X(abs, MATH(abs)(x))                                                                           \
     X(exp, MATH(exp)(x))                                                                           \
     X(sqrt, MATH(sqrt)(x))
 

@@ -308,6 +308,14 @@ ALWAYS_INLINE vec vec_mish(vec x)
     return x * (w / (w + vec_all(2)));
 }
 
+/* x < 0 ? slope (exp(x) - 1) : x: 1.5 ulp, the product with the slope not counted. Below -40 the
+ * exponential does not count. */
+ALWAYS_INLINE vec vec_elu(vec x, vec slope)
+{
+    vec scale, p = vec_exp_scaled(vec_max(vec_all(-40), vec_min(vec_all(0), x)), &scale);
+    return vec_select(vec_less(x, vec_all(0)), slope * (scale * p + (scale - vec_all(1))), x);
+}
+
 /* min(high, max(low, x)), so `high` where the bounds cross, as in ONNX. */
 ALWAYS_INLINE vec vec_clip(vec x, vec low, vec high)
 {

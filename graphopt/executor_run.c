@@ -142,7 +142,7 @@ void walk_packing(struct walker *walker)
         }
 }
 
-/* ---- plain loops, by member 0 ---- */
+/* ---- what member 0 does alone ---- */
 
 static void give_inputs(const struct executor *executor, const struct step *step)
 {
@@ -151,6 +151,36 @@ static void give_inputs(const struct executor *executor, const struct step *step
         step->input[i] = node->inputs[i] >= 0 ? executor->value[node->inputs[i]]
                                               : (struct array){UNKNOWN_TYPE, NULL};
 }
+
+static void say_where(struct executor *executor, const struct step *step)
+{
+    struct error *error = &executor->error;
+    char words[sizeof error->text];
+    snprintf(words, sizeof words, "%s", error->text);
+    snprintf(error->text, sizeof error->text, "%s: %.*s",
+             node_label(executor->graph, step->site.node).text,
+             (int)(sizeof error->text - sizeof(struct label) - 3), words);
+}
+
+/* What the kernels of the step need of values. */
+static void look_up(struct walker *walker, const struct step *step)
+{
+    struct executor *executor = walker->executor;
+    walker->is_apart = true;
+    if (walker->member.index != 0 || executor->failed_at)
+        return;
+    struct site site = step->site;
+    site.input = step->input;
+    site.arena = &executor->scratch;
+    give_inputs(executor, step);
+    if (step->lowering.look_up(&site, step->scratch, &executor->error) != OK) {
+        say_where(executor, step);
+        walker_fail(walker);
+    }
+    arena_reset(&executor->scratch);
+}
+
+/* ---- plain loops, by member 0 ---- */
 
 /* Into the memory that the plan has for the results. */
 static int evaluate(struct executor *executor, const struct step *step)
@@ -206,16 +236,6 @@ static int evaluate_open(struct executor *executor, const struct step *step)
     return result;
 }
 
-static void say_where(struct executor *executor, const struct step *step)
-{
-    struct error *error = &executor->error;
-    char words[sizeof error->text];
-    snprintf(words, sizeof words, "%s", error->text);
-    snprintf(error->text, sizeof error->text, "%s: %.*s",
-             node_label(executor->graph, step->site.node).text,
-             (int)(sizeof error->text - sizeof(struct label) - 3), words);
-}
-
 static void walk_plain(struct walker *walker, const struct step *step)
 {
     struct executor *executor = walker->executor;
@@ -242,6 +262,8 @@ static int walk_step(struct walker *walker, const struct step *step)
     case STEP_NOTHING:
         break;
     case STEP_KERNELS:
+        if (step->lowering.look_up)
+            look_up(walker, step);
         for (int i = 0; i < step->lowering.launch_count && result == OK; i++)
             result = walk_call(walker, step, &step->calls[i]);
         break;

@@ -59,6 +59,10 @@ struct lowering {
     struct launch *launch; /* of site->arena */
     int launch_count;
     size_t scratch_bytes;
+    /* Puts into the scratch what the launches need and only values tell that come with the run
+     * (which row an index means): one member calls it before them, each time. FAULT_IO where these
+     * cannot be (an index out of range); NULL: there is nothing. `site` has all inputs' data. */
+    int (*look_up)(struct site *site, void *scratch, struct error *error);
     /* What no launch moves, because it shares memory, of site->arena. NULL: nothing.
      * By input: at which byte of output 0 its producer writes it; -1: it has memory of its own. */
     long *input_at;

@@ -259,7 +259,7 @@ static int read_first(const struct reading *reading)
         enum step_kind kind;
     } functions[] = {
         {"Relu", STEP_relu}, {"Sigmoid", STEP_sigmoid},     {"Tanh", STEP_tanh}, {"Exp", STEP_exp},
-        {"Sqrt", STEP_sqrt}, {"HardSwish", STEP_hardswish}, {"Mish", STEP_mish},
+        {"Sqrt", STEP_sqrt}, {"HardSwish", STEP_hardswish}, {"Mish", STEP_mish}, {"Abs", STEP_abs},
     };
     const struct node *node = reading->node;
     if (node->inputs[0] != reading->steps->x)
@@ -283,6 +283,8 @@ static int read_first(const struct reading *reading)
         return read_clip(reading);
     if (node_is(node, "LeakyRelu"))
         return put_scalar(reading, STEP_prelu, node_real(node, "alpha", 0.01));
+    if (node_is(node, "Elu"))
+        return put_scalar(reading, STEP_elu, node_real(node, "alpha", 1));
     if (node_is(node, "PRelu"))
         return put_tensor(reading, STEP_prelu, node->inputs[1]);
     if (node_is(node, "HardSigmoid"))

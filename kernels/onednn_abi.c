@@ -83,7 +83,9 @@ struct function {
 static const struct function functions[] = {
     {"relu", 0x1f, 0x20, true, 0, 0},
     {"leaky_relu", 0x1f, 0x20, false, 0, 0},
+    {"abs", 0x5f, 0x24, true, 0, 0},
     {"clip", 0xff, 0x2e, false, 0, 0},
+    {"elu", 0x3f, 0x22, true, 1, 0},
     {"sigmoid", 0xaf, 0x29, true, 0, 0},
     {"tanh", 0x2f, 0x21, true, 0, 0},
     {"gelu", 0x30, 0x31, true, 0, 0},

@@ -1,4 +1,5 @@
-// pad.c - images with a border of zeros, of their mirror image or of their outermost pixels.
+// pad.c - images with a border of zeros or another value, of their mirror image or of their
+// outermost pixels.
 //
 // As ONNX Pad with modes constant, reflect and edge
 // (https://onnx.ai/onnx/operators/onnx__Pad.html).
@@ -16,7 +17,7 @@
     X(mode, 0, 0, "what stands there", mode_words)                                                 \
     X(layout, 0, 0, "order of the dimensions", layout_words)
 enum { LETTERS(KERNEL_LETTER_INDEX) LETTER_COUNT };
-enum { CONSTANT, REFLECT, EDGE };
+enum { CONSTANT, REFLECT, EDGE, VALUE };
 
 /* The input line that line i of the padded image, counted from the first inside, shows; -1: none.
  */
@@ -36,15 +37,15 @@ static inline long shown_line(long i, long lines, long mode)
 
 #ifndef ISA
 
-static const char *const mode_words[] = {"constant", "reflect", "edge", NULL};
+static const char *const mode_words[] = {"constant", "reflect", "edge", "value", NULL};
 
 #define DERIVED                                                                                    \
     const double channels = (double)layout_channels((enum layout)layout, (long)c),                 \
-                 p = top + h + bottom, q = left + w + right;                                       \
-    (void)channels, (void)p, (void)q;
+                 p = top + h + bottom, q = left + w + right, values = mode == VALUE;               \
+    (void)channels, (void)p, (void)q, (void)values;
 
 MODEL(flops, 0)
-MODEL(bytes, (h * w + p * q) * n * channels * element_bytes)
+MODEL(bytes, ((h * w + p * q) * n * channels + values) * element_bytes)
 
 static const struct letter letters[] = {LETTERS(KERNEL_LETTER_ROW)};
 
@@ -75,7 +76,8 @@ static int operands(const struct shape *shape, struct operand operand[KERNEL_OPE
     DERIVED
     operand[0] = reals("output", ROLE_OUTPUT, n * channels * p * q, 0.5, 1.5);
     operand[1] = reals("input", ROLE_INPUT, n * channels * h * w, 0.5, 1.5);
-    return 2;
+    operand[2] = reals("value", ROLE_INPUT, 1, 0.5, 1.5);
+    return mode == VALUE ? 3 : 2;
 }
 
 /* A copy is exact. */
@@ -90,13 +92,14 @@ static void plain(const struct call *call, enum dtype dtype, long begin, long en
     const struct shape *shape = call->shape;
     LETTERS(KERNEL_LETTER_LONG)
     const long inner = planes_of((enum layout)layout, n, c).inner;
+    const double value = mode == VALUE ? real_at(call->operand[2], dtype, 0) : 0;
     for (long element = begin; element < end; element++) {
         const struct position position =
             position_of(element, top + h + bottom, left + w + right, inner);
         const long y = shown_line(position.y - top, h, mode),
                    x = shown_line(position.x - left, w, mode);
         const long from = ((position.plane * h + y) * w + x) * inner + position.channel;
-        out[element - begin] = y < 0 || x < 0 ? 0 : real_at(call->operand[1], dtype, from);
+        out[element - begin] = y < 0 || x < 0 ? value : real_at(call->operand[1], dtype, from);
     }
 }
 REFERENCE_BODIES(plain)
@@ -124,7 +127,8 @@ static const struct variant variants[] = {
 
 const struct kernel pad_kernel = {
     .name = "pad",
-    .summary = "output[n,c,y,x] = input[n,c,y-top,x-left]; outside 0, mirrored or the nearest",
+    .summary =
+        "output[n,c,y,x] = input[n,c,y-top,x-left]; outside 0, a value, mirrored or the nearest",
     .letters = letters,
     .letter_count = LETTER_COUNT,
     .shapes = shapes,
@@ -132,7 +136,8 @@ const struct kernel pad_kernel = {
     .flops_formula = flops_formula,
     .bytes = bytes_model,
     .bytes_formula = bytes_formula,
-    .model_note = "p, q: output rows and columns; channels: with their filling",
+    .model_note = "p, q: output rows and columns; channels: with their filling; "
+                  "values: 1 where the border has one of its own",
     .check = check,
     .operands = operands,
     .tolerance = tolerance,
@@ -145,17 +150,18 @@ const struct kernel pad_kernel = {
 struct job {
     const struct shape *shape;
     const real *input, *input_end;
+    real value;
     long inner, ahead;
 };
 
-/* `count` elements to `to`, whole vectors up to `limit`; of zeros where `from` is NULL. */
+/* `count` elements to `to`, whole vectors up to `limit`; of the value where `from` is NULL. */
 ALWAYS_INLINE void copy_elements(const struct job *job, const real *from, long count, real *to,
                                  const real *limit)
 {
     long i = 0;
     if (!from) {
         for (; i < count; i += VLEN)
-            store_until(to + i, vec_all(0), limit);
+            store_until(to + i, vec_all(job->value), limit);
         return;
     }
     for (const long whole = smaller(job->input_end - from, limit - to) - VLEN;
@@ -212,6 +218,7 @@ void NAME(pad)(const struct call *call)
     const struct job job = {.shape = shape,
                             .input = call->operand[1],
                             .input_end = (const real *)call->operand[1] + inputs,
+                            .value = mode == VALUE ? *(const real *)call->operand[2] : 0,
                             .inner = planes.inner,
                             .ahead = stream ? IMAGE_AHEAD : 0};
     const long room = segment_buffer(left + w + right, planes.inner, REAL_BYTES);

@@ -229,12 +229,9 @@ static int evaluate(struct site *site, struct error *error)
 
 /* ---- kernel ---- */
 
-static int check_kernel(const struct site *site, const struct border *border, int first, int last,
+static int check_kernel(const struct type *in, const struct border *border, int first, int last,
                         struct error *error)
 {
-    static const char zeros[sizeof(struct text)];
-    const struct type *in = &site->input[0].type;
-    struct text value = {0};
     if (border->mode == MODE_WRAP)
         return error_skip(error, "kernel 'pad' does not wrap around");
     if (last - first > 1)
@@ -243,10 +240,24 @@ static int check_kernel(const struct site *site, const struct border *border, in
         if (!border->is_known[i] || border->before[i] < 0 || border->after[i] < 0)
             return error_skip(error, "kernel 'pad' takes nothing away, and wants to know how much "
                                      "it adds");
-    if (border->mode != MODE_CONSTANT)
-        return OK;
-    if (read_value(site, &value, error) != OK || memcmp(&value, zeros, sizeof value) != 0)
-        return error_skip(error, "kernel 'pad' adds zeros only");
+    return OK;
+}
+
+/* Zeros the kernel has itself; another value is an operand, which may be known only when it runs.
+ */
+static int set_value(const struct site *site, struct launch *launch, struct error *error)
+{
+    static const char zeros[sizeof(struct text)];
+    const struct array *given = site_input(site, 2);
+    struct text *value = arena_take(site->arena, sizeof *value);
+    if (!value)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    memset(value, 0, sizeof *value);
+    const int known = read_value(site, value, error);
+    if (known == FAILED || (known == OK && memcmp(value, zeros, sizeof *value) == 0))
+        return known;
+    launch->operand[2] = known == OK || !given ? of_constant(value) : of_input(2);
+    launch_word(launch, "mode", "value");
     return OK;
 }
 
@@ -312,7 +323,7 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
             first = first < i ? first : i;
             last = i;
         }
-    if (check_kernel(site, &border, first, last, error) != OK)
+    if (check_kernel(in, &border, first, last, error) != OK)
         return SKIPPED;
     struct launch *launch = launches_add(site, lowering, "pad", dtype, error);
     if (!launch)
@@ -320,7 +331,7 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     set_letters(launch, in, &border, first, last);
     launch->operand[0] = of_output(0);
     launch->operand[1] = of_input(0);
-    return OK;
+    return border.mode == MODE_CONSTANT ? set_value(site, launch, error) : OK;
 }
 
 static const struct attribute_rule attributes[] = {{"mode", ATTRIBUTE_TEXT, false},

@@ -227,7 +227,7 @@ static struct expansion expansion_of(enum step_kind kind)
         [STEP_larger] = {"Max", 1},       [STEP_smaller] = {"Min", 1}, [STEP_rsub] = {"Sub", 0},
         [STEP_rdiv] = {"Div", 0},         [STEP_prelu] = {"PRelu", 1}, [STEP_relu] = {"Relu", -1},
         [STEP_sigmoid] = {"Sigmoid", -1}, [STEP_tanh] = {"Tanh", -1},  [STEP_exp] = {"Exp", -1},
-        [STEP_sqrt] = {"Sqrt", -1},
+        [STEP_sqrt] = {"Sqrt", -1},       [STEP_abs] = {"Abs", -1},
     };
     return kind < (int)(sizeof table / sizeof *table) ? table[kind] : (struct expansion){NULL, -1};
 }
@@ -293,6 +293,16 @@ static int expand_gate(struct graph *own, enum step_kind kind, int x, enum eleme
     return expand_node(own, "Mul", x, gate, error);
 }
 
+/* Slopes are an operand, where Elu has one as its attribute: relu(x) + slope elu(min(x, 0)). */
+static int expand_elu(struct graph *own, int x, int slope, enum element element,
+                      struct error *error)
+{
+    int low = expand_scalar_bound(own, "Min", x, element, 0, error);
+    low = expand_node(own, "Elu", low, -1, error);
+    low = expand_node(own, "Mul", low, slope, error);
+    return expand_node(own, "Add", expand_node(own, "Relu", x, -1, error), low, error);
+}
+
 static int expand_step(struct graph *own, enum step_kind kind, int x, int operand,
                        enum element element, struct error *error)
 {
@@ -303,6 +313,8 @@ static int expand_step(struct graph *own, enum step_kind kind, int x, int operan
         return operand < 0 ? -1 : expand_node(own, expansion.type, operand, x, error);
     if (expansion.type)
         return expand_node(own, expansion.type, x, expansion.operand == 1 ? operand : -1, error);
+    if (kind == STEP_elu)
+        return expand_elu(own, x, operand, element, error);
     if (kind == STEP_gelu || kind == STEP_gelu_tanh)
         return expand_gelu(own, kind == STEP_gelu_tanh, x, element, error);
     return expand_gate(own, kind, x, element, error);

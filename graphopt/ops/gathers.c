@@ -127,20 +127,52 @@ static int find_range(const struct site *site, int axis, struct move *move, bool
     return OK;
 }
 
-/* The kernel looks up what it is told to: only indices that are known now can be checked. */
+/* The rows as the kernel takes them. */
+static int write_rows(const struct site *site, int32_t *to, struct error *error)
+{
+    struct table_rows rows;
+    if (find_rows(site, &rows, error) != OK)
+        return FAILED;
+    for (long i = 0; i < rows.count; i++)
+        to[i] = (int32_t)rows.row[i];
+    return OK;
+}
+
+static int look_up(struct site *site, void *scratch, struct error *error)
+{
+    return write_rows(site, scratch, error);
+}
+
+/* The kernel looks up what it is told to: indices are checked now, or else before each run. */
+static int name_rows(const struct site *site, struct lowering *lowering, long count,
+                     struct launch_operand *operand, struct error *error)
+{
+    if (!site->input[1].data) {
+        *operand = (struct launch_operand){.source = SOURCE_SCRATCH};
+        lowering->scratch_bytes = (size_t)count * sizeof(int32_t);
+        lowering->look_up = look_up;
+        return OK;
+    }
+    int32_t *indices = arena_take_array(site->arena, (size_t)count, sizeof *indices);
+    if (!indices)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
+    *operand = of_constant(indices);
+    return write_rows(site, indices, error);
+}
+
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const long elements = type_elements(&site->input[0].type);
     struct table_rows rows;
+    struct launch_operand index;
     enum dtype dtype;
     if (element_moved_dtype(site->output[0].type.element, &dtype, error) != OK)
         return SKIPPED;
     if (type_elements(&site->output[0].type) == 0)
         return error_skip(error, "there is nothing to move");
-    if (!site->input[1].data)
-        return error_skip(error, "kernel 'gather' checks no index, and these are not known before "
-                                 "it runs");
-    if (node_is(site->node, "Gather")) {
+    if (elements == 0)
+        return error_skip(error, "there is nothing that an index could name");
+    if (site->input[1].data && node_is(site->node, "Gather")) {
         struct move move;
         bool is_range;
         int axis;
@@ -150,13 +182,9 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         if (is_range)
             return move_lower(site, lowering, &move, 0, 0, error);
     }
-    if (find_rows(site, &rows, error) != OK)
+    if (find_rows(site, &rows, error) != OK ||
+        name_rows(site, lowering, rows.count, &index, error) != OK)
         return FAILED;
-    int32_t *indices = arena_take_array(site->arena, (size_t)rows.count, sizeof *indices);
-    if (!indices)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory");
-    for (long i = 0; i < rows.count; i++)
-        indices[i] = (int32_t)rows.row[i];
     struct launch *launch = launches_add(site, lowering, "gather", dtype, error);
     if (!launch)
         return FAILED;
@@ -165,7 +193,7 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     launch_letter(launch, "count", rows.count);
     launch->operand[0] = of_output(0);
     launch->operand[1] = of_input(0);
-    launch->operand[2] = of_constant(indices);
+    launch->operand[2] = index;
     return OK;
 }
 

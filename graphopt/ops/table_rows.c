@@ -1,10 +1,13 @@
 // table_rows.c - indices as rows of a table.
 #include "table_rows.h"
 
-static int take_rows(const struct site *site, long count, long columns, struct table_rows *rows,
-                     struct error *error)
+/* Where the indices are known with room for the rows. */
+static int take_rows(const struct site *site, const struct array *indices, long count, long columns,
+                     struct table_rows *rows, struct error *error)
 {
     *rows = (struct table_rows){.count = count, .columns = columns};
+    if (!indices->data)
+        return OK;
     rows->row = arena_take_array(site->arena, (size_t)count, sizeof *rows->row);
     return rows->row ? OK : error_set(error, FAULT_ENVIRONMENT, "out of memory");
 }
@@ -14,9 +17,9 @@ int rows_of_axis(const struct site *site, const struct type *data, const struct 
 {
     const long outer = type_product(data, 0, axis), count = type_elements(&indices->type);
     const long columns = type_product(data, axis + 1, data->rank), lines = data->dims[axis];
-    if (take_rows(site, outer * count, columns, rows, error) != OK)
+    if (take_rows(site, indices, outer * count, columns, rows, error) != OK)
         return FAILED;
-    for (long i = 0; i < outer * count; i++) {
+    for (long i = 0; rows->row && i < outer * count; i++) {
         long line;
         if (index_read(indices, i % count, lines, &line, error) != OK)
             return FAILED;
@@ -36,10 +39,10 @@ int rows_of_elements(const struct site *site, const struct type *data, const str
 {
     const long count = type_elements(&indices->type);
     long strides[RANK_MAX], at[RANK_MAX] = {0}, line;
-    if (take_rows(site, count, 1, rows, error) != OK)
+    if (take_rows(site, indices, count, 1, rows, error) != OK)
         return FAILED;
     find_strides(data, strides);
-    for (long i = 0; i < count; i++) {
+    for (long i = 0; rows->row && i < count; i++) {
         if (index_read(indices, i, data->dims[axis], &line, error) != OK)
             return FAILED;
         rows->row[i] = place_offset(data->rank, strides, at) + (line - at[axis]) * strides[axis];
@@ -72,9 +75,10 @@ int rows_of_tuples(const struct site *site, const struct type *data, const struc
     const int length = (int)type->dims[type->rank - 1];
     const long count = type_product(type, 0, type->rank - 1);
     const long each = type_product(type, batch, type->rank - 1); /* tuples of a batch */
-    if (take_rows(site, count, type_product(data, batch + length, data->rank), rows, error) != OK)
+    if (take_rows(site, indices, count, type_product(data, batch + length, data->rank), rows,
+                  error) != OK)
         return FAILED;
-    for (long i = 0; i < count; i++) {
+    for (long i = 0; rows->row && i < count; i++) {
         long row = i / each;
         for (int k = 0; k < length; k++) {
             long line;

@@ -7,12 +7,12 @@
 /* Row row[i] of the data, seen as rows of `columns` elements, belongs to row i of the other side.
  */
 struct table_rows {
-    long *row; /* of the arena */
+    long *row; /* of the arena; NULL: the indices have no data yet */
     long count, columns;
 };
 
-/* The functions below want complete types and values, and that their check passed. FAULT_IO names
- * an index that is out of range. */
+/* The functions below want complete types, and values where there are indices, and that their check
+ * passed. FAULT_IO names an index that is out of range. */
 
 /* Gather: all indices, for each place before the axis. */
 int rows_of_axis(const struct site *site, const struct type *data, const struct array *indices,

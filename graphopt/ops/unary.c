@@ -58,7 +58,7 @@ static double sign(double x)
     X(HardSwish, NULL, 0, NULL, 0, x *clamp(x / 6 + 0.5, 0, 1), "hardswish", NAN)                  \
     X(LeakyRelu, "alpha", 0.01, NULL, 0, x < 0 ? a * x : x, "leaky_relu", 0.01)                    \
     X(Swish, "alpha", 1, NULL, 0, x *sigmoid(a *x), "silu", 1)                                     \
-    X(Elu, "alpha", 1, NULL, 0, x < 0 ? a * expm1(x) : x, NULL, NAN)                               \
+    X(Elu, "alpha", 1, NULL, 0, x < 0 ? a * expm1(x) : x, "elu", 1)                                \
     X(Celu, "alpha", 1, NULL, 0, x < 0 ? a * expm1(x / a) : x, NULL, NAN)                          \
     X(Selu, "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875,                \
       b *(x > 0 ? x : a * expm1(x)), NULL, NAN)                                                    \
@@ -86,7 +86,7 @@ static double sign(double x)
 /* X(name, real, whole, kernel): of whole numbers too. */
 #define NUMBER_LIST(X)                                                                             \
     X(Relu, x < 0 ? 0 : x, x < 0 ? 0 : x, "relu")                                                  \
-    X(Abs, fabs(x), x < 0 ? -x : x, NULL)                                                          \
+    X(Abs, fabs(x), x < 0 ? -x : x, "abs")                                                         \
     X(Neg, -x, -x, NULL)                                                                           \
     X(Sign, sign(x), (x > 0) - (x < 0), NULL)
 
@@ -138,28 +138,71 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
-/* Another constant than the kernel's: a slope is an operand of a chain. */
-static int lower_slope(const struct site *site, struct lowering *lowering, enum dtype dtype,
+/* What a step's number is: a constant of the operator, its inverse, or a digit. */
+enum number { MINUS_ONE, ZERO, ONE, A, B, INVERSE_A };
+
+/* Operators as steps of kernel chain, each with one number for all elements. */
+enum { CHAIN_STEPS = 4 };
+static const struct chain {
+    const char *type;
+    struct {
+        const char *step;
+        enum number number;
+    } step[CHAIN_STEPS];
+} chains[] = {
+    {"Neg", {{"mul", MINUS_ONE}}},
+    {"Reciprocal", {{"rdiv", ONE}}},
+    {"LeakyRelu", {{"prelu", A}}},
+    {"Elu", {{"elu", A}}},
+    {"Selu", {{"elu", A}, {"mul", B}}},
+    {"Celu", {{"mul", INVERSE_A}, {"elu", ONE}, {"mul", A}}},
+    {"HardSigmoid", {{"mul", A}, {"add", B}, {"max", ZERO}, {"min", ONE}}},
+};
+
+static double number_of(const struct site *site, enum number number)
+{
+    switch (number) {
+    case A:
+        return constant_of(site, 0);
+    case B:
+        return constant_of(site, 1);
+    case INVERSE_A:
+        return 1 / constant_of(site, 0);
+    default:
+        return (int)number - ZERO;
+    }
+}
+
+static int lower_chain(const struct site *site, struct lowering *lowering, enum dtype dtype,
                        struct error *error)
 {
-    struct number_step step = {.step = "prelu"};
-    if (!node_is(site->node, "LeakyRelu"))
-        return error_skip(error, "no kernel computes it with these constants");
-    if (launches_fill(site, &step.number, 1, constant_of(site, 0), dtype, error) != OK)
-        return FAILED;
-    return launches_steps(site, lowering, &step, 1, dtype, error);
+    const struct chain *chain = chains, *const end = chains + sizeof chains / sizeof *chains;
+    struct number_step step[CHAIN_STEPS];
+    int count = 0;
+    while (chain < end && !node_is(site->node, chain->type))
+        chain++;
+    if (chain == end)
+        return error_skip(
+            error, "no kernel computes it%s",
+            ((const struct unary *)site->node->op->detail)->kernel ? " with these constants" : "");
+    for (; count < CHAIN_STEPS && chain->step[count].step; count++) {
+        step[count].step = chain->step[count].step;
+        if (launches_fill(site, &step[count].number, 1, number_of(site, chain->step[count].number),
+                          dtype, error) != OK)
+            return FAILED;
+    }
+    return launches_steps(site, lowering, step, count, dtype, error);
 }
 
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct unary *unary = site->node->op->detail;
     enum dtype dtype;
-    if (!unary->kernel)
-        return error_skip(error, "no kernel computes it");
     if (element_dtype(site->output[0].type.element, &dtype, error) != OK)
         return SKIPPED;
-    if (!isnan(unary->kernel_a) && (float)constant_of(site, 0) != (float)unary->kernel_a)
-        return lower_slope(site, lowering, dtype, error);
+    if (!unary->kernel ||
+        (!isnan(unary->kernel_a) && (float)constant_of(site, 0) != (float)unary->kernel_a))
+        return lower_chain(site, lowering, dtype, error);
     if (lowering_start(site, lowering, unary->kernel, dtype, error) != OK)
         return FAILED;
     struct launch *launch = lowering->launch;

@@ -72,7 +72,11 @@ static bool run_launch(const struct site *site, const struct launch *launch, cha
 static inline bool run_lowering(const struct site *site, const struct lowering *lowering)
 {
     char *scratch = aligned_alloc(64, (lowering->scratch_bytes + 127) / 64 * 64);
+    struct site values = *site;
+    struct error error;
     bool is_done = scratch != NULL;
+    if (is_done && lowering->look_up)
+        is_done = lowering->look_up(&values, scratch, &error) == OK;
     for (int i = 0; i < lowering->launch_count && is_done; i++)
         is_done = run_launch(site, &lowering->launch[i], scratch);
     free(scratch);

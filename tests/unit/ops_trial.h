@@ -200,12 +200,28 @@ static inline void trial_check_hidden(struct trial *trial, int hidden, int level
     }
 }
 
-/* Runs the kernels and compares bytes. */
-static inline void trial_check_lowering(struct trial *trial)
+/* Runs the kernels of `lowering` and compares bytes. */
+static inline void trial_compare(struct trial *trial, const struct lowering *lowering)
 {
-    struct lowering lowering;
     struct site site = trial->site;
     const int outputs = site.node->output_count;
+    site.output = arena_take_array(&trial->arena, TRIAL_OPERANDS, sizeof *site.output);
+    memcpy(site.output, trial->site.output, (size_t)outputs * sizeof *site.output);
+    for (int i = 0; i < outputs; i++)
+        assert_int_equal(site_output(&site, i, &trial->error), OK);
+    assert_true(run_lowering(&site, lowering));
+    for (int i = 0; i < outputs; i++) {
+        const size_t bytes = (size_t)type_bytes(&site.output[i].type);
+        if (bytes && memcmp(site.output[i].data, trial->site.output[i].data, bytes) != 0)
+            fail_msg("output %d of kernel '%s' differs", i, trial->kernel);
+    }
+}
+
+/* Also as it is lowered where no value is known. */
+static inline void trial_check_lowering(struct trial *trial)
+{
+    struct lowering lowering, open;
+    struct site site = trial->site;
     trial->kernel = NULL;
     const int result = site_lower(&site, &lowering, &trial->error);
     if (result == FAILED)
@@ -214,16 +230,15 @@ static inline void trial_check_lowering(struct trial *trial)
         return;
     trial->kernel = lowering.launch[0].kernel->name;
     trial->launches = lowering.launch_count;
-    site.output = arena_take_array(&trial->arena, TRIAL_OPERANDS, sizeof *site.output);
-    memcpy(site.output, trial->site.output, (size_t)outputs * sizeof *site.output);
-    for (int i = 0; i < outputs; i++)
-        assert_int_equal(site_output(&site, i, &trial->error), OK);
-    assert_true(run_lowering(&site, &lowering));
-    for (int i = 0; i < outputs; i++) {
-        const size_t bytes = (size_t)type_bytes(&site.output[i].type);
-        if (bytes && memcmp(site.output[i].data, trial->site.output[i].data, bytes) != 0)
-            fail_msg("output %d of kernel '%s' differs", i, trial->kernel);
-    }
+    trial_compare(trial, &lowering);
+    struct array *inputs = arena_take_array(&trial->arena, TRIAL_OPERANDS, sizeof *inputs);
+    memcpy(inputs, site.input, (size_t)trial->input_count * sizeof *inputs);
+    for (int i = 0; i < trial->input_count; i++)
+        inputs[i].data = NULL;
+    site.input = inputs;
+    site.is_apart = true;
+    if (site_lower(&site, &open, &trial->error) == OK)
+        trial_compare(trial, &open);
 }
 
 /* Evaluates, and checks inference and kernels against that. */

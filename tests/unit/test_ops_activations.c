@@ -48,9 +48,16 @@ static void functions_keep_what_is_no_number(void **state)
 {
     (void)state;
     const char *const lines = "const x: f32[4] = {nan, -1, 0, 2}";
-    check_node(new, lines, "Celu(x) {alpha: 2.0}", "{nan, -0.78693867, 0.0, 2.0}", "");
-    check_node(new, lines, "Elu(x)", "{nan, -0.63212055, 0.0, 2.0}", "");
-    check_node(new, lines, "HardSigmoid(x)", "{nan, 0.3, 0.5, 0.9}", "");
+    check_node(new, lines, "Celu(x) {alpha: 2.0}", "{nan, -0.78693867, 0.0, 2.0}", "chain");
+    check_node(new, lines, "Elu(x)", "{nan, -0.63212055, 0.0, 2.0}", "elu");
+    check_node(new, lines, "Elu(x) {alpha: 2.0}", "{nan, -1.2642411, 0.0, 2.0}", "chain");
+    check_node(new, lines, "Selu(x)", "{nan, -1.1113307, 0.0, 2.101402}", "chain");
+    check_node(new, lines, "HardSigmoid(x)", "{nan, 0.3, 0.5, 0.9}", "chain");
+    check_node(new, lines, "Abs(x)", "{nan, 1.0, 0.0, 2.0}", "abs");
+    check_node(new, lines, "Neg(x)", "{nan, 1.0, -0.0, -2.0}", "chain");
+    check_node(new, lines, "Reciprocal(x)", "{nan, -1.0, inf, 0.5}", "chain");
+    check_node(new, lines, "Softsign(x)", "{nan, -0.5, 0.0, 0.6666667}", "");
+    check_node(new, "const x: i32[2] = {-3, 4}", "Abs(x)", "{3, 4}", "");
 }
 
 static void questions_about_elements(void **state)

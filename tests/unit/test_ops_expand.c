@@ -79,9 +79,9 @@ static void assert_expands(int opset, const char *lines, const char *node)
 static void each_step_is_said_in_onnx(void **state)
 {
     (void)state;
-    static const char *const unary[] = {"relu", "sigmoid",   "tanh", "gelu", "gelu_tanh",
-                                        "silu", "hardswish", "mish", "exp",  "sqrt"};
-    static const char *const binary[] = {"add", "sub", "mul", "div", "max", "min", "prelu"};
+    static const char *const unary[] = {"relu",      "sigmoid", "tanh", "gelu", "gelu_tanh", "silu",
+                                        "hardswish", "mish",    "exp",  "sqrt", "abs"};
+    static const char *const binary[] = {"add", "sub", "mul", "div", "max", "min", "prelu", "elu"};
     char node[128];
     for (size_t i = 0; i < sizeof unary / sizeof *unary; i++) {
         snprintf(node, sizeof node, "Chain(x) {steps: [\"%s\"]}", unary[i]);

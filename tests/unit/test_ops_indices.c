@@ -100,9 +100,11 @@ static void gather_elements_and_nd(void **state)
     trial_refuse(&trial, "data and indices need more dimensions");
 }
 
-static void indices_of_a_running_graph_are_not_given_to_a_kernel(void **state)
+/* The kernel is told each time, after a check. */
+static void indices_of_a_running_graph_are_looked_up_when_it_runs(void **state)
 {
     (void)state;
+    static int32_t rows[4], index[] = {2, 0, -1, 1};
     struct trial trial;
     struct site site;
     struct lowering lowering;
@@ -112,8 +114,14 @@ static void indices_of_a_running_graph_are_not_given_to_a_kernel(void **state)
     trial_node(&trial, 1);
     trial_open(&trial, &site);
     assert_int_equal(site_infer(&site, &trial.error), OK);
-    assert_int_equal(site_lower(&site, &lowering, &trial.error), SKIPPED);
-    assert_non_null(strstr(trial.error.text, "checks no index"));
+    assert_int_equal(site_lower(&site, &lowering, &trial.error), OK);
+    assert_true(lowering.scratch_bytes == sizeof rows && lowering.look_up);
+    ((struct array *)(uintptr_t)site.input)[1].data = index;
+    assert_int_equal(lowering.look_up(&site, rows, &trial.error), OK);
+    assert_memory_equal(rows, ((int32_t[]){2, 0, 2, 1}), sizeof rows);
+    index[2] = 3;
+    assert_int_equal(lowering.look_up(&site, rows, &trial.error), FAILED);
+    assert_non_null(strstr(trial.error.text, "index 3 (element 2 of the indices)"));
     trial_end(&trial);
 }
 
@@ -310,7 +318,7 @@ int main(void)
         cmocka_unit_test(gather_puts_the_dims_of_indices_at_the_axis),
         cmocka_unit_test(no_index_reads_outside),
         cmocka_unit_test(gather_elements_and_nd),
-        cmocka_unit_test(indices_of_a_running_graph_are_not_given_to_a_kernel),
+        cmocka_unit_test(indices_of_a_running_graph_are_looked_up_when_it_runs),
         cmocka_unit_test(scatter_replaces_or_combines),
         cmocka_unit_test(where_broadcasts_all_three),
         cmocka_unit_test(compress_and_nonzero_depend_on_the_data),

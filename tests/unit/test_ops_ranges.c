@@ -273,11 +273,12 @@ static void pad_runs_on_images_rows_and_channels(void **state)
                                     {0, 2, 0, 0, 0, 1, 0, 0},  /* channels */
                                     {1, 0, 0, 0, 0, 0, 0, 0},  /* images */
                                     {0, 0, 0, 3, 0, 0, 0, 1}}; /* within lines */
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         struct trial trial;
         trial_begin(&trial, "Pad", 13);
-        trial_counted(&trial, ELEMENT_f32, LONGS(2, 3, 4, 5));
-        trial_longs(&trial, ELEMENT_i64, 8, cases[i]);
+        trial_counted(&trial, ELEMENT_i64, LONGS(2, 3, 4, 5));
+        trial_longs(&trial, ELEMENT_i64, 8, cases[i / 2]);
+        trial_values(&trial, ELEMENT_i64, NO_LONGS, REALS((double)(i % 2 * 7)));
         trial_node(&trial, 1);
         trial_run(&trial);
         assert_string_equal(trial.kernel, "pad");

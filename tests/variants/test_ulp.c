@@ -48,6 +48,16 @@ static long double long_mish(long double x)
     return isnan(x) ? x : x * (w / (w + 2));
 }
 
+static double elu(double x)
+{
+    return x < 0 ? expm1(x) : x;
+}
+
+static long double long_elu(long double x)
+{
+    return x < 0 ? expm1l(x) : x;
+}
+
 /* The unit of an error: the last place of the result; where the result is x times what may
  * underflow no less than x times the distance of subnormals; or the last place of the larger of
  * result and x, where the result is x times what cancels. */
@@ -67,6 +77,7 @@ static const struct function functions[] = {
     {"log", log, logl, 1, OF_RESULT},
     {"erf", erf, erfl, 2.5, OF_RESULT},
     {"tanh", tanh, tanhl, 3, OF_RESULT},
+    {"elu", elu, long_elu, 1.5, OF_RESULT},
     {"sigmoid", plain_sigmoid, long_sigmoid, 2.5, OF_RESULT},
     {"silu", plain_silu, long_silu, 2, OF_PRODUCT},
     {"mish", plain_mish, long_mish, 2.5, OF_PRODUCT},
