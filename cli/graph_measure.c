@@ -69,16 +69,16 @@ static int sample_nodes(struct stage *stage, int round, struct error *error)
     return result;
 }
 
-/* A whole run, then one node by node. Before them one that is not timed: the other stage and the
- * ceilings have had the caches. */
-static int measure_round(struct stage *stage, int round, struct sample *whole, struct error *error)
+/* A whole run, behind one that is not timed: the other stage and the ceilings have had the caches.
+ */
+static int sample_run(struct stage *stage, struct sample *sample, struct error *error)
 {
     struct executor_job job = {stage->executor, -1, 1};
     const struct work work = executor_work(&job);
     if (executor_run(stage->executor, error) != OK)
         return FAILED;
-    *whole = measure_sample(&work);
-    return sample_nodes(stage, round, error);
+    *sample = measure_sample(&work);
+    return OK;
 }
 
 int stages_measure(struct graph_bench *bench, struct error *error)
@@ -90,7 +90,8 @@ int stages_measure(struct graph_bench *bench, struct error *error)
             struct sample sample;
             if (interrupted())
                 return error_skip(error, "interrupted");
-            if (measure_round(&bench->stage[s], round, &sample, error) != OK)
+            if (sample_run(&bench->stage[s], &sample, error) != OK ||
+                sample_nodes(&bench->stage[s], round, error) != OK)
                 return FAILED;
             seconds[s][round] = sample.seconds;
             clocks[s][round] = sample.clock_hertz;
@@ -113,75 +114,100 @@ int stages_measure(struct graph_bench *bench, struct error *error)
 
 /* ---- passes one after another ---- */
 
-/* Median of whole runs of an open stage. */
-static double run_seconds(struct stage *stage)
+/* Runs in turn without the pass and with it, so that what the clock does between them is not taken
+ * for a gain. */
+static int compare_runs(struct stage *without, struct stage *with, struct gain *gain,
+                        struct error *error)
 {
-    double seconds[GRAPH_ROUNDS_MAX];
-    struct executor_job job = {stage->executor, -1, 1};
-    const struct work work = executor_work(&job);
-    int rounds = stage->rounds;
-    for (int i = 0; i < rounds && !interrupted(); i++) {
-        seconds[i] = measure_sample(&work).seconds;
-        rounds = i == 0 && seconds[0] > long_seconds ? GAIN_ROUNDS : rounds;
+    double seconds[GRAPH_ROUNDS_MAX], ratio[GRAPH_ROUNDS_MAX];
+    int rounds = with->rounds;
+    for (int i = 0; i < rounds; i++) {
+        struct sample before, after;
+        if (interrupted())
+            return OK;
+        if (sample_run(without, &before, error) != OK || sample_run(with, &after, error) != OK)
+            return FAILED;
+        seconds[i] = after.seconds;
+        ratio[i] = before.seconds / after.seconds;
+        rounds = i == 0 && before.seconds > long_seconds ? GAIN_ROUNDS : rounds;
     }
-    return interrupted() ? NAN : quartiles_of(seconds, (size_t)rounds).median;
+    gain->seconds = quartiles_of(seconds, (size_t)rounds).median;
+    gain->ratio = quartiles_of(ratio, (size_t)rounds);
+    return OK;
 }
 
-static void gain_of_total(struct gain *gain, const struct cost_total *total, double seconds)
+static void gain_of_total(struct gain *gain, const struct cost_total *total)
 {
     gain->nodes = total->nodes;
     gain->launches = total->launches;
     gain->bytes = total->bytes;
-    gain->seconds = seconds;
-}
-
-static double whole_seconds(const struct stage *stage)
-{
-    return stage->whole.count ? stage->whole.median : NAN;
+    gain->seconds = NAN;
 }
 
 /* The graph with the passes of the set alone. */
-static int measure_set(struct graph_bench *bench, const struct pass_set *set, struct gain *gain,
-                       struct error *error)
+static int open_set(struct stage *stage, const struct graph_bench *bench,
+                    const struct pass_set *set, struct error *error)
 {
-    struct stage stage = {.name = ""};
-    int result = graph_copy(&stage.graph, &bench->model, error);
+    int result = graph_copy(&stage->graph, &bench->model, error);
     if (result == OK)
-        result = graph_optimize(&stage.graph, set, &bench->settings, NULL, error);
-    if (result == OK && bench->request->no_times)
-        result = cost_of_graph(&stage.total, &stage.graph, &bench->ceilings[1], error);
-    else if (result == OK)
-        result = stage_open(&stage, bench, error);
-    if (result == OK)
-        gain_of_total(gain, &stage.total, bench->request->no_times ? NAN : run_seconds(&stage));
-    stage_close(&stage);
-    graph_free(&stage.graph);
-    return result;
+        result = graph_optimize(&stage->graph, set, &bench->settings, NULL, error);
+    if (result != OK)
+        return result;
+    return bench->request->no_times
+               ? cost_of_graph(&stage->total, &stage->graph, &bench->ceilings[1], error)
+               : stage_open(stage, bench, error);
 }
 
-/* With none and with all of the passes the two stages have been measured already. */
-int gains_measure(struct graph_bench *bench, struct error *error)
+static void close_set(struct stage *stage)
+{
+    stage_close(stage);
+    graph_free(&stage->graph);
+    *stage = (struct stage){.name = ""};
+}
+
+/* The first pass is compared with the bench's first stage, with the last one it is the second that
+ * is there already; `made` are for two graphs between. */
+static int measure_passes(struct graph_bench *bench, struct stage *made, struct error *error)
 {
     struct pass_set set = {.has = {false}};
-    int last = -1, result = OK;
-    bench->gain = calloc((size_t)PASS_COUNT + 1, sizeof *bench->gain);
-    if (!bench->gain)
-        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the gains of passes");
-    const struct stage *before = &bench->stage[0], *after = &bench->stage[1];
-    gain_of_total(&bench->gain[bench->gain_count++], &before->total, whole_seconds(before));
+    struct stage *without = &bench->stage[0];
+    int last = -1;
     for (int i = 0; i < PASS_COUNT; i++)
         last = bench->optimization.rewrites[i] > 0 ? i : last;
-    for (int i = 0; i <= last && result == OK && !interrupted(); i++) {
+    for (int i = 0; i <= last && !interrupted(); i++) {
         set.has[i] = bench->optimization.rewrites[i] > 0;
         if (!set.has[i])
             continue;
+        struct stage *with = i == last ? &bench->stage[1] : without == made ? made + 1 : made;
+        if (with != &bench->stage[1]) {
+            close_set(with);
+            if (open_set(with, bench, &set, error) != OK)
+                return FAILED;
+        }
         struct gain *gain = &bench->gain[bench->gain_count++];
         gain->pass = passes[i];
         gain->rewrites = bench->optimization.rewrites[i];
-        if (i == last)
-            gain_of_total(gain, &after->total, whole_seconds(after));
-        else
-            result = measure_set(bench, &set, gain, error);
+        gain_of_total(gain, &with->total);
+        if (!bench->request->no_times && compare_runs(without, with, gain, error) != OK)
+            return FAILED;
+        without = with;
     }
+    return OK;
+}
+
+int gains_measure(struct graph_bench *bench, struct error *error)
+{
+    struct stage made[2] = {{.name = ""}, {.name = ""}};
+    bench->gain = calloc((size_t)PASS_COUNT + 1, sizeof *bench->gain);
+    if (!bench->gain)
+        return error_set(error, FAULT_ENVIRONMENT, "out of memory for the gains of passes");
+    const struct stage *before = &bench->stage[0];
+    gain_of_total(&bench->gain[bench->gain_count], &before->total);
+    if (before->whole.count)
+        bench->gain[bench->gain_count].seconds = before->whole.median;
+    bench->gain_count++;
+    const int result = measure_passes(bench, made, error);
+    close_set(&made[0]);
+    close_set(&made[1]);
     return result;
 }

@@ -80,6 +80,8 @@ struct gain {
     const struct pass *pass; /* NULL: nothing but inference */
     int rewrites, nodes, launches;
     double bytes, seconds;
+    /* The time without the pass over that with it, of runs in turn; no samples: not timed. */
+    struct quartiles ratio;
 };
 
 /* Everything of one call of the command. */

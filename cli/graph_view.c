@@ -350,16 +350,17 @@ static void view_gains(const struct graph_bench *bench)
 {
     if (bench->gain_count < 2)
         return;
-    printf("\n%-22s %8s %6s %8s %10s %10s %8s\n", "pass, added in turn", "rewrites", "nodes",
-           "launches", "MB", "meas. us", "gain");
+    printf("\n%-21s %5s %6s %8s %9s %9s %7s %6s\n", "pass, added in turn", "fired", "nodes",
+           "launches", "MB", "meas. us", "gain", "spread");
     for (int i = 0; i < bench->gain_count; i++) {
         const struct gain *gain = &bench->gain[i];
-        printf("%-22s %8d %6d %8d", gain->pass ? gain->pass->name : "(none)", gain->rewrites,
+        printf("%-21s %5d %6d %8d", gain->pass ? gain->pass->name : "(none)", gain->rewrites,
                gain->nodes, gain->launches);
-        print_value(10, 3, gain->bytes * MEGA);
-        print_value(10, 1, gain->seconds * MICRO);
-        if (i > 0 && gain->seconds > 0)
-            printf(" %+7.1f%%", 100 * (gain[-1].seconds / gain->seconds - 1));
+        print_value(9, 3, gain->bytes * MEGA);
+        print_value(9, 1, gain->seconds * MICRO);
+        if (gain->ratio.count)
+            printf(" %+6.1f%% %5.1f%%", 100 * (gain->ratio.median - 1),
+                   100 * spread_rel(&gain->ratio));
         putchar('\n');
     }
 }
