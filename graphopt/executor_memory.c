@@ -282,7 +282,7 @@ static void place_call(struct kernel_call *call, struct rooms *rooms)
     const size_t kept = lines(call->kept_bytes), workspace = lines(call->workspace_bytes);
     rooms->workspace = workspace > rooms->workspace ? workspace : rooms->workspace;
     if (call->is_packed)
-        rooms->packed += kept;
+        rooms->packed += call->packed_by ? 0 : kept;
     else
         rooms->repacked = kept > rooms->repacked ? kept : rooms->repacked;
 }
@@ -292,8 +292,10 @@ static void give_rooms(struct kernel_call *call, char *base, const struct rooms 
 {
     char *const repacked = base + rooms->workspace, *const packed = repacked + rooms->repacked;
     call->workspace = base;
-    call->kept = call->is_packed ? packed + *packed_at : repacked;
-    if (call->is_packed)
+    call->kept = call->packed_by   ? call->packed_by->kept
+                 : call->is_packed ? packed + *packed_at
+                                   : repacked;
+    if (call->is_packed && !call->packed_by)
         *packed_at += lines(call->kept_bytes);
 }
 

@@ -14,6 +14,7 @@ struct kernel_call {
      * it is called before the body, each time. */
     body *prepare;
     bool is_packed;
+    const struct kernel_call *packed_by; /* an earlier call of the node; NULL: nobody else */
     int threads, operand_count;
     long outputs;
     double kept_bytes, workspace_bytes;

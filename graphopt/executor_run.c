@@ -137,7 +137,7 @@ void walk_packing(struct walker *walker)
         for (int i = 0; i < executor->sequence[b].count; i++) {
             const struct step *step = &executor->sequence[b].steps[i];
             for (int k = 0; k < step->lowering.launch_count; k++)
-                if (step->calls[k].prepare && step->calls[k].is_packed)
+                if (step->calls[k].prepare && step->calls[k].is_packed && !step->calls[k].packed_by)
                     pack(walker, step, &step->calls[k]);
         }
 }

@@ -87,6 +87,26 @@ static double room_of(const struct kernel_call *call, enum isa isa, room_functio
     return room ? room(&launch->shape, isa, launch->dtype, call->threads, &call->caches) : 0;
 }
 
+static bool operands_equal(const struct launch_operand *a, const struct launch_operand *b)
+{
+    return a->source == b->source && a->index == b->index && a->offset_bytes == b->offset_bytes &&
+           a->constant == b->constant;
+}
+
+/* The first call of the node that packs the same weights, its operand k, for the same shape; NULL
+ * where it is call i. */
+static const struct kernel_call *find_packed(const struct step *step, int i, int k)
+{
+    const struct kernel_call *call = &step->calls[i];
+    const struct launch *launch = call->launch;
+    for (const struct kernel_call *other = step->calls; other < call; other++)
+        if (operands_equal(&other->launch->operand[k], &launch->operand[k]) && other->is_packed &&
+            other->variant == call->variant && other->launch->dtype == launch->dtype &&
+            memcmp(&other->launch->shape, &launch->shape, sizeof launch->shape) == 0)
+            return other;
+    return NULL;
+}
+
 static int open_call(const struct executor *executor, struct step *step, int i, struct error *error)
 {
     const struct launch *launch = &step->lowering.launch[i];
@@ -109,9 +129,11 @@ static int open_call(const struct executor *executor, struct step *step, int i, 
     call->outputs = (long)operand[0].elements;
     for (int k = 0; k < call->operand_count && call->prepare; k++) {
         const struct launch_operand *from = &launch->operand[k];
-        if (strcmp(operand[k].name, "weights") == 0)
-            call->is_packed = from->source == SOURCE_CONSTANT ||
-                              (from->source == SOURCE_INPUT && step->site.input[from->index].data);
+        if (strcmp(operand[k].name, "weights") != 0)
+            continue;
+        call->is_packed = from->source == SOURCE_CONSTANT ||
+                          (from->source == SOURCE_INPUT && step->site.input[from->index].data);
+        call->packed_by = call->is_packed ? find_packed(step, i, k) : NULL;
     }
     call->kept_bytes = room_of(call, isa, call->variant->kept);
     call->workspace_bytes = room_of(call, isa, call->variant->workspace);

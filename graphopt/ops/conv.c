@@ -1,4 +1,5 @@
 // conv.c - Conv: convolution of images of any number of dimensions, in groups, with a bias.
+#include "conv_volume.h"
 #include "epilogue.h"
 #include "launches.h"
 #include "normalized.h"
@@ -161,7 +162,12 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
     enum dtype dtype;
     if (read_window(site, &spatial, error) != OK)
         return FAILED;
-    if (spatial_image(&spatial, error) != OK || element_dtype(x.element, &dtype, error) != OK)
+    if (element_dtype(x.element, &dtype, error) != OK)
+        return SKIPPED;
+    spatial_join(&spatial);
+    if (spatial.rank == 3)
+        return conv_volume_lower(site, &spatial, lowering, error);
+    if (spatial_image(&spatial, error) != OK)
         return SKIPPED;
     if (lowering_start(site, lowering, "conv2d", dtype, error) != OK)
         return FAILED;

@@ -236,10 +236,89 @@ static bool stays_inside(const struct spatial *spatial, bool with_padding)
     return true;
 }
 
+/* Images that a launch pools: their planes follow one after the other. */
+struct pooled {
+    long n, c;
+    struct launch_operand from, to;
+};
+
+static int lower_images(const struct site *site, struct lowering *lowering, struct spatial *spatial,
+                        const struct pooled *pooled, enum dtype dtype, struct error *error)
+{
+    const bool is_max = pool_of(site) == POOL_MAX;
+    const bool counts_pad =
+        node_integer(site->node, "count_include_pad", 0) != 0 && is_padded(spatial);
+    const bool is_inside = stays_inside(spatial, false);
+    if (counts_pad && !is_inside && !stays_inside(spatial, true))
+        return error_skip(error, "a window reaches beyond the padding, which the kernel counts");
+    struct launch *launch =
+        launches_add(site, lowering, is_max ? "max_pool" : "average_pool", dtype, error);
+    if (!launch)
+        return FAILED;
+    launch_letter(launch, "n", pooled->n);
+    launch_letter(launch, "c", pooled->c);
+    pad_behind(spatial);
+    spatial_letters(spatial, launch);
+    if (!is_max)
+        launch_letter(launch, "count_include_pad", counts_pad && !is_inside);
+    launch->operand[0] = pooled->to;
+    launch->operand[1] = pooled->from;
+    return OK;
+}
+
+static long product_of(const long *lines, int first, int end)
+{
+    long product = 1;
+    for (int i = first; i < end; i++)
+        product *= lines[i];
+    return product;
+}
+
+/* Dim i and what is behind it as rows and columns: both are pooled where these are the last two,
+ * else the rows alone, as those behind have been. */
+static struct spatial image_of(const struct spatial *spatial, int i)
+{
+    const bool is_last = i == spatial->rank - 2;
+    struct spatial image = spatial_part(spatial, i, 2);
+    if (is_last)
+        return image;
+    image.in[1] = image.out[1] = product_of(spatial->out, i + 1, spatial->rank);
+    image.window[1] = image.stride[1] = image.dilation[1] = 1;
+    image.before[1] = image.after[1] = 0;
+    return image;
+}
+
+/* A maximum over a window is that of the maxima over its planes, and a mean, too, as each plane has
+ * as many cells that count as the others: the last two dims by one launch, then one for each dim
+ * in front of them that the window does not pass over. */
+static int lower_dims(const struct site *site, struct lowering *lowering,
+                      const struct spatial *spatial, enum dtype dtype, struct error *error)
+{
+    const struct type x = site_type(site, 0);
+    struct pooled pooled = {.n = x.dims[0], .to = of_input(0)};
+    int last = 0, result = OK;
+    while (last < spatial->rank - 2 && spatial_passes_over(spatial, last))
+        last++;
+    for (int i = spatial->rank - 2; i >= last && result == OK; i--) {
+        if (i < spatial->rank - 2 && spatial_passes_over(spatial, i))
+            continue;
+        struct spatial image = image_of(spatial, i);
+        pooled.c = x.dims[1] * product_of(spatial->in, 0, i);
+        pooled.from = pooled.to;
+        pooled.to =
+            i == last
+                ? of_output(0)
+                : launches_scratch(lowering,
+                                   pooled.n * pooled.c * product_of(spatial->out, i, spatial->rank),
+                                   dtype);
+        result = lower_images(site, lowering, &image, &pooled, dtype, error);
+    }
+    return result;
+}
+
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct type x = site_type(site, 0);
-    const bool is_max = pool_of(site) == POOL_MAX;
     struct spatial spatial;
     enum dtype dtype;
     if (pool_of(site) == POOL_LP)
@@ -248,25 +327,15 @@ static int lower(const struct site *site, struct lowering *lowering, struct erro
         return error_skip(error, "the kernel does not say where a maximum is");
     if (read_window(site, &spatial, error) != OK)
         return FAILED;
-    if (element_dtype(x.element, &dtype, error) != OK || spatial_image(&spatial, error) != OK)
+    if (element_dtype(x.element, &dtype, error) != OK)
         return SKIPPED;
-    const bool counts_pad =
-        node_integer(site->node, "count_include_pad", 0) != 0 && is_padded(&spatial);
-    const bool is_inside = stays_inside(&spatial, false);
-    if (counts_pad && !is_inside && !stays_inside(&spatial, true))
-        return error_skip(error, "a window reaches beyond the padding, which the kernel counts");
-    if (lowering_start(site, lowering, is_max ? "max_pool" : "average_pool", dtype, error) != OK)
-        return FAILED;
-    struct launch *launch = lowering->launch;
-    launch_letter(launch, "n", x.dims[0]);
-    launch_letter(launch, "c", x.dims[1]);
-    pad_behind(&spatial);
-    spatial_letters(&spatial, launch);
-    if (!is_max)
-        launch_letter(launch, "count_include_pad", counts_pad && !is_inside);
-    launch->operand[0] = of_output(0);
-    launch->operand[1] = of_input(0);
-    return OK;
+    spatial_join(&spatial);
+    if (spatial.rank > 2)
+        return lower_dims(site, lowering, &spatial, dtype, error);
+    if (spatial_image(&spatial, error) != OK)
+        return SKIPPED;
+    const struct pooled pooled = {x.dims[0], x.dims[1], of_input(0), of_output(0)};
+    return lower_images(site, lowering, &spatial, &pooled, dtype, error);
 }
 
 /* An operation per cell of each window; those in the padding count, too. */

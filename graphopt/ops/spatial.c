@@ -97,8 +97,7 @@ int spatial_read(struct spatial *spatial, const struct node *node, int rank, con
 
 /* ---- kernels ---- */
 
-/* Whether the window goes along the dim line by line, none of them with others. */
-static bool is_passed_over(const struct spatial *spatial, int i)
+bool spatial_passes_over(const struct spatial *spatial, int i)
 {
     return spatial->window[i] == 1 && spatial->stride[i] == 1 && spatial->before[i] == 0 &&
            spatial->out[i] == spatial->in[i];
@@ -130,11 +129,25 @@ static void join_dims(struct spatial *spatial, int i)
     spatial->rank--;
 }
 
-int spatial_image(struct spatial *spatial, struct error *error)
+void spatial_join(struct spatial *spatial)
 {
     for (int i = spatial->rank - 2; i >= 0 && spatial->rank > 2; i--)
-        if (spatial->stride[i] == 1 && is_passed_over(spatial, i + 1))
+        if (spatial->stride[i] == 1 && spatial_passes_over(spatial, i + 1))
             join_dims(spatial, i);
+}
+
+struct spatial spatial_part(const struct spatial *spatial, int first, int count)
+{
+    struct spatial part = *spatial;
+    part.rank = count;
+    for (int i = 0; i < count; i++)
+        move_dim(&part, i, first + i);
+    return part;
+}
+
+int spatial_image(struct spatial *spatial, struct error *error)
+{
+    spatial_join(spatial);
     if (spatial->rank > 2)
         return error_skip(error, "the kernel has images of two dimensions");
     if (spatial->rank == 1) {

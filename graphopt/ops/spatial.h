@@ -34,9 +34,18 @@ int spatial_list(const struct node *node, const char *name, int length, long fal
 int spatial_read(struct spatial *spatial, const struct node *node, int rank, const long *in,
                  const long *window, struct error *error);
 
-/* The same as rows and columns: of more dims, neighbours of which the window does not care for the
- * second go together, and a single dim becomes columns of one row. SKIPPED where more than two are
- * left. */
+/* Whether the window goes along dim i line by line, none of them with others. */
+bool spatial_passes_over(const struct spatial *spatial, int i);
+
+/* Of more dims than two, neighbours of which the window does not care for the second go together,
+ * until two are left or no others do. */
+void spatial_join(struct spatial *spatial);
+
+/* Dims [first, first + count) alone. */
+struct spatial spatial_part(const struct spatial *spatial, int first, int count);
+
+/* The same as rows and columns: dims are joined, and a single one becomes columns of one row.
+ * SKIPPED where more than two are left. */
 int spatial_image(struct spatial *spatial, struct error *error);
 
 /* Letters of the image kernels: the image's h and w, the window's r and s, and how it moves. */

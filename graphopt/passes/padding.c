@@ -108,7 +108,7 @@ static int put_window(struct rewriting *rewriting, const struct match *match, co
         result = graph_infer_node(graph, node, error);
     if (result == OK)
         result = is_lowered(graph, node, &is, error);
-    if (result == OK && was && !is) { /* the padded image was one of two dims, this is not */
+    if (result == OK && was && !is) { /* the padded image was one of few dims, this is not */
         graph_remove_node(graph, node);
         return SKIPPED;
     }

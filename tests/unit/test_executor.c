@@ -355,6 +355,19 @@ static void buffers_of_convolutions_lie_in_one_place(void **state)
     assert_true(one > 278000 && two - one >= 9000 && two - one < 40000);
 }
 
+/* One by one they would be 18 kB more for each plane of the output. */
+static void calls_of_a_node_share_packed_weights(void **state)
+{
+    (void)state;
+    const size_t few = workspace_of("graph g (onnx 17)\ninput x: f32[1,16,3,16,16]\n"
+                                    "const w: f32[16,16,2,3,3] = named\n"
+                                    "y = Conv(x, w)\noutput y\n");
+    const size_t many = workspace_of("graph g (onnx 17)\ninput x: f32[3,16,9,16,16]\n"
+                                     "const w: f32[16,16,2,3,3] = named\n"
+                                     "y = Conv(x, w)\noutput y\n");
+    assert_true(few == many && few > 18000);
+}
+
 static void dims_that_depend_on_data_are_found_in_each_run(void **state)
 {
     (void)state;
@@ -526,6 +539,7 @@ int main(void)
         cmocka_unit_test(parts_of_an_array_are_where_the_array_is),
         cmocka_unit_test(weights_that_are_inputs_are_packed_anew),
         cmocka_unit_test(buffers_of_convolutions_lie_in_one_place),
+        cmocka_unit_test(calls_of_a_node_share_packed_weights),
         cmocka_unit_test(dims_that_depend_on_data_are_found_in_each_run),
         cmocka_unit_test(branches_and_loops_run),
         cmocka_unit_test(branches_that_are_not_taken_need_not_be_possible),

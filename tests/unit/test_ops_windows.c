@@ -102,7 +102,7 @@ static void maxima_of_windows(void **state)
          {5, 5, 5, 4, 4}},
         /* Lines of the last dim are as many of the one before, further apart. */
         {12, CUBE, "MaxPool(x) {kernel_shape: [2, 2, 1]}", "f32[1,1,1,1,2]", "max_pool", {6, 7}},
-        {12, CUBE, "MaxPool(x) {kernel_shape: [2, 2, 2]}", "f32[1,1,1,1,1]", NULL, {7}},
+        {12, CUBE, "MaxPool(x) {kernel_shape: [2, 2, 2]}", "f32[1,1,1,1,1]", "max_pool", {7}},
     };
     assert_nodes(cases, COUNT(cases));
 }
@@ -166,6 +166,7 @@ static void maxima_say_where_they_are(void **state)
          "i64[2,1,1,1]",
          NULL,
          {0, 4}},
+        {12, CUBE, "z, y = MaxPool(x) {kernel_shape: [2, 2, 2]}", "i64[1,1,1,1,1]", NULL, {7}},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char text[2048];
@@ -245,7 +246,12 @@ static void means_of_windows_that_are_apart(void **state)
          "f32[1,1,5]",
          "average_pool",
          {3, 8.0 / 3, 11.0 / 3, 3, 3.5}},
-        {12, CUBE, "AveragePool(x) {kernel_shape: [2, 2, 2]}", "f32[1,1,1,1,1]", NULL, {3.5}},
+        {12,
+         CUBE,
+         "AveragePool(x) {kernel_shape: [2, 2, 2]}",
+         "f32[1,1,1,1,1]",
+         "average_pool",
+         {3.5}},
         {12,
          "const x: f16[1,1,1,2] = {1, 2}",
          "AveragePool(x) {kernel_shape: [1, 2]}",
@@ -344,7 +350,7 @@ static void convolutions_move_as_they_like(void **state)
          "f32[1,1,2,1]",
          "conv2d",
          {6431, 9764}},
-        /* The kernels have two dims: more are joined where nothing goes across. */
+        /* The kernel has two dims: more are joined where nothing goes across. */
         {11,
          CUBE "\nconst w: f32[1,1,2,1,1] = {1, 10}",
          "Conv(x, w) {pads: [1, 0, 0, 0, 0, 0]}",
@@ -355,7 +361,7 @@ static void convolutions_move_as_they_like(void **state)
          CUBE "\nconst w: f32[1,1,2,2,2] = {1, 1, 1, 1, 1, 1, 1, 1}",
          "Conv(x, w)",
          "f32[1,1,1,1,1]",
-         NULL,
+         "conv2d",
          {28}},
     };
     assert_nodes(cases, COUNT(cases));
