@@ -367,8 +367,7 @@ static void special_values_pass_as_the_formula_says(void **state)
             }
 }
 
-/* Rows, in turn: as they were, with a NaN, with an infinity, of -infinity but for one, of nothing
- * else. Each must come out as of the reference. */
+/* In turn a row as it was, with a NaN, with an infinity, of -infinity but for one, of only that. */
 static void spoil_rows(const struct trial *trial, long rows, long columns)
 {
     for (long i = 0; i < rows; i++) {
@@ -389,6 +388,9 @@ static void rows_with_special_values_are_as_of_the_reference(void **state)
         long rows, columns;
     } cases[] = {{"softmax", "rows=90,columns=37", 90, 37},
                  {"softmax", "rows=5,columns=9001", 5, 9001},
+                 {"log_softmax", "rows=90,columns=37", 90, 37},
+                 {"log_softmax", "rows=90,columns=4", 90, 4},
+                 {"log_softmax", "rows=5,columns=9001", 5, 9001},
                  {"layernorm", "rows=90,columns=37", 90, 37},
                  {"reduce", "outer=90,axis=37,op=max", 90, 37},
                  {"reduce", "outer=5,axis=1009,op=min", 5, 1009},
