@@ -144,14 +144,16 @@ static int describe_binary(const struct description *d)
                 md_of(d, ONEDNN_SOURCE_1), md_of(d, ONEDNN_DESTINATION));
 }
 
+/* ABI 2 has the logarithm as an operation of its own, ABI 3 as another algorithm. */
 static int describe_softmax(const struct description *d)
 {
-    enum { ACCURATE = 0x30000 };
+    enum { ACCURATE = 0x30000, LOGARITHM = 0x30001 };
+    const int algorithm = d->work->kind == ONEDNN_LOG_SOFTMAX ? LOGARITHM : ACCURATE;
     const void *source = md_of(d, ONEDNN_SOURCE);
     const int axis = d->work->tensor[0].rank - 1;
     if (d->abi->version == 2)
         return CALL2((int, const void *, int), FORWARD_INFERENCE, source, axis);
-    return CALL3((int, int, const void *, const void *, int), FORWARD_INFERENCE, ACCURATE, source,
+    return CALL3((int, int, const void *, const void *, int), FORWARD_INFERENCE, algorithm, source,
                  md_of(d, ONEDNN_DESTINATION), axis);
 }
 
@@ -214,6 +216,8 @@ static const struct kind {
                        describe_binary},
     [ONEDNN_SOFTMAX] = {"dnnl_softmax_forward_desc_init",
                         "dnnl_softmax_forward_primitive_desc_create", describe_softmax},
+    [ONEDNN_LOG_SOFTMAX] = {"dnnl_logsoftmax_forward_desc_init",
+                            "dnnl_softmax_forward_primitive_desc_create", describe_softmax},
     [ONEDNN_LAYERNORM] = {"dnnl_layer_normalization_forward_desc_init",
                           "dnnl_layer_normalization_forward_primitive_desc_create",
                           describe_layernorm},

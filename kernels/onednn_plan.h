@@ -34,6 +34,7 @@ enum onednn_kind {
     ONEDNN_ELTWISE,
     ONEDNN_BINARY,
     ONEDNN_SOFTMAX, /* over the last dimension */
+    ONEDNN_LOG_SOFTMAX,
     ONEDNN_LAYERNORM,
     ONEDNN_BATCHNORM,
     ONEDNN_POOLING,

@@ -25,6 +25,17 @@ static int prepare_softmax(const struct problem *problem, const struct opened_li
     return prepare_rows(problem, opened, (struct onednn_work){.kind = ONEDNN_SOFTMAX}, plan, error);
 }
 
+static int prepare_log_softmax(const struct problem *problem, const struct opened_library *opened,
+                               void **plan, struct error *error)
+{
+    LETTER(columns);
+    if (columns == 1) /* 1.4e-6 by 2.6.3 */
+        return error_skip(error, "oneDNN's logarithm of a sum of 1 is not 0, which is all that a "
+                                 "row of one element has");
+    return prepare_rows(problem, opened, (struct onednn_work){.kind = ONEDNN_LOG_SOFTMAX}, plan,
+                        error);
+}
+
 static int prepare_layernorm(const struct problem *problem, const struct opened_library *opened,
                              void **plan, struct error *error)
 {
@@ -50,5 +61,6 @@ static int prepare_reduce(const struct problem *problem, const struct opened_lib
 }
 
 const struct routine onednn_softmax = ONEDNN_ROUTINE(prepare_softmax);
+const struct routine onednn_log_softmax = ONEDNN_ROUTINE(prepare_log_softmax);
 const struct routine onednn_layernorm = ONEDNN_ROUTINE(prepare_layernorm);
 const struct routine onednn_reduce = ONEDNN_ROUTINE(prepare_reduce);

@@ -77,7 +77,7 @@ struct along {
     double flops;       /* per element */
     bool is_coerced;    /* up to opset 12 the dims from the axis on are one line, and the axis is 1
                            where it is not given */
-    const char *kernel; /* of lines whose elements are neighbours; NULL: none */
+    const char *kernel; /* of rows; NULL: none */
 };
 
 static bool is_coerced(const struct site *site)
@@ -134,30 +134,76 @@ static int evaluate(struct site *site, struct error *error)
     return OK;
 }
 
+/* ---- the kernels ---- */
+
+/* What a launch takes from an operand to another. */
+struct plan {
+    const struct site *site;
+    struct lowering *lowering;
+    enum dtype dtype;
+    struct error *error;
+};
+
+static int add_rows(const struct plan *plan, const char *kernel, long rows, long columns,
+                    struct launch_operand from, struct launch_operand to)
+{
+    struct launch *launch =
+        launches_add(plan->site, plan->lowering, kernel, plan->dtype, plan->error);
+    if (!launch)
+        return FAILED;
+    launch_letter(launch, "rows", rows);
+    launch_letter(launch, "columns", columns);
+    launch->operand[0] = to;
+    launch->operand[1] = from;
+    return OK;
+}
+
+/* So many matrices, each with its rows as columns. */
+static int add_turn(const struct plan *plan, long matrices, long rows, long columns,
+                    struct launch_operand from, struct launch_operand to)
+{
+    struct launch *launch =
+        launches_add(plan->site, plan->lowering, "transpose", plan->dtype, plan->error);
+    if (!launch)
+        return FAILED;
+    launch_letter(launch, "d1", matrices);
+    launch_letter(launch, "d2", rows);
+    launch_letter(launch, "d3", columns);
+    launch->operand[0] = to;
+    launch->operand[1] = from;
+    return launch_word(launch, "perm", "0132")
+               ? OK
+               : error_skip(plan->error, "kernel 'transpose' does not swap the last dimensions");
+}
+
+/* Lines of elements that are apart, turned so that they are neighbours, and turned back. The
+ * output has them in between; the kernel itself needs another array than that. */
+static int lower_apart(const struct plan *plan, const char *kernel, long outer, long length,
+                       long inner)
+{
+    const struct launch_operand made =
+        launches_scratch(plan->lowering, outer * length * inner, plan->dtype);
+    int result = add_turn(plan, outer, length, inner, of_input(0), of_output(0));
+    if (result == OK)
+        result = add_rows(plan, kernel, outer * inner, length, of_output(0), made);
+    return result == OK ? add_turn(plan, outer, inner, length, made, of_output(0)) : result;
+}
+
 static int lower(const struct site *site, struct lowering *lowering, struct error *error)
 {
     const struct along *along = site->node->op->detail;
+    struct plan plan = {.site = site, .lowering = lowering, .error = error};
     long outer, length, inner;
-    enum dtype dtype;
     if (!along->kernel)
         return error_skip(error, "no kernel computes it");
-    if (element_dtype(site->input[0].type.element, &dtype, error) != OK)
+    if (element_dtype(site->input[0].type.element, &plan.dtype, error) != OK)
         return SKIPPED;
     if (cut(site, &outer, &length, &inner, error) != OK)
         return FAILED;
-    if (inner != 1)
-        return error_skip(error,
-                          "kernel '%s' has lines of elements that are neighbours; these are "
-                          "%ld apart",
-                          along->kernel, inner);
-    if (lowering_start(site, lowering, along->kernel, dtype, error) != OK)
-        return FAILED;
-    struct launch *launch = lowering->launch;
-    launch_letter(launch, "rows", outer);
-    launch_letter(launch, "columns", length);
-    launch->operand[0] = of_output(0);
-    launch->operand[1] = of_input(0);
-    return OK;
+    /* Of one element, or of none at all, they need no turning. */
+    if (inner > 1 && length > 1 && outer > 0)
+        return lower_apart(&plan, along->kernel, outer, length, inner);
+    return add_rows(&plan, along->kernel, outer * inner, length, of_input(0), of_output(0));
 }
 
 static double flops(const struct site *site)
@@ -190,7 +236,7 @@ static const struct attribute_rule norm_attributes[] = {
 
 MEMBER(Softmax, softmax, 5, true, "softmax", axis_attributes,
        "y = exp(x - maximum) / sum of exp(x - maximum), along an axis")
-MEMBER(LogSoftmax, log_softmax, 5, true, NULL, axis_attributes,
+MEMBER(LogSoftmax, log_softmax, 5, true, "log_softmax", axis_attributes,
        "y = x - maximum - log(sum of exp(x - maximum)), along an axis")
 MEMBER(Hardmax, hardmax, 1, true, NULL, axis_attributes,
        "1 for the first maximum along an axis, else 0")

@@ -424,8 +424,11 @@ const struct peer_group elementwise_group = {"elementwise", compare_elementwise}
 
 static int compare_rows(struct comparison *comparison, struct error *error)
 {
-    static const struct works works[] = {
-        {"softmax", F32, NULL}, {"layernorm", F32, NULL}, {"reduce", F32, NULL}, {0}};
+    static const struct works works[] = {{"softmax", F32, NULL},
+                                         {"log_softmax", F32, NULL},
+                                         {"layernorm", F32, NULL},
+                                         {"reduce", F32, NULL},
+                                         {0}};
     return compare_works(comparison, rows_group.name, works, error);
 }
 const struct peer_group rows_group = {"rows", compare_rows};
@@ -443,9 +446,9 @@ const struct peer_group images_group = {"images", compare_images};
 static int compare_memory(struct comparison *comparison, struct error *error)
 {
     static const char *const names[] = {
-        "add",          "mul",    "relu",      "scale",     "sigmoid",   "tanh",
-        "gelu",         "silu",   "softmax",   "layernorm", "batchnorm", "max_pool",
-        "average_pool", "resize", "transpose", "chain",     NULL};
+        "add",      "mul",          "relu",    "scale",       "sigmoid",   "tanh",
+        "gelu",     "silu",         "softmax", "log_softmax", "layernorm", "batchnorm",
+        "max_pool", "average_pool", "resize",  "transpose",   "chain",     NULL};
     if (team_pin(&comparison->host, comparison->host.threads, error) != OK)
         return FAILED;
     int result = OK;

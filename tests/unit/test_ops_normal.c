@@ -195,6 +195,9 @@ static void across_channels_and_axes(void **state)
 
 #define EIGHT "const x: f32[2,2,2] = {0, 1, 2, 3, 4, 5, 6, 7}"
 #define TWICE(...) __VA_ARGS__, __VA_ARGS__
+#define FIVES                                                                                      \
+    "const x: f32[2,3,5] = {-5, 0, 5, -1, 4, -2, 3, -3, 2, -4, 1, -5, 0, 5, -1, "                  \
+    "4, -2, 3, -3, 2, -4, 1, -5, 0, 5, -1, 4, -2, 3, -3}"
 
 /* Up to opset 12 all dims from the axis on are one line, and the axis is 1 where none is given. */
 static void softmax_and_its_kin(void **state)
@@ -212,7 +215,7 @@ static void softmax_and_its_kin(void **state)
          EIGHT,
          "Softmax(x) {axis: 1}",
          "f32[2,2,2]",
-         NULL,
+         "transpose",
          {TWICE(0.119203, 0.119203, 0.880797, 0.880797)}},
         {11,
          EIGHT,
@@ -237,9 +240,9 @@ static void softmax_and_its_kin(void **state)
          EIGHT,
          "LogSoftmax(x)",
          "f32[2,2,2]",
-         NULL,
+         "log_softmax",
          {TWICE(-3.44019, -2.44019, -1.44019, -0.44019)}},
-        {13, "const x: f64[2] = {0, 1000}", "LogSoftmax(x)", "f64[2]", NULL, {-1000, 0}},
+        {13, "const x: f64[2] = {0, 1000}", "LogSoftmax(x)", "f64[2]", "log_softmax", {-1000, 0}},
         {11, EIGHT, "Hardmax(x)", "f32[2,2,2]", NULL, {TWICE(0, 0, 0, 1)}},
         {13, "const x: f32[3] = {2, 3, 3}", "Hardmax(x)", "f32[3]", NULL, {0, 1, 0}},
     };
@@ -250,12 +253,75 @@ static void softmax_and_its_kin(void **state)
     assert_refused_at(13, "input x: i32[2]", "Softmax(x)", "'i32'");
 }
 
+/* Lines whose elements are apart are turned and turned back: so many that numbers and distances are
+ * primes, those of one element, which need none of that, and none. */
+static void softmax_along_inner_axes(void **state)
+{
+    (void)state;
+    static const struct node_case cases[] = {
+        {13,
+         FIVES,
+         "LogSoftmax(x) {axis: 1}",
+         "f32[2,3,5]",
+         "transpose",
+         {-6.05095,   -3.04891,   -0.00704851, -6.05095,    -0.00704851, -3.05095,
+          -0.0489069, -8.00705,   -3.05095,    -8.00705,    -0.0509458,  -8.04891,
+          -5.00705,   -0.0509458, -5.00705,    -0.00704851, -6.05095,    -0.00704851,
+          -6.05095,   -3.04891,   -8.00705,    -3.05095,    -8.00705,    -3.05095,
+          -0.0489069, -5.00705,   -0.0509458,  -5.00705,    -0.0509458,  -8.04891}},
+        {13,
+         FIVES,
+         "Softmax(x) {axis: -2}",
+         "f32[2,3,5]",
+         "transpose",
+         {0.00235563, 0.0474107,   0.992976,    0.00235563,  0.992976,    0.0473142,
+          0.95227,    0.000333106, 0.0473142,   0.000333106, 0.95033,     0.000319451,
+          0.00669062, 0.95033,     0.00669062,  0.992976,    0.00235563,  0.992976,
+          0.00235563, 0.0474107,   0.000333106, 0.0473142,   0.000333106, 0.0473142,
+          0.95227,    0.00669062,  0.95033,     0.00669062,  0.95033,     0.000319451}},
+        {13,
+         "const x: f64[3,1,2] = {0, 1, 1, 3, 2, 5}",
+         "LogSoftmax(x) {axis: 0}",
+         "f64[3,1,2]",
+         "transpose",
+         {-2.407606, -4.142932, -1.407606, -2.142932, -0.407606, -0.142932}},
+        {13,
+         EIGHT,
+         "Softmax(x) {axis: 0}",
+         "f32[2,2,2]",
+         "transpose",
+         {0.0179862, 0.0179862, 0.0179862, 0.0179862, 0.982014, 0.982014, 0.982014, 0.982014}},
+        {13,
+         "const x: f32[1,1,3] = {4, 5, 6}",
+         "Softmax(x) {axis: 1}",
+         "f32[1,1,3]",
+         "softmax",
+         {1, 1, 1}},
+        {13,
+         "const x: f32[1,5] = {4, 5, 6, 7, 8}",
+         "LogSoftmax(x) {axis: 0}",
+         "f32[1,5]",
+         "log_softmax",
+         {0}},
+        {13, "const x: f32[0,2,3] = {}", "Softmax(x) {axis: 1}", "f32[0,2,3]", "softmax", {0}},
+        {13,
+         "const x: f32[2,3,0] = {}",
+         "LogSoftmax(x) {axis: 1}",
+         "f32[2,3,0]",
+         "log_softmax",
+         {0}},
+        {13, "const x: f32[2,0,3] = {}", "Softmax(x) {axis: 1}", "f32[2,0,3]", NULL, {0}},
+        {13, EIGHT, "Hardmax(x) {axis: 1}", "f32[2,2,2]", NULL, {TWICE(0, 0, 1, 1)}},
+    };
+    assert_nodes(cases, COUNT(cases));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batch_normalization),   cmocka_unit_test(images_and_groups),
         cmocka_unit_test(rows_of_the_last_dims), cmocka_unit_test(across_channels_and_axes),
-        cmocka_unit_test(softmax_and_its_kin),
+        cmocka_unit_test(softmax_and_its_kin),   cmocka_unit_test(softmax_along_inner_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

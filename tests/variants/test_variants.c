@@ -15,6 +15,7 @@
 
 #include "image_layout.h"
 #include "kernel.h"
+#include "special_values.h"
 #include "verify.h"
 
 enum { MEMBERS_MAX = 4 };
@@ -293,37 +294,6 @@ static void kernel_matches_its_reference_and_models(void **state)
         fail_msg("no shape of '%s' was tried", path);
 }
 
-/* What kernels make of the special values, by IEEE 754 and the formula of each (ONNX says no more);
- * where the formula has a factor x, -inf * 0 is NaN. Of two inputs the second is 2. */
-enum { SPECIAL_COUNT = 6 };
-static const double specials[SPECIAL_COUNT] = {NAN, -NAN, INFINITY, -INFINITY, -0.0, 0.0};
-static const struct special {
-    const char *kernel;
-    double expected[SPECIAL_COUNT];
-} special_rows[] = {
-    {"add", {NAN, NAN, INFINITY, -INFINITY, 2, 2}},
-    {"sub", {NAN, NAN, INFINITY, -INFINITY, -2, -2}},
-    {"mul", {NAN, NAN, INFINITY, -INFINITY, -0.0, 0}},
-    {"div", {NAN, NAN, INFINITY, -INFINITY, -0.0, 0}},
-    {"scale", {NAN, NAN, INFINITY, -INFINITY, -0.0, 0}},
-    {"relu", {NAN, NAN, INFINITY, 0, -0.0, 0}},
-    {"leaky_relu", {NAN, NAN, INFINITY, -INFINITY, -0.0, 0}},
-    {"abs", {NAN, NAN, INFINITY, INFINITY, 0, 0}},
-    {"clip", {NAN, NAN, 6, 0, -0.0, 0}},
-    {"hardswish", {NAN, NAN, INFINITY, NAN, -0.0, 0}},
-    {"exp", {NAN, NAN, INFINITY, 0, 1, 1}},
-    {"log", {NAN, NAN, INFINITY, NAN, -INFINITY, -INFINITY}},
-    {"elu", {NAN, NAN, INFINITY, -1, -0.0, 0}},
-    {"sqrt", {NAN, NAN, INFINITY, NAN, -0.0, 0}},
-    {"erf", {NAN, NAN, 1, -1, -0.0, 0}},
-    {"tanh", {NAN, NAN, 1, -1, -0.0, 0}},
-    {"sigmoid", {NAN, NAN, 1, 0, 0.5, 0.5}},
-    {"silu", {NAN, NAN, INFINITY, NAN, -0.0, 0}},
-    {"mish", {NAN, NAN, INFINITY, NAN, -0.0, 0}},
-    {"gelu", {NAN, NAN, INFINITY, NAN, -0.0, 0}},
-    {"gelu_tanh", {NAN, NAN, INFINITY, NAN, -0.0, 0}},
-};
-
 static void expect_specials(const struct trial *trial, const struct special *row)
 {
     for (long i = 0; i < trial->call.outputs; i++) {
@@ -369,8 +339,7 @@ static void special_values_pass_as_the_formula_says(void **state)
             }
 }
 
-/* Rows, in turn: as they were, with a NaN, with an infinity, of -infinity but for one, of nothing
- * else. Each must come out as of the reference. */
+/* In turn a row as it was, with a NaN, with an infinity, of -infinity but for one, of only that. */
 static void spoil_rows(const struct trial *trial, long rows, long columns)
 {
     for (long i = 0; i < rows; i++) {
@@ -391,6 +360,9 @@ static void rows_with_special_values_are_as_of_the_reference(void **state)
         long rows, columns;
     } cases[] = {{"softmax", "rows=90,columns=37", 90, 37},
                  {"softmax", "rows=5,columns=9001", 5, 9001},
+                 {"log_softmax", "rows=90,columns=37", 90, 37},
+                 {"log_softmax", "rows=90,columns=4", 90, 4},
+                 {"log_softmax", "rows=5,columns=9001", 5, 9001},
                  {"layernorm", "rows=90,columns=37", 90, 37},
                  {"reduce", "outer=90,axis=37,op=max", 90, 37},
                  {"reduce", "outer=5,axis=1009,op=min", 5, 1009},
