@@ -315,7 +315,7 @@ static void multiply_phase(const struct job *job, const struct phase_pair *both,
         if (!job->is_b)
             pack_patches(job, image, taps_at(job, both) + l, depth, target.columns);
         multiply(
-            depth, left_packed(block_weights, depth),
+            depth, left_packed(block_weights, depth, 0),
             job->is_b ? take_image(job, image, l, depth, target.columns)
                       : right_packed(job->patches),
             target,

@@ -484,7 +484,8 @@ static void convolve_block(const struct job *job, long begin, long end, long gro
         transform_run(job, run, group, job->inputs + (at - begin) * plan->in_pitch);
     }
     for (long point = 0; point < plan->points; point++)
-        multiply(conv->c_group, left_in_place(job->inputs + point * plan->in_point, plan->in_pitch),
+        multiply(conv->c_group,
+                 left_in_place(job->inputs + point * plan->in_point, plan->in_pitch, end - begin),
                  right_packed(job->weights + (group * plan->points + point) * plan->weights_point +
                               channels.begin * conv->c_group),
                  (struct target){.c = job->products + point * plan->out_point,

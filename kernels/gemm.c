@@ -411,8 +411,8 @@ static void multiply_block(const struct job *job, struct part rows, long first_c
         if (plan->pack_a && !(is_one_block(job, rows) && block.columns.begin > first_column))
             pack_rows(from, target.rows, depth, job->packed_a);
         multiply(depth,
-                 plan->pack_a ? left_packed(job->packed_a, depth)
-                              : left_in_place(from.at, from.line),
+                 plan->pack_a ? left_packed(job->packed_a, depth, lower_tiles(target.rows))
+                              : left_in_place(from.at, from.line, target.rows),
                  b, target, finish, ahead);
     }
 }

@@ -153,12 +153,22 @@ ALWAYS_INLINE void pack_panel(const int lines, struct operand_at from, long pres
             packed[i] = i < present ? from.at[i * from.line + k * from.step] : 0;
 }
 
-/* Rows x depth of A into panels. */
+/* How many tiles of A have one row less, so that all are whole; 0 where that takes more tiles: 49
+ * rows are seven tiles of 7. */
+static inline long lower_tiles(long rows)
+{
+    const long tiles = ceil_divide(rows, TILE_ROWS), missing = tiles * TILE_ROWS - rows;
+    return missing <= tiles ? missing : 0;
+}
+
+/* Rows x depth of A into panels; the lower ones come first. */
 static inline void pack_rows(struct operand_at a, long rows, long depth, real *packed)
 {
-    for (; rows > 0; rows -= TILE_ROWS, packed += TILE_ROWS * depth) {
-        pack_panel(TILE_ROWS, a, rows, depth, packed);
-        a = operand_from(a, TILE_ROWS, 0);
+    for (long lower = lower_tiles(rows); rows > 0; lower--, packed += TILE_ROWS * depth) {
+        const long own = lower > 0 ? TILE_ROWS - 1 : smaller(rows, TILE_ROWS);
+        pack_panel(TILE_ROWS, a, own, depth, packed);
+        a = operand_from(a, own, 0);
+        rows -= own;
     }
 }
 
@@ -209,16 +219,18 @@ struct left {
     const real *at;
     long pitch; /* elements from row to row; 0: packed */
     long tile;  /* from tile to tile */
+    long lower; /* so many tiles of a row less come first */
 };
 
-static inline struct left left_packed(const real *packed, long depth)
+/* By pack_rows() where `lower` are lower_tiles(), else in panels that are full but for the last. */
+static inline struct left left_packed(const real *packed, long depth, long lower)
 {
-    return (struct left){packed, 0, TILE_ROWS * depth};
+    return (struct left){packed, 0, TILE_ROWS * depth, lower};
 }
 
-static inline struct left left_in_place(const real *a, long pitch)
+static inline struct left left_in_place(const real *a, long pitch, long rows)
 {
-    return (struct left){a, pitch, TILE_ROWS * pitch};
+    return (struct left){a, pitch, TILE_ROWS * pitch, lower_tiles(rows)};
 }
 
 /* B as the tiles read it: packed panels, or in place. Where a row does not end with a vector the
@@ -482,6 +494,17 @@ static inline struct each_step next_lines(const real *next, long width, long til
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
                           finish, ahead, next_lines(next, (vectors)*VLEN, tiles, i));              \
+    }                                                                                              \
+    /* The lower ones: in a function of their own, as registers are few. */                        \
+    __attribute__((noinline)) static void name##_lower_##vectors(                                  \
+        long depth, struct left a, const real *b, long step, struct target target,                 \
+        struct finish finish, struct ahead *ahead, const real *next)                               \
+    {                                                                                              \
+        for (long i = 0; i < a.lower; target = target_from(target, TILE_ROWS - 1, 0)) {            \
+            multiply_tile(TILE_ROWS - 1, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, a.lower, i++));          \
+            a.at += a_packed ? a.tile : (TILE_ROWS - 1) * a.pitch;                                 \
+        }                                                                                          \
     }
 #define MULTIPLY_PANELS(vectors)                                                                   \
     MULTIPLY_PANEL(multiply_packed, vectors, true, true)                                           \
@@ -491,10 +514,15 @@ MULTIPLY_PANELS(1)
 MULTIPLY_PANELS(2)
 #if TILE_VECTORS_OF(VEC_REGISTERS) == 3
 MULTIPLY_PANELS(3)
+#define EACH_WIDTH(name)                                                                           \
+    {                                                                                              \
+        name##_1, name##_2, name##_3                                                               \
+    }
 #else
-#define multiply_packed_3 multiply_packed_2
-#define multiply_b_in_place_3 multiply_b_in_place_2
-#define multiply_in_place_3 multiply_in_place_2
+#define EACH_WIDTH(name)                                                                           \
+    {                                                                                              \
+        name##_1, name##_2                                                                         \
+    }
 #endif
 
 typedef void panel_function(long depth, struct left a, const real *b, long step,
@@ -525,10 +553,15 @@ static inline long in_place_last(long columns)
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish, struct ahead *ahead)
 {
-    static panel_function *const functions[][3] = {
-        {multiply_in_place_1, multiply_in_place_2, multiply_in_place_3},
-        {multiply_b_in_place_1, multiply_b_in_place_2, multiply_b_in_place_3},
-        {multiply_packed_1, multiply_packed_2, multiply_packed_3}};
+    static panel_function *const functions[][TILE_VECTORS] = {EACH_WIDTH(multiply_in_place),
+                                                              EACH_WIDTH(multiply_b_in_place),
+                                                              EACH_WIDTH(multiply_packed)};
+    static panel_function *const lower[][TILE_VECTORS] = {EACH_WIDTH(multiply_in_place_lower),
+                                                          EACH_WIDTH(multiply_b_in_place_lower),
+                                                          EACH_WIDTH(multiply_packed_lower)};
+    const long lower_rows = a.lower * (TILE_ROWS - 1);
+    struct left rest_of_a = a;
+    rest_of_a.at += a.pitch ? lower_rows * a.pitch : a.lower * a.tile;
     const long columns = target.columns;
     finish.addend = steps_addend(finish.steps);
     for (long j = 0, width; j < columns; j += width) {
@@ -538,9 +571,16 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         const int kind = a.pitch ? 0 : step == width ? 2 : 1;
         const long rest = columns - j - width;
         const bool next_in_place = b.step && rest > 0 && !(b.last && rest < in_place_width(rest));
-        functions[kind][width / VLEN - 1](depth, a, last ? b.last : b.at + j * (b.step ? 1 : depth),
-                                          step, target_from(target, 0, j), finish, ahead,
-                                          next_in_place ? b.at + j + width : NULL);
+        const real *const at = last ? b.last : b.at + j * (b.step ? 1 : depth);
+        const real *next = next_in_place ? b.at + j + width : NULL;
+        const struct target panel = target_from(target, 0, j);
+        if (a.lower > 0) {
+            lower[kind][width / VLEN - 1](depth, a, at, step, panel, finish, ahead, next);
+            next = NULL;
+        }
+        if (target.rows > lower_rows)
+            functions[kind][width / VLEN - 1](
+                depth, rest_of_a, at, step, target_from(panel, lower_rows, 0), finish, ahead, next);
     }
 }
 
