@@ -78,11 +78,17 @@ static int sample_nodes(struct stage *stage, int round, struct error *error)
     return result;
 }
 
-/* Whether a run leaves in the caches what the next one needs. */
+/* Whether a run may leave in the caches what the next one needs. Weights that are packed count
+ * twice. */
 static bool is_cached(const struct stage *stage, const struct graph_bench *bench)
 {
     const struct cache_sizes caches = run_caches(&bench->bench.host, bench->threads);
-    return (double)executor_memory(stage->executor).peak_bytes < 2 * caches.last_level_bytes;
+    const struct executor_memory memory = executor_memory(stage->executor);
+    double bytes = (double)memory.peak_bytes + (double)memory.workspace_bytes;
+    for (int i = 0; i < stage->graph.tensor_count; i++)
+        if (tensor_is_known(stage->graph.tensor[i]))
+            bytes += (double)type_bytes(&stage->graph.tensor[i]->type);
+    return bytes < 2 * caches.last_level_bytes;
 }
 
 /* A whole run in caches as its own runs leave them. */

@@ -10,8 +10,8 @@ struct kernel_call {
     const struct launch *launch;
     const struct variant *variant;
     body *body;
-    /* What packs the weights. Where these are constants it has been called by executor_open(), else
-     * it is called before the body, each time. */
+    /* What packs the weights. Where these are constants executor_open() has called it, or that of
+     * packed_by, else it is called before the body, each time. */
     body *prepare;
     bool is_packed;
     const struct kernel_call *packed_by; /* an earlier call of the node; NULL: nobody else */

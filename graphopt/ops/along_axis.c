@@ -162,18 +162,9 @@ static int add_rows(const struct plan *plan, const char *kernel, long rows, long
 static int add_turn(const struct plan *plan, long matrices, long rows, long columns,
                     struct launch_operand from, struct launch_operand to)
 {
-    struct launch *launch =
-        launches_add(plan->site, plan->lowering, "transpose", plan->dtype, plan->error);
-    if (!launch)
-        return FAILED;
-    launch_letter(launch, "d1", matrices);
-    launch_letter(launch, "d2", rows);
-    launch_letter(launch, "d3", columns);
-    launch->operand[0] = to;
-    launch->operand[1] = from;
-    return launch_word(launch, "perm", "0132")
-               ? OK
-               : error_skip(plan->error, "kernel 'transpose' does not swap the last dimensions");
+    return launches_transpose(plan->site, plan->lowering,
+                              (const long[]){1, matrices, rows, columns}, "0132", from, to,
+                              plan->dtype, plan->error);
 }
 
 /* Lines of elements that are apart, turned so that they are neighbours, and turned back. The

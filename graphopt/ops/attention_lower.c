@@ -66,18 +66,8 @@ static int make_bias(const struct plan *plan, struct launch_operand *operand)
 static int add_transpose(const struct plan *plan, const long dims[4], struct launch_operand from,
                          struct launch_operand to)
 {
-    static const char *const letters[] = {"d0", "d1", "d2", "d3"};
-    struct launch *launch = start(plan, "transpose");
-    if (!launch)
-        return FAILED;
-    for (int i = 0; i < 4; i++)
-        launch_letter(launch, letters[i], dims[i]);
-    if (!launch_word(launch, "perm", "0213"))
-        return error_skip(plan->error,
-                          "kernel 'transpose' does not swap the dimensions in the middle");
-    launch->operand[0] = to;
-    launch->operand[1] = from;
-    return OK;
+    return launches_transpose(plan->site, plan->lowering, dims, "0213", from, to, plan->dtype,
+                              plan->error);
 }
 
 /* Input `i`, whose dims are these where it is flat, with its heads one behind the other. */

@@ -23,7 +23,8 @@ struct volume {
     long in_pixels, out_pixels, taps; /* of a plane, and of the window in it */
     /* All taps in depth of an output are one launch, of each group apart. */
     bool takes_runs;
-    long parts; /* that are convolved apart: the groups, or 1 */
+    bool are_slices; /* planes that do not mix */
+    long parts;      /* that are convolved apart: the groups, or 1 */
     /* [n][part][depth][channel][row][column] of input and output. */
     struct launch_operand x, y;
     /* Of runs [k][tap in depth][c / groups][row][column] of the taps `ordered`, else with the tap
@@ -47,19 +48,8 @@ static struct part taps_of(const struct volume *volume, long y)
 static int add_swap(const struct volume *volume, const long dims[4], struct launch_operand from,
                     struct launch_operand to)
 {
-    static const char *const letters[] = {"d0", "d1", "d2", "d3"};
-    struct launch *launch =
-        launches_add(volume->site, volume->lowering, "transpose", volume->dtype, volume->error);
-    if (!launch)
-        return FAILED;
-    for (int i = 0; i < 4; i++)
-        launch_letter(launch, letters[i], dims[i]);
-    launch->operand[0] = to;
-    launch->operand[1] = from;
-    return launch_word(launch, "perm", "0213")
-               ? OK
-               : error_skip(volume->error,
-                            "kernel 'transpose' does not swap the dimensions in the middle");
+    return launches_transpose(volume->site, volume->lowering, dims, "0213", from, to, volume->dtype,
+                              volume->error);
 }
 
 /* `operand`, with its two dims in the middle swapped. */
@@ -258,11 +248,12 @@ static struct volume volume_of(const struct site *site, const struct spatial *sp
     /* With more groups than taps in depth these take fewer launches. */
     volume.takes_runs =
         volume.depth.dilation == 1 && volume.groups <= volume.depth.taps && site->input[1].data;
-    volume.parts = volume.takes_runs ? volume.groups : 1;
+    volume.parts = 1;
     return volume;
 }
 
-static int check_launches(const struct volume *volume)
+/* Launches of all planes. */
+static double count_launches(const struct volume *volume)
 {
     const double images = (double)volume->n * (double)volume->parts;
     double launches = 0;
@@ -271,31 +262,55 @@ static int check_launches(const struct volume *volume)
         const long count = taps.end - taps.begin;
         launches += images * (double)(volume->takes_runs || count == 0 ? 1 : count);
     }
-    return launches > LAUNCHES_MAX
+    return launches;
+}
+
+/* Runs that differ have weights of their own: those at the borders, as long as they are few. */
+static bool has_few_runs(const struct volume *volume)
+{
+    enum { RUNS_FEW = 8 };
+    struct part last = {0, 0};
+    int runs = 0;
+    for (long y = 0; y < volume->out_depth && runs <= RUNS_FEW; y++) {
+        const struct part taps = taps_of(volume, y);
+        if (taps.begin < taps.end && (taps.begin != last.begin || taps.end != last.end)) {
+            runs++;
+            last = taps;
+        }
+    }
+    return runs <= RUNS_FEW;
+}
+
+static int choose_runs(struct volume *volume)
+{
+    volume->takes_runs = volume->takes_runs && has_few_runs(volume);
+    volume->parts = volume->takes_runs ? volume->groups : 1;
+    return count_launches(volume) > LAUNCHES_MAX
                ? error_skip(volume->error, "planes of the output would take more than %d launches",
                             LAUNCHES_MAX)
                : OK;
 }
 
-static int put_all(struct volume *volume, bool are_slices)
+static int put_all(struct volume *volume)
 {
     struct lowering *lowering = volume->lowering;
     const enum dtype dtype = volume->dtype;
     const long k = volume->k / volume->parts, images = volume->n * volume->parts;
     const long dims[] = {images, volume->out_depth, k, volume->out_pixels};
     const bool is_turned = volume->out_depth > 1 && k > 1;
+    const bool adds = !volume->are_slices && !volume->takes_runs;
     int result = arrange_input(volume);
     volume->y =
         is_turned ? launches_scratch(lowering, type_elements(&volume->site->output[0].type), dtype)
                   : of_output(0);
-    if (result == OK && !are_slices)
+    if (result == OK && !volume->are_slices)
         result = launches_fill(volume->site, &volume->zeros, volume->k, 0, dtype, volume->error);
-    if (result == OK && !are_slices && !volume->takes_runs)
+    if (result == OK && adds)
         result = arrange_taps(volume);
-    for (int i = 0; i < 2 && !are_slices && !volume->takes_runs; i++)
+    for (int i = 0; i < 2 && adds; i++)
         volume->between[i] = launches_scratch(lowering, k * volume->out_pixels, dtype);
     if (result == OK)
-        result = are_slices ? put_slices(volume) : put_planes(volume);
+        result = volume->are_slices ? put_slices(volume) : put_planes(volume);
     return result == OK && is_turned ? add_swap(volume, dims, volume->y, of_output(0)) : result;
 }
 
@@ -303,7 +318,6 @@ int conv_volume_lower(const struct site *site, const struct spatial *spatial,
                       struct lowering *lowering, struct error *error)
 {
     const struct type x = site_type(site, 0), w = site_type(site, 1);
-    const bool are_slices = spatial_passes_over(spatial, 0);
     struct volume volume = volume_of(site, spatial);
     volume.lowering = lowering;
     volume.error = error;
@@ -312,11 +326,9 @@ int conv_volume_lower(const struct site *site, const struct spatial *spatial,
         return error_skip(error, "there is nothing to compute");
     if (element_dtype(x.element, &volume.dtype, error) != OK)
         return SKIPPED;
-    if (are_slices) {
-        volume.takes_runs = false;
-        volume.parts = 1;
-    } else if (check_launches(&volume) != OK) {
+    volume.are_slices = spatial_passes_over(spatial, 0);
+    volume.takes_runs = volume.takes_runs && !volume.are_slices;
+    if (!volume.are_slices && choose_runs(&volume) != OK)
         return SKIPPED;
-    }
-    return put_all(&volume, are_slices);
+    return put_all(&volume);
 }

@@ -112,6 +112,23 @@ int launches_multiply(const struct site *site, struct lowering *lowering, long e
                : error_skip(error, "kernel 'chain' has no step 'mul_row'");
 }
 
+int launches_transpose(const struct site *site, struct lowering *lowering, const long dims[4],
+                       const char *perm, struct launch_operand from, struct launch_operand to,
+                       enum dtype dtype, struct error *error)
+{
+    static const char *const letters[] = {"d0", "d1", "d2", "d3"};
+    struct launch *launch = launches_add(site, lowering, "transpose", dtype, error);
+    if (!launch)
+        return FAILED;
+    for (int i = 0; i < 4; i++)
+        launch_letter(launch, letters[i], dims[i]);
+    launch->operand[0] = to;
+    launch->operand[1] = from;
+    return launch_word(launch, "perm", perm)
+               ? OK
+               : error_skip(error, "kernel 'transpose' has no order '%s'", perm);
+}
+
 bool launch_word(struct launch *launch, const char *letter, const char *word)
 {
     const struct kernel *kernel = launch->kernel;

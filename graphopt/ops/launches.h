@@ -35,6 +35,11 @@ int launches_multiply(const struct site *site, struct lowering *lowering, long e
 int launches_scaled(const struct site *site, struct lowering *lowering, int i, double factor,
                     struct launch_operand *operand, struct error *error);
 
+/* Another call: an array of these dims with them in the order `perm`, such as "0213". */
+int launches_transpose(const struct site *site, struct lowering *lowering, const long dims[4],
+                       const char *perm, struct launch_operand from, struct launch_operand to,
+                       enum dtype dtype, struct error *error);
+
 /* A step of kernel chain with one number for all elements. */
 struct number_step {
     const char *step; /* "max" */

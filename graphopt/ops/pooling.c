@@ -266,6 +266,15 @@ static int lower_images(const struct site *site, struct lowering *lowering, stru
     return OK;
 }
 
+/* In double, as lines of the input and of the output together are bounded by neither's type. */
+static double elements_between(const struct spatial *spatial, long planes, int i)
+{
+    double elements = (double)planes;
+    for (int k = 0; k < spatial->rank; k++)
+        elements *= (double)(k < i ? spatial->in[k] : spatial->out[k]);
+    return elements;
+}
+
 static long product_of(const long *lines, int first, int end)
 {
     long product = 1;
@@ -296,6 +305,8 @@ static int lower_dims(const struct site *site, struct lowering *lowering,
 {
     const struct type x = site_type(site, 0);
     struct pooled pooled = {.n = x.dims[0], .to = of_input(0)};
+    const double most =
+        2 * ((double)type_elements(&x) + (double)type_elements(&site->output[0].type));
     int last = 0, result = OK;
     while (last < spatial->rank - 2 && spatial_passes_over(spatial, last))
         last++;
@@ -305,12 +316,10 @@ static int lower_dims(const struct site *site, struct lowering *lowering,
         struct spatial image = image_of(spatial, i);
         pooled.c = x.dims[1] * product_of(spatial->in, 0, i);
         pooled.from = pooled.to;
-        pooled.to =
-            i == last
-                ? of_output(0)
-                : launches_scratch(lowering,
-                                   pooled.n * pooled.c * product_of(spatial->out, i, spatial->rank),
-                                   dtype);
+        const double between = elements_between(spatial, x.dims[0] * x.dims[1], i);
+        if (i > last && between > most)
+            return error_skip(error, "there would be more between the launches than around them");
+        pooled.to = i == last ? of_output(0) : launches_scratch(lowering, (long)between, dtype);
         result = lower_images(site, lowering, &image, &pooled, dtype, error);
     }
     return result;

@@ -115,18 +115,8 @@ static int add_swap(const struct plan *plan, long steps, long gates, struct laun
                     struct launch_operand to)
 {
     const long dims[4] = {steps, plan->sizes.batch, gates, plan->sizes.hidden};
-    static const char *const letters[] = {"d0", "d1", "d2", "d3"};
-    struct launch *launch =
-        launches_add(plan->site, plan->lowering, "transpose", plan->dtype, plan->error);
-    if (!launch)
-        return FAILED;
-    for (int i = 0; i < 4; i++)
-        launch_letter(launch, letters[i], dims[i]);
-    launch->operand[0] = to;
-    launch->operand[1] = from;
-    return launch_word(launch, "perm", "0213")
-               ? OK
-               : error_skip(plan->error, "kernel 'transpose' does not swap dimensions inside");
+    return launches_transpose(plan->site, plan->lowering, dims, "0213", from, to, plan->dtype,
+                              plan->error);
 }
 
 /* ---- one step ---- */

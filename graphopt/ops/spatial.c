@@ -1,6 +1,7 @@
 // spatial.c - windows over images: attributes and sizes.
 #include "spatial.h"
 
+#include "lengths.h"
 #include "operands.h"
 #include "window.h"
 
@@ -129,10 +130,17 @@ static void join_dims(struct spatial *spatial, int i)
     spatial->rank--;
 }
 
+static bool can_join(const struct spatial *spatial, int i)
+{
+    const long most = ELEMENTS_MAX / greater(spatial->in[i + 1], 1);
+    return spatial->stride[i] == 1 && spatial_passes_over(spatial, i + 1) &&
+           spatial->dilation[i] <= most && spatial->before[i] <= most && spatial->after[i] <= most;
+}
+
 void spatial_join(struct spatial *spatial)
 {
     for (int i = spatial->rank - 2; i >= 0 && spatial->rank > 2; i--)
-        if (spatial->stride[i] == 1 && spatial_passes_over(spatial, i + 1))
+        if (can_join(spatial, i))
             join_dims(spatial, i);
 }
 

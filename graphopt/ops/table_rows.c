@@ -6,7 +6,7 @@ static int take_rows(const struct site *site, const struct array *indices, long 
                      struct table_rows *rows, struct error *error)
 {
     *rows = (struct table_rows){.count = count, .columns = columns};
-    if (!indices->data)
+    if (!indices->data && type_elements(&indices->type) > 0)
         return OK;
     rows->row = arena_take_array(site->arena, (size_t)count, sizeof *rows->row);
     return rows->row ? OK : error_set(error, FAULT_ENVIRONMENT, "out of memory");

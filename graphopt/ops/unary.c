@@ -155,7 +155,7 @@ static const struct chain {
     {"LeakyRelu", {{"prelu", A}}},
     {"Elu", {{"elu", A}}},
     {"Selu", {{"elu", A}, {"mul", B}}},
-    {"Celu", {{"mul", INVERSE_A}, {"elu", ONE}, {"mul", A}}},
+    {"Celu", {{"mul", INVERSE_A}, {"elu", ONE}, {"mul", A}}}, /* see has_steps() */
     {"HardSigmoid", {{"mul", A}, {"add", B}, {"max", ZERO}, {"min", ONE}}},
 };
 
@@ -173,18 +173,24 @@ static double number_of(const struct site *site, enum number number)
     }
 }
 
+/* Celu of a slope under 1 would be infinite between its steps where x is large, and of a negative
+ * one has its halves the other way round. */
+static bool has_steps(const struct site *site, const struct chain *chain)
+{
+    return node_is(site->node, chain->type) &&
+           (!node_is(site->node, "Celu") || constant_of(site, 0) >= 1);
+}
+
 static int lower_chain(const struct site *site, struct lowering *lowering, enum dtype dtype,
                        struct error *error)
 {
     const struct chain *chain = chains, *const end = chains + sizeof chains / sizeof *chains;
     struct number_step step[CHAIN_STEPS];
     int count = 0;
-    while (chain < end && !node_is(site->node, chain->type))
+    while (chain < end && !has_steps(site, chain))
         chain++;
     if (chain == end)
-        return error_skip(
-            error, "no kernel computes it%s",
-            ((const struct unary *)site->node->op->detail)->kernel ? " with these constants" : "");
+        return error_skip(error, "no kernel computes it, or not with these constants");
     for (; count < CHAIN_STEPS && chain->step[count].step; count++) {
         step[count].step = chain->step[count].step;
         if (launches_fill(site, &step[count].number, 1, number_of(site, chain->step[count].number),

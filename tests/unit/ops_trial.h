@@ -237,7 +237,10 @@ static inline void trial_check_lowering(struct trial *trial)
         inputs[i].data = NULL;
     site.input = inputs;
     site.is_apart = true;
-    if (site_lower(&site, &open, &trial->error) == OK)
+    const int answer = site_lower(&site, &open, &trial->error);
+    if (answer == FAILED)
+        fail_msg("%s", trial->error.text);
+    if (answer == OK)
         trial_compare(trial, &open);
 }
 

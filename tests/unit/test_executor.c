@@ -484,6 +484,35 @@ static void faults_of_a_run_end_it_for_everybody(void **state)
     bench_close(&bench);
 }
 
+static void a_team_looks_up_what_one_has_found(void **state)
+{
+    (void)state;
+    enum { ROWS = 64, COLUMNS = 512 };
+    static float table[ROWS * COLUMNS];
+    static int64_t index[ROWS];
+    struct bench bench;
+    bench_open(&bench,
+               "graph g (onnx 17)\ninput x: f32[64,512]\ninput i: i64[64]\n"
+               "const one: i64[] = {-1}\nj = Mul(i, one)\ny = Gather(x, j)\noutput y\n",
+               2, false);
+    for (int i = 0; i < ROWS * COLUMNS; i++)
+        table[i] = (float)i;
+    set_reals(&bench, 0, table);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < ROWS; i++)
+            index[i] = (i * 7 + round) % ROWS;
+        const struct array given = {{.element = ELEMENT_i64, .rank = 1, .dims = {ROWS}}, index};
+        assert_int_equal(executor_set_input(bench.executor, 1, &given, &bench.error), OK);
+        run(&bench);
+        const float *const y = executor_output(bench.executor, 0).data;
+        for (int i = 0; i < ROWS * COLUMNS; i++)
+            assert_true(y[i] ==
+                        (float)((ROWS - index[i / COLUMNS]) % ROWS * COLUMNS + i % COLUMNS));
+    }
+    assert_int_equal(executor_node(bench.executor, 1).threads, 2);
+    bench_close(&bench);
+}
+
 static void what_cannot_run_says_why(void **state)
 {
     (void)state;
@@ -545,6 +574,7 @@ int main(void)
         cmocka_unit_test(branches_that_are_not_taken_need_not_be_possible),
         cmocka_unit_test(texts_outlive_the_turn_that_made_them),
         cmocka_unit_test(faults_of_a_run_end_it_for_everybody),
+        cmocka_unit_test(a_team_looks_up_what_one_has_found),
         cmocka_unit_test(what_cannot_run_says_why),
         cmocka_unit_test(nodes_can_be_timed),
     };

@@ -49,6 +49,8 @@ static void functions_keep_what_is_no_number(void **state)
     (void)state;
     const char *const lines = "const x: f32[4] = {nan, -1, 0, 2}";
     check_node(new, lines, "Celu(x) {alpha: 2.0}", "{nan, -0.78693867, 0.0, 2.0}", "chain");
+    check_node(new, lines, "Celu(x) {alpha: -1.0}", "{nan, -1.7182819, 0.0, 2.0}", "");
+    check_node(new, lines, "Celu(x) {alpha: 0.5}", "{nan, -0.43233237, 0.0, 2.0}", "");
     check_node(new, lines, "Elu(x)", "{nan, -0.63212055, 0.0, 2.0}", "elu");
     check_node(new, lines, "Elu(x) {alpha: 2.0}", "{nan, -1.2642411, 0.0, 2.0}", "chain");
     check_node(new, lines, "Selu(x)", "{nan, -1.1113307, 0.0, 2.101402}", "chain");

@@ -100,6 +100,12 @@ static void taps_that_are_apart_are_added_up(void **state)
         NAMED("const x: f32[1,3,5,6,7]") W B,
         "Conv(x, W, b) {dilations: [2, 1, 1], pads: [1, 1, 0, 2, 0, 1], strides: [2, 1, 1]}",
         "transpose conv2d conv2d conv2d conv2d transpose");
+    /* As runs these would be of eleven kinds, each with weights of its own. */
+    char launched[256] = "transpose";
+    for (int i = 0; i < 1 + 2 + 7 * 3 + 2 + 1; i++)
+        strcat(launched, " conv2d");
+    check_launches(NAMED("const x: f32[1,2,3,4,5]") NAMED("const W: f32[4,2,9,2,2]") B,
+                   "Conv(x, W, b) {pads: [8, 0, 0, 8, 0, 0]}", strcat(launched, " transpose"));
 }
 
 static void weights_that_are_made_while_it_runs_are_turned(void **state)
@@ -271,6 +277,10 @@ static void pools_that_stay_in_plain_loops(void **state)
         "AveragePool(x) {kernel_shape: [3, 3, 3], strides: [2, 2, 3], ceil_mode: 1, pads: "
         "[1, 0, 1, 1, 0, 1], count_include_pad: 1}",
         "beyond the padding");
+    check_skipped("const x: f32[1,1,64,8,8] = named\n",
+                  "MaxPool(x) {kernel_shape: [2, 2, 2], strides: [64, 1, 1], pads: [0, 99, 99, 0, "
+                  "99, 99]}",
+                  "between the launches");
     check_skipped(X, "LpPool(x) {kernel_shape: [2, 2, 2]}", "norms");
     check_skipped("const x: i8[1,1,2,2,2] = {1, 2, 3, 4, 5, 6, 7, 8}\n",
                   "MaxPool(x) {kernel_shape: [2, 2, 2]}", "i8");
