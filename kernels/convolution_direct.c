@@ -29,7 +29,7 @@ static struct direct plan_for(const struct convolution *conv, enum isa isa, enum
 #undef X
     };
     const int bytes = dtype_bytes(dtype);
-    const long panel = TILE_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
+    const long panel = PANEL_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
     return plan_of(conv, panel, bytes, caches);
 }
 

@@ -18,15 +18,6 @@ struct direct {
     long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
 };
 
-/* `total` in equal blocks of at most `largest`, at least `multiple`. */
-static inline long equal_block(long total, double largest, long multiple)
-{
-    if ((double)total <= largest)
-        return total;
-    long limit = largest < (double)multiple ? multiple : (long)largest / multiple * multiple;
-    return ceil_divide(ceil_divide(total, ceil_divide(total, limit)), multiple) * multiple;
-}
-
 /* Whether of each run of up to so many pixels that begins or ends a row at most the outermost one
  * has a tap outside of the image, and not the same of both but where it is the only one. */
 static inline bool skips_runs(const struct axis *columns, long pixels)
@@ -77,7 +68,9 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
      * which is fetched meanwhile. */
     const long taps = convolution_depth(conv) / conv->c_group;
     const double channel_bytes = (double)(taps * plan.panel * element_bytes);
-    plan.depth = equal_block(conv->c_group, caches->l2_bytes / 6 / channel_bytes, LAYOUT_BLOCK);
+    plan.depth =
+        smaller(conv->c_group,
+                equal_block(conv->c_group, caches->l2_bytes / 6 / channel_bytes, LAYOUT_BLOCK));
     plan_source(&plan, line);
     /* The input of a band, of which a stride may leave out rows and pixels, and the sheet, stay in
      * half of L2 while the panels pass. */

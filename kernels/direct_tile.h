@@ -10,7 +10,7 @@
  * channels, have runs twice as long: what a tile takes beside its products is as much, and 6 sums
  * would be less than latency x pipes. With two vectors that was 3 % slower. */
 enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3, RUN_PIXELS_MOST = 2 * RUN_PIXELS_LEAST };
-#define TILE_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 2)
+#define PANEL_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 2)
 
 #ifdef ISA
 
@@ -20,7 +20,7 @@ enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3, RUN_PIXELS_MOST = 2 * RUN_PIXELS_LEA
 #include "vec.h"
 
 enum {
-    TILE_VECTORS = TILE_VECTORS_OF(VEC_REGISTERS),
+    TILE_VECTORS = PANEL_VECTORS_OF(VEC_REGISTERS),
     PANEL = TILE_VECTORS * VLEN,
     /* Steps that are unrolled, and between two times that something of what comes next is asked
      * for: of steps of few FMAs it would take 6 % of the time in every fourth. */
@@ -319,7 +319,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 }
 
 /* With few registers: what steps need lasts no longer than they do, else it takes those of sums. */
-#if defined(__GNUC__) && !defined(__clang__) && TILE_VECTORS_OF(VEC_REGISTERS) == 2
+#if defined(__GNUC__) && !defined(__clang__) && PANEL_VECTORS_OF(VEC_REGISTERS) == 2
 #define NOT_HOISTED __attribute__((optimize("no-move-loop-invariants")))
 #else
 #define NOT_HOISTED
@@ -336,7 +336,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
             sum_tile(pixels, runs, vectors, TAPS_##taps, sums, &at);                               \
         *walk = at;                                                                                \
     }
-#if TILE_VECTORS_OF(VEC_REGISTERS) == 4
+#if PANEL_VECTORS_OF(VEC_REGISTERS) == 4
 #define EACH_WIDTH(X, taps, pixels, runs)                                                          \
     X(taps, pixels, runs, 1)                                                                       \
     X(taps, pixels, runs, 2) X(taps, pixels, runs, 3) X(taps, pixels, runs, 4)

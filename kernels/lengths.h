@@ -23,4 +23,14 @@ static inline long round_up(long value, long multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
+/* `total` in equal blocks of at most `largest`, of multiples, at least one: a thin last block would
+ * not be worth what blocks cost. */
+static inline long equal_block(long total, double largest, long multiple)
+{
+    if ((double)total <= largest)
+        return round_up(total, multiple);
+    const long limit = largest < (double)multiple ? multiple : (long)largest / multiple * multiple;
+    return round_up(ceil_divide(total, ceil_divide(total, limit)), multiple);
+}
+
 #endif

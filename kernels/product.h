@@ -26,16 +26,6 @@ struct tile {
 /* Tiles of A that are few: so many at most read a B in place rather than have it packed. */
 enum { TILES_FEW = 16 };
 
-/* `total` in equal blocks of at most `largest`: a thin last block would waste the packing. */
-static inline long equal_block(long total, double largest, long multiple)
-{
-    if ((double)total <= largest)
-        return round_up(total, multiple);
-    long limit = largest < (double)multiple ? multiple : (long)largest / multiple * multiple;
-    long count = (total + limit - 1) / limit;
-    return round_up((total + count - 1) / count, multiple);
-}
-
 /* Steps of depth per block, at most: reading and writing C once per block, and what a tile costs
  * beside its products, is little then. L1 need not hold a panel of B: of its lines a step takes
  * three at most from L2. */

@@ -35,6 +35,15 @@ const char *fused_kind_name(enum step_kind kind)
     return "";
 }
 
+/* An operand that no step takes would have any dims. */
+static int check_last(const struct node *node, int end, struct error *error)
+{
+    for (int i = end; i < node->input_count; i++)
+        if (node_input(node, i) >= 0)
+            return error_set(error, FAULT_IO, "no step takes input %d", i);
+    return OK;
+}
+
 int fused_read(const struct node *node, const struct fused *fused, struct fused_steps *steps,
                struct error *error)
 {
@@ -42,7 +51,7 @@ int fused_read(const struct node *node, const struct fused *fused, struct fused_
     int input = fused->base_inputs;
     steps->count = 0;
     if (!attribute || attribute->kind != ATTRIBUTE_TEXTS)
-        return OK; /* a base without any */
+        return check_last(node, input, error); /* a base without any */
     if (attribute->count > FUSED_STEPS_MAX)
         return error_set(error, FAULT_IO, "it has %ld steps; there are at most %d",
                          attribute->count, FUSED_STEPS_MAX);
@@ -57,7 +66,7 @@ int fused_read(const struct node *node, const struct fused *fused, struct fused_
                              steps->step[i].input);
     }
     steps->count = (int)attribute->count;
-    return OK;
+    return check_last(node, input, error);
 }
 
 /* ---- inference ---- */

@@ -133,6 +133,10 @@ static void steps_that_cannot_be_are_refused(void **state)
     (void)state;
     check_refused(fused, "input x: f32[2]", "roofline::Chain(x) {steps: [\"nothing\"]}",
                   "no step 'nothing'");
+    check_refused(fused, "input x: f32[2]\ninput a: f32[9]", "roofline::Chain(x, a)",
+                  "no step takes input 1");
+    check_refused(fused, "input x: f32[2]\ninput a: f32[9]",
+                  "roofline::Chain(x, a) {steps: [\"relu\"]}", "no step takes input 1");
     check_refused(fused, "input x: f32[2]", "roofline::Chain(x) {steps: [\"add\"]}",
                   "lacks input 1");
     check_refused(fused, "input x: f32[2]\ninput a: f32[3]",
