@@ -413,7 +413,7 @@ static void multiply_block(const struct job *job, struct part rows, long first_c
         multiply(depth,
                  plan->pack_a ? left_packed(job->packed_a, depth, lower_tiles(target.rows))
                               : left_in_place(from.at, from.line, target.rows),
-                 b, target, finish, ahead);
+                 b, target, finish, ahead[0].lines > 0 || ahead[1].lines > 0 ? ahead : NULL);
     }
 }
 
