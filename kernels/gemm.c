@@ -1,4 +1,6 @@
 // gemm.c - C = alpha * op(A) * op(B) + beta * C, row-major, and an epilogue.
+#include <math.h>
+
 #include "kernel.h"
 
 #include "gemv.h"
@@ -100,9 +102,12 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     const double b_bytes = (double)k * (double)columns * element_bytes;
     plan.pack_a = transa || columns > TILES_FEW * tile_size.columns;
     plan.pack_b = transb || (rows > TILES_FEW * tile_size.rows && b_bytes > 2 * fit);
-    /* A narrow B is as deep as a quarter of L2 allows. */
+    /* A narrow B is as deep as a quarter of L2 allows; others where so many rows of A fit their
+     * part of L2: C is read and written once less, 1 % of squares of 512 to 2048. */
+    enum { DEPTH_DEEP = 512, DEEP_ROWS = 64 };
     const double narrow = fit / (double)(columns * element_bytes);
-    plan.block.depth = equal_block(k, narrow > DEPTH_MOST ? narrow : DEPTH_MOST, 8);
+    const double most = fmax(DEPTH_MOST, fmin(DEPTH_DEEP, fit / 2 / (DEEP_ROWS * element_bytes)));
+    plan.block.depth = equal_block(k, fmax(narrow, most), 8);
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
      * ones of its host; a quarter beside a B in place, of which L2 has two panels. */
