@@ -38,8 +38,9 @@ void attempts_close(struct attempts *attempts)
 
 /* Memory that is touched before the call. */
 struct touch {
-    const char *begin;
+    char *begin;
     double bytes;
+    bool is_written;       /* the graph has it from another node, whose threads have written it */
     double distance_bytes; /* as the graph has it */
     double gap_bytes;      /* of other memory behind it */
 };
@@ -52,15 +53,15 @@ struct attempt {
     int touch_count;
 };
 
-static void add_touch(struct attempt *attempt, const void *begin, double bytes,
-                      double distance_bytes)
+static void add_touch(struct attempt *attempt, void *begin, double bytes, double distance_bytes,
+                      bool is_written)
 {
     if (!(bytes > 0) || isnan(distance_bytes))
         return;
     int at = attempt->touch_count++;
     for (; at > 0 && attempt->touch[at - 1].distance_bytes < distance_bytes; at--)
         attempt->touch[at] = attempt->touch[at - 1];
-    attempt->touch[at] = (struct touch){begin, bytes, distance_bytes, 0};
+    attempt->touch[at] = (struct touch){begin, bytes, is_written, distance_bytes, 0};
 }
 
 /* A distance is a mean over an operand that is swept before the call and in it, so half of both
@@ -76,9 +77,17 @@ static void find_gaps(struct attempt *attempt, double footprint_bytes)
     }
 }
 
+/* Whether the graph makes the operand while it runs. */
+static bool is_made(const struct site *site, const struct launch_operand *operand)
+{
+    return operand->source == SOURCE_OUTPUT || operand->source == SOURCE_SCRATCH ||
+           (operand->source == SOURCE_INPUT && !site->input[operand->index].data);
+}
+
 /* Of packed weights the packed ones; where the graph computes in place, in place. The workspace is
  * one place for all nodes: whatever has used it has just used it. */
-static void find_touches(struct attempt *attempt, const struct operand_reuse *reuse)
+static void find_touches(struct attempt *attempt, const struct site *site,
+                         const struct launch *launch, const struct operand_reuse *reuse)
 {
     struct run *run = &attempt->run;
     const bool packs = run->variant->prepare[run->isa][run->dtype] != NULL;
@@ -86,7 +95,7 @@ static void find_touches(struct attempt *attempt, const struct operand_reuse *re
     for (int i = 0; i < run->operand_count; i++) {
         const struct operand *operand = &run->operand[i];
         double bytes = operand->elements * operand_element_bytes(operand, run->dtype);
-        const void *begin = run->call.operand[i];
+        void *begin = run->call.operand[i];
         if (reuse[i].is_target) {
             run->call.operand[0] = run->call.operand[i];
             continue;
@@ -96,10 +105,11 @@ static void find_touches(struct attempt *attempt, const struct operand_reuse *re
             bytes = run_room(run, run->variant->kept);
         }
         footprint_bytes += bytes;
-        add_touch(attempt, begin, bytes, reuse[i].distance_bytes);
+        add_touch(attempt, begin, bytes, reuse[i].distance_bytes,
+                  i > 0 && is_made(site, &launch->operand[i]));
     }
     const double workspace_bytes = run_room(run, run->variant->workspace);
-    add_touch(attempt, run->call.workspace, workspace_bytes, 0);
+    add_touch(attempt, run->call.workspace, workspace_bytes, 0, false);
     find_gaps(attempt, footprint_bytes + workspace_bytes);
 }
 
@@ -112,13 +122,25 @@ static void read_part(const char *begin, double bytes, struct member member)
         (void)at[i];
 }
 
+/* Writes it: the lines are then in the caches of the member's core alone. */
+static void write_part(char *begin, double bytes, struct member member)
+{
+    const struct part part = member_part(member, (long)bytes, LINE_BYTES);
+    volatile char *at = begin;
+    for (long i = part.begin; i < part.end; i += LINE_BYTES)
+        at[i] = at[i];
+}
+
 static void approach(void *context, struct member member)
 {
     const struct attempt *attempt = context;
     const char *other = attempt->attempts->elsewhere.base;
     for (int i = 0; i < attempt->touch_count; i++) {
         const struct touch *touch = &attempt->touch[i];
-        read_part(touch->begin, touch->bytes, member);
+        if (touch->is_written)
+            write_part(touch->begin, touch->bytes, member);
+        else
+            read_part(touch->begin, touch->bytes, member);
         read_part(other, touch->gap_bytes, member);
         other += (size_t)touch->gap_bytes / LINE_BYTES * LINE_BYTES;
     }
@@ -168,7 +190,7 @@ int attempt_launch(const struct attempts *attempts, const struct executor_node *
         run->isa--;
     if (run_open(run, &ignored) != OK)
         return 0;
-    find_touches(&attempt, &node->reuse[launch * KERNEL_OPERANDS_MAX]);
+    find_touches(&attempt, node->site, of, &node->reuse[launch * KERNEL_OPERANDS_MAX]);
     const int count = time_calls(&attempt, seconds);
     run_close(run);
     return count;
