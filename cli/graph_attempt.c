@@ -10,6 +10,7 @@
 
 #include "cost.h"
 #include "interrupt.h"
+#include "lengths.h"
 #include "run.h"
 #include "weights.h"
 
@@ -36,11 +37,18 @@ void attempts_close(struct attempts *attempts)
 
 /* ---- where operands lie ---- */
 
+/* How memory has been used that a call comes upon. */
+enum usage {
+    USE_READ,    /* constants */
+    USE_WRITTEN, /* what another node has made: each member its part */
+    USE_MIXED,   /* where results go: other arrays were there, of which members had other parts */
+};
+
 /* Memory that is touched before the call. */
 struct touch {
     char *begin;
     double bytes;
-    bool is_written;       /* the graph has it from another node, whose threads have written it */
+    enum usage usage;
     double distance_bytes; /* as the graph has it */
     double gap_bytes;      /* of other memory behind it */
 };
@@ -54,14 +62,14 @@ struct attempt {
 };
 
 static void add_touch(struct attempt *attempt, void *begin, double bytes, double distance_bytes,
-                      bool is_written)
+                      enum usage usage)
 {
     if (!(bytes > 0) || isnan(distance_bytes))
         return;
     int at = attempt->touch_count++;
     for (; at > 0 && attempt->touch[at - 1].distance_bytes < distance_bytes; at--)
         attempt->touch[at] = attempt->touch[at - 1];
-    attempt->touch[at] = (struct touch){begin, bytes, is_written, distance_bytes, 0};
+    attempt->touch[at] = (struct touch){begin, bytes, usage, distance_bytes, 0};
 }
 
 /* A distance is a mean over an operand that is swept before the call and in it, so half of both
@@ -77,11 +85,11 @@ static void find_gaps(struct attempt *attempt, double footprint_bytes)
     }
 }
 
-/* Whether the graph makes the operand while it runs. */
-static bool is_made(const struct site *site, const struct launch_operand *operand)
+static enum usage usage_of(const struct site *site, const struct launch_operand *operand)
 {
-    return operand->source == SOURCE_OUTPUT || operand->source == SOURCE_SCRATCH ||
-           (operand->source == SOURCE_INPUT && !site->input[operand->index].data);
+    const bool is_constant = operand->source == SOURCE_CONSTANT ||
+                             (operand->source == SOURCE_INPUT && site->input[operand->index].data);
+    return is_constant ? USE_READ : USE_WRITTEN;
 }
 
 /* Of packed weights the packed ones; where the graph computes in place, in place. The workspace is
@@ -92,24 +100,28 @@ static void find_touches(struct attempt *attempt, const struct site *site,
     struct run *run = &attempt->run;
     const bool packs = run->variant->prepare[run->isa][run->dtype] != NULL;
     double footprint_bytes = 0;
+    bool is_in_place = false;
+    for (int i = 1; i < run->operand_count; i++)
+        if (reuse[i].is_target) {
+            run->call.operand[0] = run->call.operand[i];
+            is_in_place = true;
+        }
     for (int i = 0; i < run->operand_count; i++) {
         const struct operand *operand = &run->operand[i];
         double bytes = operand->elements * operand_element_bytes(operand, run->dtype);
         void *begin = run->call.operand[i];
-        if (reuse[i].is_target) {
-            run->call.operand[0] = run->call.operand[i];
+        if (reuse[i].is_target)
             continue;
-        }
         if (packs && strcmp(operand->name, "weights") == 0) {
             begin = run->call.kept;
             bytes = run_room(run, run->variant->kept);
         }
         footprint_bytes += bytes;
         add_touch(attempt, begin, bytes, reuse[i].distance_bytes,
-                  i > 0 && is_made(site, &launch->operand[i]));
+                  i == 0 && !is_in_place ? USE_MIXED : usage_of(site, &launch->operand[i]));
     }
     const double workspace_bytes = run_room(run, run->variant->workspace);
-    add_touch(attempt, run->call.workspace, workspace_bytes, 0, false);
+    add_touch(attempt, run->call.workspace, workspace_bytes, 0, USE_READ);
     find_gaps(attempt, footprint_bytes + workspace_bytes);
 }
 
@@ -122,13 +134,26 @@ static void read_part(const char *begin, double bytes, struct member member)
         (void)at[i];
 }
 
-/* Writes it: the lines are then in the caches of the member's core alone. */
+static void write_lines(char *begin, long first, long end)
+{
+    volatile char *at = begin;
+    for (long i = first; i < end; i += LINE_BYTES)
+        at[i] = at[i];
+}
+
+/* Writes the member's part: its lines are then in the caches of that core alone. */
 static void write_part(char *begin, double bytes, struct member member)
 {
     const struct part part = member_part(member, (long)bytes, LINE_BYTES);
-    volatile char *at = begin;
-    for (long i = part.begin; i < part.end; i += LINE_BYTES)
-        at[i] = at[i];
+    write_lines(begin, part.begin, part.end);
+}
+
+/* Writes chunks in turn with the other members, so that each part has some of everybody. */
+static void write_mixed(char *begin, double bytes, struct member member)
+{
+    const long chunk = 4096;
+    for (long i = chunk * member.index; i < (long)bytes; i += chunk * member.count)
+        write_lines(begin, i, smaller(i + chunk, (long)bytes));
 }
 
 static void approach(void *context, struct member member)
@@ -137,7 +162,9 @@ static void approach(void *context, struct member member)
     const char *other = attempt->attempts->elsewhere.base;
     for (int i = 0; i < attempt->touch_count; i++) {
         const struct touch *touch = &attempt->touch[i];
-        if (touch->is_written)
+        if (touch->usage == USE_MIXED)
+            write_mixed(touch->begin, touch->bytes, member);
+        else if (touch->usage == USE_WRITTEN)
             write_part(touch->begin, touch->bytes, member);
         else
             read_part(touch->begin, touch->bytes, member);
