@@ -339,6 +339,8 @@ static void view_totals(const struct graph_bench *bench)
         print_percent("spread of it, %", spread_rel(&before->whole), spread_rel(&after->whole));
         print_change("nodes measured, sum, us", a.seconds * MICRO, b.seconds * MICRO, 1);
         print_percent("prediction off, median %", missed_rel(before), missed_rel(after));
+        print_percent("prediction off, sum %", per(a.predicted, a.seconds) - 1,
+                      per(b.predicted, b.seconds) - 1);
     }
     if (a.predicted > 0 || b.predicted > 0)
         printf("%-30s %12s %12s\n", "bound", cost_bound_name(bound_of(&a)),
