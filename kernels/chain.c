@@ -350,6 +350,19 @@ ALWAYS_INLINE void pass_rows(const struct pass *pass, long row, long distance, c
         pass_rest(pass, row + k * distance, head[k] + at);
 }
 
+/* A block of an operand that repeats; periods are powers of two, as what they divide is one. */
+static void lay_block(real block[BLOCK], const real *operand, long period)
+{
+    _Static_assert((BLOCK & (BLOCK - 1)) == 0 && (PERIOD_MOST & (PERIOD_MOST - 1)) == 0 &&
+                       BLOCK % PERIOD_MOST == 0,
+                   "blocks are whole periods");
+    const long within = period - 1;
+    for (long k = 0; period >= VLEN && k < BLOCK; k += VLEN)
+        vec_store(block + k, vec_load(operand + (k & within)));
+    for (long k = 0; period < VLEN && k < BLOCK; k++)
+        block[k] = operand[k & within];
+}
+
 /* The same of operands by column that repeat: each is a block for the row, from a period's begin
  * on.
  */
@@ -366,9 +379,7 @@ static void pass_periods(const struct pass *pass, struct part part)
             step[i] = pass->step[i];
             if (!step_is_binary(step[i].kind) || step[i].span != SPAN_column)
                 continue;
-            operand += pass_channel(pass, row) * pass->period;
-            for (long k = 0; k < BLOCK; k++)
-                table[i][k] = operand[k % pass->period];
+            lay_block(table[i], operand + pass_channel(pass, row) * pass->period, pass->period);
             step[i].operand = table[i];
         }
         step[i] = pass->step[i];
