@@ -369,14 +369,20 @@ static bool asks_for_pieces(const struct direct *plan)
     return plan->far && reads_blocks(plan) && conv->taps == 1 && conv->columns.step == 1;
 }
 
+/* Products per sum from which tiles of two and three vectors have longer runs: with 27 they were
+ * 13 % slower, as the next tile begins late, with 144 they were 5 % faster. */
+enum { MANY_STEPS = 64 };
+
 /* Pixels of a run. Where taps are left out a run of an image as narrow has no pixel between two
  * that leave out some. */
 static long longest_run(const struct block *block)
 {
     const struct direct *plan = &block->job->plan;
-    const bool is_long = block->target.vectors == 1 &&
-                         (!plan->skips || skips_runs(&plan->conv.columns, RUN_PIXELS_MOST));
-    return is_long ? RUN_PIXELS_MOST : RUN_PIXELS_LEAST;
+    const long vectors = block->target.vectors, steps = block->both->taps * plan->depth;
+    long pixels = vectors == 1 || steps >= MANY_STEPS ? RUN_PIXELS_MOST / vectors : 0;
+    while (pixels > RUN_PIXELS_LEAST && plan->skips && !skips_runs(&plan->conv.columns, pixels))
+        pixels--;
+    return pixels > RUN_PIXELS_LEAST ? pixels : RUN_PIXELS_LEAST;
 }
 
 /* All runs: the longer ones of a row come first, the others have a pixel less. */

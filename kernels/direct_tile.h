@@ -6,10 +6,11 @@
 /* The pixels of a tile are two runs of neighbours in rows, as images are as narrow as 7 pixels and
  * the run of a narrow one goes with that of the next row. 6 pixels x 4 vectors of sums, the vectors
  * of weights and an input element take 29 of 32 registers, 6 x 2 take 15 of 16; few loads per FMA
- * matter more than more sums: 14 x 2 was 7 % slower. Tiles of one vector, at the edge or of few
- * channels, have runs twice as long: what a tile takes beside its products is as much, and 6 sums
- * would be less than latency x pipes. With two vectors that was 3 % slower. */
-enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3, RUN_PIXELS_MOST = 2 * RUN_PIXELS_LEAST };
+ * matter more than more sums: 14 x 2 was 7 % slower. Tiles of fewer vectors, at the edge or of few
+ * channels, have longer runs, so that the sums are as many: else what a tile takes beside its
+ * products is as much, and cores with two pipes of FMA wait for loads, one per vector of weights
+ * and pixel. */
+enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3 };
 #define PANEL_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 2)
 
 #ifdef ISA
@@ -21,6 +22,7 @@ enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3, RUN_PIXELS_MOST = 2 * RUN_PIXELS_LEA
 
 enum {
     TILE_VECTORS = PANEL_VECTORS_OF(VEC_REGISTERS),
+    RUN_PIXELS_MOST = RUN_PIXELS_LEAST * TILE_VECTORS,
     PANEL = TILE_VECTORS * VLEN,
     /* Steps that are unrolled, and between two times that something of what comes next is asked
      * for: of steps of few FMAs it would take 6 % of the time in every fourth. */
@@ -336,19 +338,19 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
             sum_tile(pixels, runs, vectors, TAPS_##taps, sums, &at);                               \
         *walk = at;                                                                                \
     }
+#define SINGLE(X, taps, pixels, vectors) X(taps, pixels, 1, vectors) X(taps, pixels, 2, vectors)
+#define TRIPLE(X, taps, a, b, c, vectors)                                                          \
+    SINGLE(X, taps, a, vectors) SINGLE(X, taps, b, vectors) SINGLE(X, taps, c, vectors)
+#define UP_TO_3(X, taps, vectors) TRIPLE(X, taps, 1, 2, 3, vectors)
+#define UP_TO_6(X, taps, vectors) UP_TO_3(X, taps, vectors) TRIPLE(X, taps, 4, 5, 6, vectors)
+#define UP_TO_9(X, taps, vectors) UP_TO_6(X, taps, vectors) TRIPLE(X, taps, 7, 8, 9, vectors)
+#define UP_TO_12(X, taps, vectors) UP_TO_9(X, taps, vectors) TRIPLE(X, taps, 10, 11, 12, vectors)
 #if PANEL_VECTORS_OF(VEC_REGISTERS) == 4
-#define EACH_WIDTH(X, taps, pixels, runs)                                                          \
-    X(taps, pixels, runs, 1)                                                                       \
-    X(taps, pixels, runs, 2) X(taps, pixels, runs, 3) X(taps, pixels, runs, 4)
+#define WIDE(X, taps) UP_TO_3(X, taps, 4) UP_TO_3(X, taps, 3) SINGLE(X, taps, 4, 3)
+#define EACH_TILE(X, taps) WIDE(X, taps) UP_TO_6(X, taps, 2) UP_TO_12(X, taps, 1)
 #else
-#define EACH_WIDTH(X, taps, pixels, runs) X(taps, pixels, runs, 1) X(taps, pixels, runs, 2)
+#define EACH_TILE(X, taps) UP_TO_3(X, taps, 2) UP_TO_6(X, taps, 1)
 #endif
-#define EACH_RUN(X, taps, pixels) EACH_WIDTH(X, taps, pixels, 1) EACH_WIDTH(X, taps, pixels, 2)
-#define EACH_LONG(X, taps, pixels) X(taps, pixels, 1, 1) X(taps, pixels, 2, 1)
-#define EACH_TILE(X, taps)                                                                         \
-    EACH_RUN(X, taps, 1)                                                                           \
-    EACH_RUN(X, taps, 2)                                                                           \
-    EACH_RUN(X, taps, 3) EACH_LONG(X, taps, 4) EACH_LONG(X, taps, 5) EACH_LONG(X, taps, 6)
 EACH_TILE(TILE, one)
 EACH_TILE(TILE, several)
 typedef void tile_function(const struct sums *sums, struct walk *walk, long count);
