@@ -20,9 +20,10 @@ enum { LINE_BYTES = 64 };
 static const double caches_swept = 2;
 
 int attempts_open(struct attempts *attempts, const struct host *host, enum isa isa,
-                  struct error *error)
+                  double farthest_bytes, struct error *error)
 {
-    const double bytes = caches_swept * run_caches(host, host->threads).last_level_bytes;
+    const double swept_bytes = caches_swept * run_caches(host, host->threads).last_level_bytes;
+    const double bytes = fmin(farthest_bytes, swept_bytes);
     *attempts = (struct attempts){.host = host, .isa = isa, .elsewhere_bytes = bytes};
     if (memory_reserve(&attempts->elsewhere, bytes, "memory between two uses", host, error) != OK)
         return FAILED;

@@ -11,12 +11,13 @@ struct attempts {
     const struct host *host; /* borrowed */
     enum isa isa;            /* the best that kernels may use */
     struct memory elsewhere; /* what is touched between two uses of an operand */
-    double elsewhere_bytes;  /* beyond so many nothing is left in any cache */
+    double elsewhere_bytes;  /* farther than this nothing is, or nothing is left in any cache */
 };
 
-/* The host is borrowed until attempts_close(), its team must be pinned. */
+/* For uses that lie at most `farthest_bytes` apart. The host is borrowed until attempts_close(),
+ * its team must be pinned. */
 int attempts_open(struct attempts *attempts, const struct host *host, enum isa isa,
-                  struct error *error);
+                  double farthest_bytes, struct error *error);
 void attempts_close(struct attempts *attempts);
 
 /* So many samples at most are taken at a time. */

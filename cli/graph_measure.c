@@ -20,8 +20,9 @@ enum { GAIN_ROUNDS = 5 };
 
 /* Others have had the caches, and it takes several runs until these are as after many: a last level
  * that gets what L2 drops does not keep all of it at once. So runs are not timed as long as each is
- * faster than the one before, at most so many. */
-static const double settled_rel = 0.97;
+ * faster than the one before, at most so many, and for no longer than this: of long ones the first
+ * does most of it. */
+static const double settled_rel = 0.97, settling_seconds = 0.02;
 enum { SETTLING_RUNS = 8 };
 
 void stage_cost(struct stage *stage, const struct graph_bench *bench)
@@ -91,18 +92,22 @@ static bool is_cached(const struct stage *stage, const struct graph_bench *bench
     return bytes < 2 * caches.last_level_bytes;
 }
 
-/* A whole run in caches as its own runs leave them. */
-static struct sample sample_run(const struct graph_bench *bench, struct stage *stage)
+/* A whole run in caches as its own runs leave them; `is_swept`: more than another graph has had
+ * them since. */
+static struct sample sample_run(const struct graph_bench *bench, struct stage *stage, bool is_swept)
 {
     struct executor_job job = {stage->executor, -1, 1};
     const struct work work = executor_work(&job);
     const int settling_runs = is_cached(stage, bench) ? SETTLING_RUNS : 0;
-    double last = INFINITY;
-    for (int i = 0; i < settling_runs; i++) {
-        const double seconds = measure_sample(&work).seconds;
-        if (seconds > settled_rel * last)
+    double last = INFINITY, spent = 0;
+    for (int i = 0; i < settling_runs && spent < settling_seconds; i++) {
+        const struct sample sample = measure_sample(&work);
+        if (!is_swept && sample.seconds > settling_seconds)
+            return sample;
+        if (sample.seconds > settled_rel * last)
             break;
-        last = seconds;
+        last = sample.seconds;
+        spent += sample.seconds;
     }
     return measure_sample(&work);
 }
@@ -115,7 +120,7 @@ int stages_measure(struct graph_bench *bench, struct error *error)
         for (int s = 0; s < 2; s++) {
             if (interrupted())
                 return error_skip(error, "interrupted");
-            const struct sample sample = sample_run(bench, &bench->stage[s]);
+            const struct sample sample = sample_run(bench, &bench->stage[s], true);
             if (sample_nodes(&bench->stage[s], round, error) != OK)
                 return FAILED;
             seconds[s][round] = sample.seconds;
@@ -150,8 +155,8 @@ static void compare_runs(const struct graph_bench *bench, struct stage *without,
         const double began = seconds_now();
         if (interrupted())
             return;
-        const double before = sample_run(bench, without).seconds;
-        seconds[i] = sample_run(bench, with).seconds;
+        const double before = sample_run(bench, without, false).seconds;
+        seconds[i] = sample_run(bench, with, false).seconds;
         ratio[i] = before / seconds[i];
         const double round_seconds = seconds_now() - began;
         while (i == 0 && rounds > GAIN_ROUNDS && rounds * round_seconds > gain_seconds)

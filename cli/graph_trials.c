@@ -146,6 +146,20 @@ static void choose(struct trials *trials)
     }
 }
 
+/* The largest distance between two uses of an operand. */
+static double farthest_of(const struct trials *trials)
+{
+    double bytes = 0;
+    for (int i = 0; i < trials->chosen_count; i++) {
+        const struct trial *trial = trials->chosen[i];
+        const int operands = trial->launch < 0 ? 0 : KERNEL_OPERANDS_MAX;
+        for (int k = 0; k < operands; k++)
+            bytes = fmax(bytes,
+                         trial->node.reuse[trial->launch * KERNEL_OPERANDS_MAX + k].distance_bytes);
+    }
+    return bytes;
+}
+
 /* ---- the command's ---- */
 
 int graph_trials_open(struct graph_bench *bench, struct error *error)
@@ -153,11 +167,11 @@ int graph_trials_open(struct graph_bench *bench, struct error *error)
     struct trials *trials = bench->trials = calloc(1, sizeof *trials);
     if (!trials)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for trials of launches");
-    if (attempts_open(&trials->attempts, &bench->bench.host, bench->isa, error) != OK ||
-        find_items(trials, bench, error) != OK)
+    if (find_items(trials, bench, error) != OK)
         return FAILED;
     choose(trials);
-    return OK;
+    return attempts_open(&trials->attempts, &bench->bench.host, bench->isa, farthest_of(trials),
+                         error);
 }
 
 static void visit(const struct trials *trials, struct trial *trial)
