@@ -291,21 +291,17 @@ static void close_batch(struct graph_bench *bench)
     bench->values = (struct graph_values){0};
 }
 
-static int run_batch(struct graph_bench *bench, long batch, bool first, struct error *error)
+/* Of the model that is loaded. */
+static int run_batch(struct graph_bench *bench, bool first, struct error *error)
 {
     const bool text = bench->request->options.output == OUTPUT_TEXT;
-    int result = graph_load(bench, batch, error);
-    if (result == OK && first)
-        result = table_note(&bench->rows, "graph", bench->model.name, error);
-    if (result == OK)
-        result = prepare_stages(bench, error);
+    int result = prepare_stages(bench, error);
     if (result == OK)
         result = run_stages(bench, error);
     if (result == OK && text && bench->request->batch_count > 1)
         result = graph_view_batch(bench, first, error);
     else if (result == OK && text)
         result = graph_view(bench, error);
-    close_batch(bench);
     return result;
 }
 
@@ -333,17 +329,24 @@ static int open_bench(struct graph_bench *bench, struct error *error)
                : team_pin(&of->host, of->host.threads, error);
 }
 
+/* The first model is read before any ceiling is sampled, so that what is wrong with it is told at
+ * once. */
 static int run_all(struct graph_bench *bench, int argc, char **argv, struct error *error)
 {
     const struct graph_request *request = bench->request;
-    const int batches = request->batch_count ? request->batch_count : 1;
     if (pass_set_parse(&bench->set, request->passes, error) != OK ||
-        open_bench(bench, error) != OK || graph_ceilings(bench, error) != OK ||
-        provenance_gather(&bench->rows, &bench->bench.host, argc, argv, error) != OK)
+        graph_load(bench, request->batch[0], error) != OK || open_bench(bench, error) != OK ||
+        graph_ceilings(bench, error) != OK ||
+        provenance_gather(&bench->rows, &bench->bench.host, argc, argv, error) != OK ||
+        table_note(&bench->rows, "graph", bench->model.name, error) != OK)
         return FAILED;
-    int result = OK;
-    for (int i = 0; i < batches && result == OK && !interrupted(); i++)
-        result = run_batch(bench, request->batch[i], i == 0, error);
+    int result = run_batch(bench, true, error);
+    for (int i = 1; i < request->batch_count && result == OK && !interrupted(); i++) {
+        close_batch(bench);
+        result = graph_load(bench, request->batch[i], error);
+        if (result == OK)
+            result = run_batch(bench, false, error);
+    }
     struct error unwritten;
     if (bench->rows.count > 0 && request->options.out &&
         table_write(&bench->rows, request->options.out, &unwritten) != OK && result == OK) {
@@ -389,6 +392,7 @@ static int run_command(int argc, char **argv)
     bench->gauged = request.options;
     bench->gauged.out = NULL; /* it writes graph.csv, not bench.csv */
     const int result = run_all(bench, argc, argv, &error);
+    close_batch(bench);
     bench_close(&bench->bench);
     table_free(&bench->rows);
     free(bench->rate[0]);

@@ -15,7 +15,7 @@ static const int rounds_of_budget[] = {
 
 /* What one more pass gains is known well enough from fewer where they would take longer than this,
  * but not from less than some. */
-static const double gain_seconds = 1;
+static const double gain_seconds = 0.5;
 enum { GAIN_ROUNDS = 5 };
 
 /* Others have had the caches, and it takes several runs until these are as after many: a last level

@@ -149,11 +149,12 @@ enum { DRAM_WINDOW_BYTES = 48 << 20, DRAM_WINDOWS_MIN = 4, DRAM_CACHE_MULTIPLE =
  * "4-KByte aliasing"). */
 enum { STAGGER_BYTES = 1280, SLACK_BYTES = 2 << 20 };
 
-/* Memory of all workers by unit of the host, each part touched first by its worker. The first is
- * larger: a lone worker has the whole last cache to overrun. */
+/* Memory of all workers by unit of the host, each part touched first by its worker. A lone worker
+ * has the whole last cache to overrun: of one NUMA node it gets the parts of others too, else the
+ * first part is larger. */
 struct slabs {
     char *base;
-    size_t first_bytes, other_bytes;
+    size_t first_bytes, other_bytes, lone_bytes;
 };
 
 struct bandwidth_state {
@@ -235,11 +236,13 @@ static size_t round_up(double bytes, size_t grain)
     return (size_t)(ceil(bytes / (double)grain) * (double)grain);
 }
 
-static int reserve_slabs(struct probe_run *run, double first, double other, size_t grain,
-                         int workers, struct slabs *slabs, struct error *error)
+/* `lone` at most as much as all workers have; `each`: every one of them. */
+static int reserve_slabs(struct probe_run *run, double lone, double each, size_t grain, int workers,
+                         struct slabs *slabs, struct error *error)
 {
-    slabs->first_bytes = round_up(first, grain) + SLACK_BYTES;
-    slabs->other_bytes = round_up(other, grain) + SLACK_BYTES;
+    slabs->lone_bytes = round_up(lone, grain) + SLACK_BYTES;
+    slabs->other_bytes = round_up(each, grain) + SLACK_BYTES;
+    slabs->first_bytes = run->host->numa_nodes > 1 ? slabs->lone_bytes : slabs->other_bytes;
     double bytes = (double)slabs->first_bytes + (double)(workers - 1) * (double)slabs->other_bytes;
     slabs->base = probe_reserve(run, bytes, "the bandwidth probe", error);
     if (!slabs->base)
@@ -364,7 +367,7 @@ static int add_gauge(struct probe_run *run, const struct place *place,
     if (state->dram) {
         /* The lone worker of a node may sit on any unit. */
         bool alone = place->workers == 1 && !place->units;
-        size_t slab = alone ? state->slabs.first_bytes : state->slabs.other_bytes;
+        size_t slab = alone ? state->slabs.lone_bytes : state->slabs.other_bytes;
         state->array_bytes = (slab - SLACK_BYTES) / arrays;
         state->sweep_bytes = DRAM_WINDOW_BYTES / arrays;
         gauge->work.prepare = next_window;

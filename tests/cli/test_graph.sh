@@ -133,6 +133,12 @@ END
     exits "without times there is nothing to plot" 5 "'untimed'|--no-times" \
         "$roofline" plot untimed --terminal
 }
+# Bad input is refused before anything is measured: ceilings alone take more seconds than that.
+refuses() {
+    local what=$1 code=$2 words=$3
+    shift 3
+    exits "$what" "$code" "$words" bash -c 'ulimit -t 2; exec "$@"' - $graph "$@"
+}
 # shellcheck disable=SC2086 # words
 {
     exits "no model" 2 "needs one model" $graph
@@ -141,25 +147,25 @@ END
     exits "unknown pass" 2 "'nonsense'|'roofline list passes'" $graph small.txt --passes nonsense
     exits "format of tensors" 2 "'f64'" $graph small.txt --dtype f64
     mkdir folder
-    exits "a folder" 5 "'folder'|folder" $graph folder
+    refuses "a folder" 5 "'folder'|folder" folder
     echo nonsense >notes
-    exits "another file" 5 "'notes'|.txt" $graph notes --no-times
+    refuses "another file" 5 "'notes'|.txt" notes
     printf 'graph g (onnx 17)\ninput x: f32[2,len]\ny: f32[2,len] = Relu(x)\noutput y\n' >open.txt
-    exits "an open dim" 2 "input 'x'|--dim len=N" $graph open.txt --no-times
-    exits "missing file" 5 "nowhere.txt" $graph nowhere.txt
+    refuses "an open dim" 2 "input 'x'|--dim len=N" open.txt
+    refuses "missing file" 5 "nowhere.txt" nowhere.txt
     exits "weights" 2 "'other'" $graph small.txt --weights other
     exits "gain" 2 "'named:x'" $graph small.txt --weights named:x
     exits "batch" 2 "'0'" $graph small.txt --batch 0
     exits "batch of a word" 2 "'1,x'" $graph small.txt --batch 1,x
     exits "dim without a size" 2 "'n'" $graph small.txt --dim n
-    exits "dim that it does not have" 2 "'m'|n" $graph small.txt --dim m=3 --no-times
+    refuses "dim that it does not have" 2 "'m'|n" small.txt --dim m=3
     exits "dump of another kind" 2 "'x.png'" $graph small.txt --dump x.png
-    exits "input that it does not have" 2 "'z'|'x'" $graph small.txt --input z=x.pb --no-times
-    exits "data that are not there" 5 "'nothing'" $graph small.txt --data nothing --no-times
-    exits "a broken text" 5 "broken.txt" $graph broken.txt --no-times \
+    refuses "input that it does not have" 2 "'z'|'x'" small.txt --input z=x.pb
+    refuses "data that are not there" 5 "'nothing'" small.txt --data nothing
+    refuses "a broken text" 5 "broken.txt" broken.txt \
         < <(echo "graph g (onnx 17" >broken.txt)
     sed 's/n,8/6,8/; s/\[n,4\]/[6,4]/g; s/\[4,n\]/[4,6]/g' small.txt >fixed.txt
-    exits "batch of a fixed model" 2 "fixed.txt" $graph fixed.txt --batch 2 --no-times
+    refuses "batch of a fixed model" 2 "fixed.txt" fixed.txt --batch 2
     printf 'graph g (onnx 17)\ninput x: f32[2]\ny: f32[2] = Strange(x)\noutput y\n' >opaque.txt
     exits "an operator that nobody knows" 5 "Strange" $graph opaque.txt --no-times
 }
