@@ -313,6 +313,18 @@ static void sum_runs(struct block *block, struct runs runs)
     block->sums.ahead = walk.ahead;
 }
 
+/* Runs at a side: their taps in a row go one by one. */
+static void sum_side(struct block *block, struct runs runs)
+{
+    struct sums *sums = &block->sums;
+    const long columns = sums->columns, length = sums->length;
+    sums->columns = sums->row_taps;
+    sums->length = length * columns / sums->row_taps;
+    sum_runs(block, runs);
+    sums->columns = columns;
+    sums->length = length;
+}
+
 /* The same where the first and the last run of a row may leave out taps outside of the image: each
  * with those of the other rows, as tiles have two runs. */
 static void sum_sides(struct block *block, struct runs runs)
@@ -331,7 +343,7 @@ static void sum_sides(struct block *block, struct runs runs)
     if (no_first.end > 0) {
         block->sums.no_first = no_first;
         block->sums.no_last = runs.count == 1 ? no_last : none;
-        sum_runs(block, side);
+        sum_side(block, side);
         inner.column += runs.pixels;
         inner.count--;
     }
@@ -343,7 +355,7 @@ static void sum_sides(struct block *block, struct runs runs)
     if (ends) {
         side.column = inner.column + inner.count * runs.pixels;
         block->sums.no_last = no_last;
-        sum_runs(block, side);
+        sum_side(block, side);
     }
 }
 
@@ -369,20 +381,15 @@ static bool asks_for_pieces(const struct direct *plan)
     return plan->far && reads_blocks(plan) && conv->taps == 1 && conv->columns.step == 1;
 }
 
-/* Products per sum from which tiles of two and three vectors have longer runs: with 27 they were
- * 13 % slower, as the next tile begins late, with 144 they were 5 % faster. */
-enum { MANY_STEPS = 64 };
-
 /* Pixels of a run. Where taps are left out a run of an image as narrow has no pixel between two
  * that leave out some. */
 static long longest_run(const struct block *block)
 {
     const struct direct *plan = &block->job->plan;
-    const long vectors = block->target.vectors, steps = block->both->taps * plan->depth;
-    long pixels = vectors == 1 || steps >= MANY_STEPS ? RUN_PIXELS_MOST / vectors : 0;
+    long pixels = RUN_PIXELS_MOST / block->target.vectors;
     while (pixels > RUN_PIXELS_LEAST && plan->skips && !skips_runs(&plan->conv.columns, pixels))
         pixels--;
-    return pixels > RUN_PIXELS_LEAST ? pixels : RUN_PIXELS_LEAST;
+    return pixels;
 }
 
 /* All runs: the longer ones of a row come first, the others have a pixel less. */
@@ -428,7 +435,7 @@ static struct block block_of(const struct job *job, const struct band *band,
     const struct target *target = &block.target;
     /* With few channels the taps of a row lie side by side. */
     const bool merged = plan->pixel == conv->c_group && plan->depth == conv->c_group &&
-                        both->columns.line_step == 1 && !plan->skips && !reads_blocks(plan);
+                        both->columns.line_step == 1 && !reads_blocks(plan);
     block.sums = (struct sums){
         .tap = job->taps + both->before,
         .row_taps = both->columns.taps,

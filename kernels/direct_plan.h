@@ -36,9 +36,11 @@ static inline void plan_source(struct direct *plan, long line)
     const struct axis *rows = &conv->rows, *columns = &conv->columns;
     const bool blocked = conv->source == LAYOUT_NCHWC;
     const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
-    plan->skips = !axis_is_inside(columns) && skips_runs(columns, RUN_PIXELS_LEAST);
-    plan->in_place = conv->source != LAYOUT_NCHW && (axis_is_inside(columns) || plan->skips) &&
+    const bool is_inside = axis_is_inside(columns);
+    plan->in_place = conv->source != LAYOUT_NCHW &&
+                     (is_inside || skips_runs(columns, RUN_PIXELS_LEAST)) &&
                      (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
+    plan->skips = plan->in_place && !is_inside;
     if (plan->in_place) {
         plan->pixel = pixel;
         plan->row = columns->in * pixel;

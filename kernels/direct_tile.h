@@ -27,7 +27,10 @@ enum {
     /* Steps that are unrolled, and between two times that something of what comes next is asked
      * for: of steps of few FMAs it would take 6 % of the time in every fourth. */
     AHEAD_STEPS = VEC_REGISTERS >= 32 ? 4 : 8,
-    AHEAD_LINES = VEC_REGISTERS >= 32 ? 2 : 3 /* asked for at a time: what pixels read meanwhile */
+    AHEAD_LINES = VEC_REGISTERS >= 32 ? 2 : 3, /* asked for at a time: what pixels read meanwhile */
+    /* Pixels that are addressed from one register: as it is, with one and with two pitches. */
+    GROUP_PIXELS = 3,
+    GROUPS = (RUN_PIXELS_MOST + GROUP_PIXELS - 1) / GROUP_PIXELS
 };
 
 /* Whether a part of a vector is stored at once. */
@@ -114,8 +117,48 @@ struct tile_sums {
     vec sum[TILE_RUNS][RUN_PIXELS_MOST][TILE_VECTORS];
 };
 
-/* One input channel of one tap. */
-ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE_RUNS], long pitch,
+/* Where the pixels of a selection read, by run and group. */
+struct reads {
+    const char *group[TILE_RUNS][GROUPS];
+    long pitch_bytes;
+};
+
+ALWAYS_INLINE int groups_of(const struct selection of)
+{
+    return (of.pixel_end - of.pixel + GROUP_PIXELS - 1) / GROUP_PIXELS;
+}
+
+ALWAYS_INLINE struct reads reads_of(const struct selection of, const struct tile_sums *tile,
+                                    long offset)
+{
+    struct reads reads;
+    reads.pitch_bytes = tile->sums->in_pitch * REAL_BYTES;
+    UNROLL(TILE_RUNS)
+    for (int run = of.run; run < of.run_end; run++)
+        UNROLL(GROUPS)
+    for (int i = 0; i < groups_of(of); i++)
+        reads.group[run][i] = (const char *)(tile->in[run] + offset) +
+                              (of.pixel + i * GROUP_PIXELS) * reads.pitch_bytes;
+    return reads;
+}
+
+/* On by so many input elements, or by none: the addresses of a step are those of its own. Else GCC
+ * keeps one for each pixel, most of them in memory: with 24 pixels another load for every second
+ * product. */
+ALWAYS_INLINE void read_on(const struct selection of, const int elements, struct reads *reads)
+{
+    UNROLL(TILE_RUNS)
+    for (int run = of.run; run < of.run_end; run++)
+        UNROLL(GROUPS)
+    for (int i = 0; i < groups_of(of); i++) {
+        reads->group[run][i] += elements * REAL_BYTES;
+        PIN_ADDRESS(reads->group[run][i]);
+    }
+    PIN_ADDRESS(reads->pitch_bytes);
+}
+
+/* One input channel of one tap, so many elements on. */
+ALWAYS_INLINE void sum_step(const struct selection of, const struct reads *reads, const int element,
                             const real *weights, vec sum[TILE_RUNS][RUN_PIXELS_MOST][TILE_VECTORS])
 {
     vec weight[TILE_VECTORS];
@@ -128,7 +171,10 @@ ALWAYS_INLINE void sum_step(const struct selection of, const real *const in[TILE
     for (int run = of.run; run < of.run_end; run++)
         UNROLL(RUN_PIXELS_MOST)
     for (int i = of.pixel; i < of.pixel_end; i++) {
-        vec x = vec_all(in[run][(i - of.pixel) * pitch]);
+        const int in_group = (i - of.pixel) % GROUP_PIXELS;
+        const char *group = reads->group[run][(i - of.pixel) / GROUP_PIXELS];
+        const char *at = group + in_group * reads->pitch_bytes + element * REAL_BYTES;
+        vec x = vec_all(*(const real *)at);
         /* Of several products, else GCC loads those of later steps, too, and has no register for
          * some sums. The only one has the load within it. */
         if (of.vectors > 1)
@@ -145,7 +191,10 @@ ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int ve
 {
     if (tile->asked >= pixels * runs)
         return;
-    const real *to = tile->out[tile->asked / pixels] + tile->asked % pixels * tile->sums->out_pitch;
+    /* Not by an index: Clang would keep the whole struct in memory. */
+    const bool is_first = tile->asked < pixels;
+    const real *to = (is_first ? tile->out[0] : tile->out[runs - 1]) +
+                     (is_first ? tile->asked : tile->asked - pixels) * tile->sums->out_pitch;
     UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
         __builtin_prefetch(to + tile->sums->out_at[j], 1);
@@ -163,10 +212,10 @@ ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors
     const struct sums *sums = tile->sums;
     const struct selection of = {0, pixels, 0, runs, vectors};
     for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
-        const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[runs - 1] + offset};
+        struct reads reads = reads_of(of, tile, offset);
         long rest = sums->length;
         if (sums->piece_ahead > 0)
-            tile->ahead = (const char *)(in[0] + sums->piece_ahead);
+            tile->ahead = (const char *)(tile->in[0] + offset + sums->piece_ahead);
         for (; rest >= AHEAD_STEPS; rest -= AHEAD_STEPS) {
             ask_for_output(pixels, runs, vectors, tile);
             /* Of few tiles each has more than a line to fetch. */
@@ -175,13 +224,15 @@ ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors
                 __builtin_prefetch(tile->ahead, 0, 2);
             UNROLL(AHEAD_STEPS)
             for (int step = 0; step < AHEAD_STEPS; step++) {
-                sum_step(of, in, sums->in_pitch, tile->weights, tile->sum);
-                in[0]++, in[1]++, tile->weights += vectors * VLEN;
+                sum_step(of, &reads, step, tile->weights, tile->sum);
+                read_on(of, step + 1 < AHEAD_STEPS ? 0 : AHEAD_STEPS, &reads);
+                tile->weights += vectors * VLEN;
             }
         }
         for (; rest > 0; rest--) {
-            sum_step(of, in, sums->in_pitch, tile->weights, tile->sum);
-            in[0]++, in[1]++, tile->weights += vectors * VLEN;
+            sum_step(of, &reads, 0, tile->weights, tile->sum);
+            read_on(of, 1, &reads);
+            tile->weights += vectors * VLEN;
         }
     }
 }
@@ -194,14 +245,15 @@ ALWAYS_INLINE void sum_some(const struct selection of, long offset, struct tile_
         tile->weights += sums->pieces * sums->length * of.vectors * VLEN;
         return;
     }
-    offset += of.pixel * sums->in_pitch;
+    const long ahead_bytes = sums->ahead_step * AHEAD_LINES / AHEAD_STEPS;
     for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
-        const real *in[TILE_RUNS] = {tile->in[0] + offset, tile->in[of.run_end - 1] + offset};
+        struct reads reads = reads_of(of, tile, offset);
         for (long rest = sums->length; rest > 0; rest--) {
             __builtin_prefetch(tile->ahead, 0, 2);
-            tile->ahead += sums->ahead_step * AHEAD_LINES / AHEAD_STEPS;
-            sum_step(of, in, sums->in_pitch, tile->weights, tile->sum);
-            in[0]++, in[1]++, tile->weights += of.vectors * VLEN;
+            tile->ahead += ahead_bytes;
+            sum_step(of, &reads, 0, tile->weights, tile->sum);
+            read_on(of, 1, &reads);
+            tile->weights += of.vectors * VLEN;
         }
     }
 }
@@ -252,15 +304,22 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
             sums->steps, sum[run][0], pixels, vectors, TILE_VECTORS,
             (struct step_place){0, sums->channel, out[run] - sums->output + sums->out_at[0]},
             sums->out_pitch, vectors > 1 ? sums->out_at[1] - sums->out_at[0] : VLEN);
+    long out_at[TILE_VECTORS]; /* else read anew behind each store, which may have changed it */
+    UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j++)
+        out_at[j] = sums->out_at[j];
+    const long last = sums->last;
+    long out_pitch = sums->out_pitch;
+    PIN_ADDRESS(out_pitch); /* else multiples of it are kept in memory while sums need registers */
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS_MOST)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
-        real *at = out[run] + i * sums->out_pitch + sums->out_at[j];
+        real *at = out[run] + i * out_pitch + out_at[j];
         if (is_part && j == vectors - 1)
-            vec_store_first(at, sum[run][i][j], sums->last);
+            vec_store_first(at, sum[run][i][j], last);
         else
             vec_store(at, sum[run][i][j]);
     }
@@ -305,13 +364,15 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
             inside[run] = taps_in_image(walk->line, sums->rows, sums->line_step, sums->lines);
         next_run(walk);
     }
+    vec zero = vec_all(0);
+    PIN(zero); /* else Clang clears two sums at a time by memset, and keeps all of them in memory */
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS_MOST)
     for (int i = 0; i < pixels; i++)
         UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++)
-        tile.sum[run][i][j] = vec_all(0);
+        tile.sum[run][i][j] = zero;
     if (taps == TAPS_one)
         sum_whole(pixels, runs, vectors, sums->tap[0], &tile);
     else
@@ -328,14 +389,21 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 #endif
 
 /* Some tiles, a function for each number of pixels, runs and vectors: what is between two of them
- * is short enough to be done while the first is still summed. */
+ * is short enough to be done while the first is still summed. One tile is a function, too, as Clang
+ * has sums in registers only where it looks at it twice: it unrolls the loops, and then sees that
+ * what they index with are constants. */
 #define TILE(taps, pixels, runs, vectors)                                                          \
+    ALWAYS_INLINE void one_##taps##_##pixels##_##runs##_##vectors(const struct sums *sums,         \
+                                                                  struct walk *walk)               \
+    {                                                                                              \
+        sum_tile(pixels, runs, vectors, TAPS_##taps, sums, walk);                                  \
+    }                                                                                              \
     NOT_HOISTED static void tile_##taps##_##pixels##_##runs##_##vectors(                           \
         const struct sums *sums, struct walk *walk, long count)                                    \
     {                                                                                              \
         struct walk at = *walk;                                                                    \
         for (; count > 0; count--)                                                                 \
-            sum_tile(pixels, runs, vectors, TAPS_##taps, sums, &at);                               \
+            one_##taps##_##pixels##_##runs##_##vectors(sums, &at);                                 \
         *walk = at;                                                                                \
     }
 #define SINGLE(X, taps, pixels, vectors) X(taps, pixels, 1, vectors) X(taps, pixels, 2, vectors)
