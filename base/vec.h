@@ -71,7 +71,9 @@ typedef real_bits vec_bits __attribute__((vector_size(VEC_BYTES), may_alias));
 #endif
 
 /* In front of a loop whose bound is known after inlining: no loop is left, so that an array of
- * accumulators becomes registers. -O2 alone leaves it rolled and the array on the stack. */
+ * accumulators becomes registers. -O2 alone leaves it rolled and the array on the stack. Of nested
+ * loops Clang 14 sees too late that what they index with are constants, unless it looks at them
+ * twice: the bounds are then constants in a function ALWAYS_INLINE, which another one calls. */
 #define VEC_PRAGMA(x) _Pragma(#x)
 #if defined(ROLLED)
 #define UNROLL(n)

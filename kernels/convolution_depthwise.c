@@ -220,14 +220,20 @@ ALWAYS_INLINE void sum_channels(const int pixels, const struct job *job,
 }
 
 /* The same of a band; a function for each number of pixels and stride (0: not three by three taps
- * side by side, or further apart). */
+ * side by side, or further apart). One of the sums is a function, too: UNROLL() of vec.h. */
 #define SUM_PIXELS(stride, pixels)                                                                 \
+    ALWAYS_INLINE void sum_threes_##stride##_##pixels(const struct job *job,                       \
+                                                      const struct window *window, const real *in, \
+                                                      real *out, long channel)                     \
+    {                                                                                              \
+        sum_threes(pixels, stride, job, window, in + channel, window->weights + channel,           \
+                   out + channel);                                                                 \
+    }                                                                                              \
     static void sum_##stride##_##pixels(const struct job *job, struct window *window,              \
                                         const real *in, real *out)                                 \
     {                                                                                              \
         for (long channel = 0; (stride) > 0 && channel < job->lanes; channel += VLEN)              \
-            sum_threes(pixels, stride, job, window, in + channel, window->weights + channel,       \
-                       out + channel);                                                             \
+            sum_threes_##stride##_##pixels(job, window, in, out, channel);                         \
         for (long row = 0; (stride) == 0 && row < window->band; row++) {                           \
             window->rows = rows_of(job, window, row);                                              \
             sum_channels(pixels, job, window, in + row * window->in_row,                           \

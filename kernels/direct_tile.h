@@ -389,9 +389,8 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 #endif
 
 /* Some tiles, a function for each number of pixels, runs and vectors: what is between two of them
- * is short enough to be done while the first is still summed. One tile is a function, too, as Clang
- * has sums in registers only where it looks at it twice: it unrolls the loops, and then sees that
- * what they index with are constants. */
+ * is short enough to be done while the first is still summed. One tile is a function, too: UNROLL()
+ * of vec.h. */
 #define TILE(taps, pixels, runs, vectors)                                                          \
     ALWAYS_INLINE void one_##taps##_##pixels##_##runs##_##vectors(const struct sums *sums,         \
                                                                   struct walk *walk)               \
