@@ -26,7 +26,7 @@ DESTDIR ?=
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wno-gnu-zero-variadic-macro-arguments -Wno-unknown-pragmas
 CPPFLAGS := -D_GNU_SOURCE -Ibase
-# Lines are what profiles and backtraces need; variables would take half as long again to compile.
+# Lines are what profiles and backtraces need; variables would take a third longer to compile.
 CFLAGS ?= -g1
 # a * b + c may become one FMA with both compilers, also across statements (the default of gcc
 # -std=gnu11, not of clang). Probes that need the product rounded pass it through PIN() of vec.h.

@@ -333,7 +333,7 @@ ALWAYS_INLINE void vec_stream_fence(void)
 #else
 #define PIN(v) __asm__ volatile("" : "+m"(v))
 #endif
-/* The same of an address: it is not derived anew from another one. */
-#define PIN_ADDRESS(p) __asm__ volatile("" : "+r"(p))
+/* The same of a pointer or a whole number: it is not derived anew from others. */
+#define PIN_WORD(v) __asm__ volatile("" : "+r"(v))
 
 #endif

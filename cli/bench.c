@@ -248,7 +248,9 @@ static int run_bench(const struct options *options, const struct selection *sele
     struct error error, unprinted, lacking;
     struct bench bench;
     const struct library *library = library_asked(selection);
-    int result = bench_open(&bench, options, &error), found = OK;
+    int result = bench_read_host(&bench, options, &error), found = OK;
+    if (result == OK)
+        result = bench_collect(&bench, &error);
     if (result == OK)
         result = provenance_gather(&bench.rows, &bench.host, argc, argv, &error);
     if (result == OK && library)

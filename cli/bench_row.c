@@ -18,10 +18,8 @@ enum { ROUNDS_MAX = 101 };
 /* Of a sample: long against the start of a team (5 us) and reading its clock (16 us). */
 static const double sample_seconds = 1e-3;
 
-int bench_open(struct bench *bench, const struct options *options, struct error *error)
+int bench_read_host(struct bench *bench, const struct options *options, struct error *error)
 {
-    static const char *const probes_needed[] = {"compute", "bandwidth", "latency", "fork_join",
-                                                NULL};
     *bench = (struct bench){.options = options, .request = options->request};
     table_init(&bench->rows, &measurement_schema);
     table_init(&bench->machine, &ceiling_schema);
@@ -39,6 +37,13 @@ int bench_open(struct bench *bench, const struct options *options, struct error 
                          "--threads %d: this process may use %d (affinity, cpuset); ask for no "
                          "more",
                          options->request.threads, bench->host.threads);
+    return team_pin(&bench->host, bench->host.threads, error);
+}
+
+int bench_collect(struct bench *bench, struct error *error)
+{
+    static const char *const probes_needed[] = {"compute", "bandwidth", "latency", "fork_join",
+                                                NULL};
     struct identity cpu = identity_read();
     bench->counting = counting_here(&papi, &cpu);
     return probe_collect(&bench->probe, probes_needed, error);

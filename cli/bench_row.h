@@ -20,9 +20,12 @@ struct bench {
     bool wrong; /* some row failed its verification */
 };
 
-/* Reads the host, pins the team and collects the gauges for the options' ISA (the best where none
- * is given), dtype and threads. bench_close() is due in every case. */
-int bench_open(struct bench *bench, const struct options *options, struct error *error);
+/* Reads the host and pins a team of all threads; takes the options' ISA (the best where none is
+ * given), dtype and threads. bench_close() is due in every case. */
+int bench_read_host(struct bench *bench, const struct options *options, struct error *error);
+
+/* Then collects the gauges for these. */
+int bench_collect(struct bench *bench, struct error *error);
 void bench_close(struct bench *bench);
 
 /* What @L1 ... @DRAM stand for with so many threads. */

@@ -291,7 +291,7 @@ static void close_batch(struct graph_bench *bench)
     bench->values = (struct graph_values){0};
 }
 
-/* Of the model that is loaded. */
+/* The model that is loaded, all of it. */
 static int run_batch(struct graph_bench *bench, bool first, struct error *error)
 {
     const bool text = bench->request->options.output == OUTPUT_TEXT;
@@ -307,38 +307,36 @@ static int run_batch(struct graph_bench *bench, bool first, struct error *error)
 
 /* ---- the command ---- */
 
-/* What is measured with: gauges only where something is timed. */
-static int open_bench(struct graph_bench *bench, struct error *error)
+static int check_surroundings(struct graph_bench *bench, struct error *error)
 {
     const struct options *options = &bench->request->options;
-    struct bench *of = &bench->bench;
     table_init(&bench->rows, &node_measurement_schema);
     if (options->out && table_check_target(&bench->rows, options->out, error) != OK)
         return FAILED;
-    if (!bench->request->no_times)
-        return bench_open(of, &bench->gauged, error);
-    *of = (struct bench){.options = options, .request = options->request};
-    table_init(&of->rows, &measurement_schema);
-    table_init(&of->machine, &ceiling_schema);
-    if (host_read(&of->host, NULL, error) != OK)
-        return FAILED;
-    const int threads = options->request.threads;
-    return threads > of->host.threads
-               ? error_set(error, FAULT_ENVIRONMENT, "--threads %d: this process may use %d",
-                           threads, of->host.threads)
-               : team_pin(&of->host, of->host.threads, error);
+    return bench_read_host(&bench->bench, &bench->gauged, error);
 }
 
 /* The first model is read before any ceiling is sampled, so that what is wrong with it is told at
  * once. */
-static int run_all(struct graph_bench *bench, int argc, char **argv, struct error *error)
+static int prepare(struct graph_bench *bench, int argc, char **argv, struct error *error)
 {
     const struct graph_request *request = bench->request;
     if (pass_set_parse(&bench->set, request->passes, error) != OK ||
-        graph_load(bench, request->batch[0], error) != OK || open_bench(bench, error) != OK ||
-        graph_ceilings(bench, error) != OK ||
+        check_surroundings(bench, error) != OK || graph_load(bench, request->batch[0], error) != OK)
+        return FAILED;
+    if (!request->no_times && bench_collect(&bench->bench, error) != OK)
+        return FAILED;
+    if (graph_ceilings(bench, error) != OK ||
         provenance_gather(&bench->rows, &bench->bench.host, argc, argv, error) != OK ||
         table_note(&bench->rows, "graph", bench->model.name, error) != OK)
+        return FAILED;
+    return interrupted() ? error_skip(error, "interrupted") : OK;
+}
+
+static int run_all(struct graph_bench *bench, int argc, char **argv, struct error *error)
+{
+    const struct graph_request *request = bench->request;
+    if (prepare(bench, argc, argv, error) != OK)
         return FAILED;
     int result = run_batch(bench, true, error);
     for (int i = 1; i < request->batch_count && result == OK && !interrupted(); i++) {

@@ -313,7 +313,7 @@ static void sum_runs(struct block *block, struct runs runs)
     block->sums.ahead = walk.ahead;
 }
 
-/* Runs at a side: their taps in a row go one by one. */
+/* Runs at a side: their taps in a row go one by one, for some of them leave out a pixel. */
 static void sum_side(struct block *block, struct runs runs)
 {
     struct sums *sums = &block->sums;
@@ -357,11 +357,6 @@ static void sum_sides(struct block *block, struct runs runs)
         block->sums.no_last = no_last;
         sum_side(block, side);
     }
-}
-
-static bool reads_blocks(const struct direct *plan)
-{
-    return plan->in_place && plan->conv.source == LAYOUT_NCHWC;
 }
 
 /* Whether tiles read one after another what lies so, from memory: then it, and not weights, is what
@@ -433,9 +428,7 @@ static struct block block_of(const struct job *job, const struct band *band,
     struct block block = {
         .job = job, .band = band, .both = both, .target = target_of(job, band, panel)};
     const struct target *target = &block.target;
-    /* With few channels the taps of a row lie side by side. */
-    const bool merged = plan->pixel == conv->c_group && plan->depth == conv->c_group &&
-                        both->columns.line_step == 1 && !reads_blocks(plan);
+    const bool merged = joins_taps(plan, both->columns.line_step);
     block.sums = (struct sums){
         .tap = job->taps + both->before,
         .row_taps = both->columns.taps,

@@ -27,6 +27,18 @@ static inline bool skips_runs(const struct axis *columns, long pixels)
            columns->in > (pixels - 1) * columns->step;
 }
 
+static inline bool reads_blocks(const struct direct *plan)
+{
+    return plan->in_place && plan->conv.source == LAYOUT_NCHWC;
+}
+
+/* Whether taps of a row that are so many columns apart are one stretch of what the tile reads. */
+static inline bool joins_taps(const struct direct *plan, long columns_apart)
+{
+    return plan->pixel == plan->conv.c_group && plan->depth == plan->conv.c_group &&
+           columns_apart == 1 && !reads_blocks(plan);
+}
+
 /* What the tile reads: the input itself where it can leave out the padding. A copy has each pixel
  * begin in a set of L1 of its own, by an odd number of lines, but for images of few channels; for
  * that alone it does not pay: the lines that the pixels of a tile read at a time fit one set. */
@@ -37,10 +49,9 @@ static inline void plan_source(struct direct *plan, long line)
     const bool blocked = conv->source == LAYOUT_NCHWC;
     const long pixel = blocked ? LAYOUT_BLOCK : conv->c;
     const bool is_inside = axis_is_inside(columns);
-    plan->in_place = conv->source != LAYOUT_NCHW &&
-                     (is_inside || skips_runs(columns, RUN_PIXELS_LEAST)) &&
+    plan->skips = !is_inside && skips_runs(columns, RUN_PIXELS_LEAST);
+    plan->in_place = conv->source != LAYOUT_NCHW && (is_inside || plan->skips) &&
                      (!blocked || conv->c_group % LAYOUT_BLOCK == 0);
-    plan->skips = plan->in_place && !is_inside;
     if (plan->in_place) {
         plan->pixel = pixel;
         plan->row = columns->in * pixel;
@@ -49,6 +60,8 @@ static inline void plan_source(struct direct *plan, long line)
         plan->pixel = conv->c_group < line ? conv->c_group : odd_lines(conv->c_group, line);
         plan->row = lines_under(columns, columns->grid) * plan->pixel;
         plan->image = plan->row * lines_under(rows, rows->grid);
+        /* One stretch gains more than the padding takes. */
+        plan->skips = plan->skips && !joins_taps(plan, axis_phase(columns, 0).line_step);
     }
 }
 

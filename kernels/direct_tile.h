@@ -28,7 +28,7 @@ enum {
      * for: of steps of few FMAs it would take 6 % of the time in every fourth. */
     AHEAD_STEPS = VEC_REGISTERS >= 32 ? 4 : 8,
     AHEAD_LINES = VEC_REGISTERS >= 32 ? 2 : 3, /* asked for at a time: what pixels read meanwhile */
-    /* Pixels that are addressed from one register: as it is, with one and with two pitches. */
+    /* Pixels that are addressed from one register, no, one or two pitches on: so x86 can. */
     GROUP_PIXELS = 3,
     GROUPS = (RUN_PIXELS_MOST + GROUP_PIXELS - 1) / GROUP_PIXELS
 };
@@ -142,8 +142,8 @@ ALWAYS_INLINE struct reads reads_of(const struct selection of, const struct tile
     return reads;
 }
 
-/* On by so many input elements, or by none: the addresses of a step are those of its own. Else GCC
- * keeps one for each pixel, most of them in memory: with 24 pixels another load for every second
+/* On by so many input elements; pinned at every step, also where it stays: else GCC keeps an
+ * address for each pixel, most of them in memory, with 24 pixels another load for every second
  * product. */
 ALWAYS_INLINE void read_on(const struct selection of, const int elements, struct reads *reads)
 {
@@ -152,9 +152,9 @@ ALWAYS_INLINE void read_on(const struct selection of, const int elements, struct
         UNROLL(GROUPS)
     for (int i = 0; i < groups_of(of); i++) {
         reads->group[run][i] += elements * REAL_BYTES;
-        PIN_ADDRESS(reads->group[run][i]);
+        PIN_WORD(reads->group[run][i]);
     }
-    PIN_ADDRESS(reads->pitch_bytes);
+    PIN_WORD(reads->pitch_bytes);
 }
 
 /* One input channel of one tap, so many elements on. */
@@ -310,7 +310,7 @@ ALWAYS_INLINE void finish_sums(const int pixels, const int runs, const int vecto
         out_at[j] = sums->out_at[j];
     const long last = sums->last;
     long out_pitch = sums->out_pitch;
-    PIN_ADDRESS(out_pitch); /* else multiples of it are kept in memory while sums need registers */
+    PIN_WORD(out_pitch); /* else multiples of it are kept in memory while sums need registers */
     UNROLL(TILE_RUNS)
     for (int run = 0; run < runs; run++)
         UNROLL(RUN_PIXELS_MOST)

@@ -150,11 +150,12 @@ enum { DRAM_WINDOW_BYTES = 48 << 20, DRAM_WINDOWS_MIN = 4, DRAM_CACHE_MULTIPLE =
 enum { STAGGER_BYTES = 1280, SLACK_BYTES = 2 << 20 };
 
 /* Memory of all workers by unit of the host, each part touched first by its worker. A lone worker
- * has the whole last cache to overrun: of one NUMA node it gets the parts of others too, else the
- * first part is larger. */
+ * has the whole last cache to overrun: where all units share one NUMA node it sweeps the parts of
+ * the others, too; with several nodes the first part is larger. */
 struct slabs {
     char *base;
     size_t first_bytes, other_bytes, lone_bytes;
+    size_t *window; /* of DRAM: the next one, whichever gauge comes; owned by the run */
 };
 
 struct bandwidth_state {
@@ -217,12 +218,15 @@ static void fill_cache(void *context, struct member member)
     state->operation->run[state->form](&stream);
 }
 
-/* On to the next window; the others read the position after they met at the start. */
+/* On to the next window, which no gauge has read for as many samples as there are windows; the
+ * others read the position after they met at the start. */
 static void next_window(void *context, struct member member)
 {
     struct bandwidth_state *state = context;
-    if (member.index == 0)
-        state->begin_bytes = (state->begin_bytes + state->sweep_bytes) % state->array_bytes;
+    if (member.index > 0)
+        return;
+    const size_t windows = state->array_bytes / state->sweep_bytes;
+    state->begin_bytes = (*state->slabs.window)++ % windows * state->sweep_bytes;
 }
 
 static void touch_slab(void *context, struct member member)
@@ -519,6 +523,9 @@ static int collect_dram(struct probe_run *run, const int *workers, int counts, s
     if (reserve_slabs(run, fmax(overrun, least), fmax(overrun / sharing, least), DRAM_WINDOW_BYTES,
                       most, &place.slabs, error) != OK)
         return skip_level(run, "DRAM", error->text, error);
+    place.slabs.window = probe_reserve(run, sizeof *place.slabs.window, "a place in DRAM", error);
+    if (!place.slabs.window)
+        return FAILED;
     for (int i = 0; i < counts; i++) {
         place.workers = workers[i];
         if (add_operations(run, &place, error) != OK)

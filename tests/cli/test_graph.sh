@@ -133,7 +133,7 @@ END
     exits "without times there is nothing to plot" 5 "'untimed'|--no-times" \
         "$roofline" plot untimed --terminal
 }
-# Bad input is refused before anything is measured: ceilings alone take more seconds than that.
+# Bad input is refused before anything is measured, which takes more than these seconds of CPU.
 refuses() {
     local what=$1 code=$2 words=$3
     shift 3
@@ -162,8 +162,8 @@ refuses() {
     exits "dump of another kind" 2 "'x.png'" $graph small.txt --dump x.png
     refuses "input that it does not have" 2 "'z'|'x'" small.txt --input z=x.pb
     refuses "data that are not there" 5 "'nothing'" small.txt --data nothing
-    refuses "a broken text" 5 "broken.txt" broken.txt \
-        < <(echo "graph g (onnx 17" >broken.txt)
+    echo "graph g (onnx 17" >broken.txt
+    refuses "a broken text" 5 "broken.txt:1" broken.txt
     sed 's/n,8/6,8/; s/\[n,4\]/[6,4]/g; s/\[4,n\]/[4,6]/g' small.txt >fixed.txt
     refuses "batch of a fixed model" 2 "fixed.txt" fixed.txt --batch 2
     printf 'graph g (onnx 17)\ninput x: f32[2]\ny: f32[2] = Strange(x)\noutput y\n' >opaque.txt

@@ -73,6 +73,9 @@ interrupted() {
 interrupted INT 130 probe machine.csv
 interrupted INT 130 bench bench.csv
 interrupted TERM 143 bench bench.csv
+exits "graph, interrupted while ceilings are sampled" 130 "interrupted" \
+    timeout --preserve-status --signal=INT 1 "$roofline" graph resnet-block --dump stopped.onnx
+check "graph, interrupted: nothing is written" test ! -e stopped.onnx
 
 # ---- gnuplot ----
 "$roofline" probe --budget quick --dtype f32 --threads 1 --out both >out 2>err

@@ -90,7 +90,8 @@ static void hardware_threads_of_a_core_share_its_caches(void **state)
     close_trial(&trial);
 }
 
-/* Only the first worker's memory is large enough for one worker to overrun a shared cache. */
+/* With several nodes only the first worker's memory is large enough for one worker to overrun a
+ * shared cache. */
 static void the_lone_worker_of_a_node_stays_within_its_memory(void **state)
 {
     (void)state;
@@ -105,6 +106,21 @@ static void the_lone_worker_of_a_node_stays_within_its_memory(void **state)
     collect(&trial, "bandwidth");
     assert_source(&trial, "", "DRAM:read", 1, "1 x 294912 KiB per worker");
     assert_source(&trial, node, "DRAM:read", 1, "1 x 196608 KiB per worker");
+    close_trial(&trial);
+}
+
+/* Where all workers are of one node the lone one sweeps what belongs to the others. */
+static void the_lone_worker_of_a_machine_sweeps_the_memory_of_all(void **state)
+{
+    (void)state;
+    struct trial trial;
+    open_trial(&trial, 3, 3, NAN);
+    trial.host.numa_nodes = 1;
+    trial.host.cache_count = 1;
+    trial.host.cache[0] = (struct cache){2, 64 * MIB, 64, 2, 2, NAN};
+    collect(&trial, "bandwidth");
+    assert_source(&trial, "", "DRAM:read", 1, "1 x 294912 KiB per worker");
+    assert_source(&trial, "", "DRAM:read", 3, "1 x 196608 KiB per worker");
     close_trial(&trial);
 }
 
@@ -204,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hardware_threads_of_a_core_share_its_caches),
         cmocka_unit_test(the_lone_worker_of_a_node_stays_within_its_memory),
+        cmocka_unit_test(the_lone_worker_of_a_machine_sweeps_the_memory_of_all),
         cmocka_unit_test(want_of_memory_skips_rows_with_a_reason),
         cmocka_unit_test(latency_of_a_lone_outer_cache_has_a_set),
         cmocka_unit_test(latency_keeps_a_set_that_the_cache_really_holds),
