@@ -16,14 +16,15 @@
 
 enum { LINE_BYTES = 64 };
 
-/* What has been swept twice over the last cache has nothing in it any more. */
-static const double caches_swept = 2;
+/* What has been swept twice over the last cache has nothing in it any more. Of a cache of hundreds
+ * of MiB a call finds the same behind less, and the sweeps would take most of the time. */
+static const double caches_swept = 2, most_swept_bytes = 64e6;
 
 int attempts_open(struct attempts *attempts, const struct host *host, enum isa isa,
                   double farthest_bytes, struct error *error)
 {
     const double swept_bytes = caches_swept * run_caches(host, host->threads).last_level_bytes;
-    const double bytes = fmin(farthest_bytes, swept_bytes);
+    const double bytes = fmin(fmin(farthest_bytes, swept_bytes), most_swept_bytes);
     *attempts = (struct attempts){.host = host, .isa = isa, .elsewhere_bytes = bytes};
     if (memory_reserve(&attempts->elsewhere, bytes, "memory between two uses", host, error) != OK)
         return FAILED;

@@ -9,7 +9,7 @@
 #include "interrupt.h"
 
 /* One try takes some 10 ms, and is made in several rounds, as these are not alike. */
-enum { TRIALS_MOST = 128, VISITS = 3, SAMPLES_MOST = 5 * ATTEMPT_SAMPLES };
+enum { TRIALS_MOST = 128, VISITS = 3, SAMPLES_MOST = VISITS * ATTEMPT_SAMPLES };
 
 /* Of the graph's time under the roof: less in doubt is not worth a try. */
 static const double least_doubt_rel = 5e-4;
@@ -188,7 +188,8 @@ void graph_trials_run(struct graph_bench *bench, int round, int rounds)
 {
     struct trials *trials = bench->trials;
     const int every = rounds > VISITS ? rounds / VISITS : 1;
-    for (int i = round % every; i < trials->chosen_count && !interrupted(); i += every)
+    const int end = round < every * VISITS ? trials->chosen_count : 0;
+    for (int i = round % every; i < end && !interrupted(); i += every)
         visit(trials, trials->chosen[i]);
 }
 
