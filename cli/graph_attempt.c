@@ -2,7 +2,8 @@
 //
 // A launch of a graph runs once, on operands that others have used some time before. So an attempt
 // is one call, too, and before it each operand is touched, and after that as much other memory as
-// lies between two uses in the graph.
+// lies between two uses in the graph. Its code, too, has run some time before there, so it runs on
+// copies as far away as that.
 #include "graph_attempt.h"
 
 #include <math.h>
@@ -44,6 +45,7 @@ enum usage {
     USE_READ,    /* constants */
     USE_WRITTEN, /* what another node has made: each member its part */
     USE_MIXED,   /* where results go: other arrays were there, of which members had other parts */
+    USE_CODE,    /* a call that is not timed */
 };
 
 /* Memory that is touched before the call. */
@@ -59,8 +61,9 @@ struct attempt {
     const struct attempts *attempts;
     struct run run;
     struct touch
-        touch[KERNEL_OPERANDS_MAX + 1]; /* and a workspace; the one that is farthest away first */
+        touch[KERNEL_OPERANDS_MAX + 2]; /* workspace and code, too; the farthest away first */
     int touch_count;
+    struct call earlier; /* the call whose code has run, on copies of what is farther away */
 };
 
 static void add_touch(struct attempt *attempt, void *begin, double bytes, double distance_bytes,
@@ -94,10 +97,36 @@ static enum usage usage_of(const struct site *site, const struct launch_operand 
     return is_constant ? USE_READ : USE_WRITTEN;
 }
 
+/* Puts copies of what is farther away than the code where other memory is; whether they fit. */
+static bool copy_farther(struct attempt *attempt, double code_distance_bytes)
+{
+    const struct attempts *attempts = attempt->attempts;
+    struct call *call = &attempt->earlier;
+    double begin = 0;
+    *call = attempt->run.call;
+    for (int i = 0; i < attempt->touch_count; i++) {
+        const struct touch *touch = &attempt->touch[i];
+        char *copy = (char *)attempts->elsewhere.base + (size_t)begin;
+        if (touch->distance_bytes <= code_distance_bytes)
+            continue;
+        begin += ceil(touch->bytes / LINE_BYTES) * LINE_BYTES;
+        if (begin > attempts->elsewhere_bytes)
+            return false;
+        memcpy(copy, touch->begin, (size_t)touch->bytes);
+        for (int k = 0; k < attempt->run.operand_count; k++)
+            if (call->operand[k] == touch->begin)
+                call->operand[k] = copy;
+        if (call->kept == touch->begin)
+            call->kept = copy;
+    }
+    return true;
+}
+
 /* Of packed weights the packed ones; where the graph computes in place, in place. The workspace is
  * one place for all nodes: whatever has used it has just used it. */
 static void find_touches(struct attempt *attempt, const struct site *site,
-                         const struct launch *launch, const struct operand_reuse *reuse)
+                         const struct launch *launch, const struct operand_reuse *reuse,
+                         double code_distance_bytes)
 {
     struct run *run = &attempt->run;
     const bool packs = run->variant->prepare[run->isa][run->dtype] != NULL;
@@ -124,6 +153,8 @@ static void find_touches(struct attempt *attempt, const struct site *site,
     }
     const double workspace_bytes = run_room(run, run->variant->workspace);
     add_touch(attempt, run->call.workspace, workspace_bytes, 0, USE_READ);
+    if (copy_farther(attempt, code_distance_bytes))
+        add_touch(attempt, NULL, LINE_BYTES, code_distance_bytes, USE_CODE);
     find_gaps(attempt, footprint_bytes + workspace_bytes);
 }
 
@@ -158,13 +189,21 @@ static void write_mixed(char *begin, double bytes, struct member member)
         write_lines(begin, i, smaller(i + chunk, (long)bytes));
 }
 
+static void run_body(const struct attempt *attempt, struct call call, struct member member)
+{
+    call.member = member;
+    attempt->run.body(&call);
+}
+
 static void approach(void *context, struct member member)
 {
     const struct attempt *attempt = context;
     const char *other = attempt->attempts->elsewhere.base;
     for (int i = 0; i < attempt->touch_count; i++) {
         const struct touch *touch = &attempt->touch[i];
-        if (touch->usage == USE_MIXED)
+        if (touch->usage == USE_CODE)
+            run_body(attempt, attempt->earlier, member);
+        else if (touch->usage == USE_MIXED)
             write_mixed(touch->begin, touch->bytes, member);
         else if (touch->usage == USE_WRITTEN)
             write_part(touch->begin, touch->bytes, member);
@@ -178,9 +217,7 @@ static void approach(void *context, struct member member)
 static void call_once(void *context, struct member member)
 {
     const struct attempt *attempt = context;
-    struct call call = attempt->run.call;
-    call.member = member;
-    attempt->run.body(&call);
+    run_body(attempt, attempt->run.call, member);
 }
 
 /* ---- attempts ---- */
@@ -220,7 +257,8 @@ int attempt_launch(const struct attempts *attempts, const struct executor_node *
         run->isa--;
     if (run_open(run, &ignored) != OK)
         return 0;
-    find_touches(&attempt, node->site, of, &node->reuse[launch * KERNEL_OPERANDS_MAX]);
+    find_touches(&attempt, node->site, of, &node->reuse[launch * KERNEL_OPERANDS_MAX],
+                 node->code_distance_bytes[launch]);
     const int count = time_calls(&attempt, seconds);
     run_close(run);
     return count;

@@ -12,7 +12,7 @@
 enum { TRIALS_MOST = 128, VISITS = 3, SAMPLES_MOST = VISITS * ATTEMPT_SAMPLES };
 
 /* Of the graph's time under the roof: less in doubt is not worth a try. */
-static const double least_doubt_rel = 5e-4;
+static const double least_doubt_rel = 1e-4;
 
 /* How much longer plain loops may take than the roof says: one element at a time, in double. */
 static const double plain_factor = 30;

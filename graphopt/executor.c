@@ -181,6 +181,7 @@ struct executor_node executor_node(const struct executor *executor, int at)
         .lowering = step->calls ? &step->lowering : NULL,
         .variants = step->variants,
         .reuse = step->reuse,
+        .code_distance_bytes = step->code_distance_bytes,
         .threads = threads,
         .is_view = step->kind == STEP_NOTHING,
         .is_in_place = step->is_in_place,

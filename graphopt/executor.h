@@ -34,6 +34,8 @@ struct executor_node {
     /* Of cost.h: how operands come to it, KERNEL_OPERANDS_MAX for each launch; of plain loops one
      * for all operands. NULL before executor_find_reuse(), and where nothing runs. */
     const struct operand_reuse *reuse;
+    /* Bytes touched since the code of each launch ran last; NULL as `reuse`, and of plain loops. */
+    const double *code_distance_bytes;
     int threads;        /* the largest of its launches; 1 where plain loops run */
     bool is_view;       /* nothing runs: the outputs are in the inputs' memory, or the
                            inputs in the output's */

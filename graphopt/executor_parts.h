@@ -42,6 +42,7 @@ struct step {
     struct kernel_call *calls;   /* of the lowering */
     const char **variants;       /* their names */
     struct operand_reuse *reuse; /* KERNEL_OPERANDS_MAX of each; NULL: nobody asked */
+    double *code_distance_bytes; /* of each launch; NULL: nobody asked, or none */
     const char *reason;
     void *scratch;  /* between the launches */
     int begin, end; /* moments at which it runs, its subgraphs between them */

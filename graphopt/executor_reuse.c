@@ -33,8 +33,8 @@ static int add_span(struct listing *listing, const void *begin, double bytes, st
 /* ---- what a step touches ---- */
 
 /* Memory of a call that is no operand: what it keeps of weights that are not packed before the run,
- * and its workspace. */
-enum { ROOMS = 2 };
+ * its workspace, and its code. */
+enum { ROOMS = 3 };
 
 /* Its operands, then its rooms. Of weights that were packed it is the packed ones. */
 static int list_call(struct listing *listing, const struct executor *executor,
@@ -57,6 +57,8 @@ static int list_call(struct listing *listing, const struct executor *executor,
         result = add_span(listing, call->kept, call->is_packed ? 0 : call->kept_bytes, error);
     if (result == OK)
         result = add_span(listing, call->workspace, call->workspace_bytes, error);
+    if (result == OK) /* the page of its entry stands for all of it */
+        result = add_span(listing, (const void *)(uintptr_t)call->body, 1, error);
     return result;
 }
 
@@ -136,10 +138,12 @@ static void touch_all(struct executor *executor, const struct listing *listing, 
             const struct kernel_call *call = &step->calls[k];
             const int count = call->operand_count + ROOMS;
             reuse_touch(reuse, &listing->span[at], count, &listing->distance_bytes[at]);
-            if (notes)
-                note_call(&step->reuse[k * KERNEL_OPERANDS_MAX], call, &listing->span[at],
-                          &listing->distance_bytes[at]);
             at += count;
+            if (!notes)
+                continue;
+            note_call(&step->reuse[k * KERNEL_OPERANDS_MAX], call, &listing->span[at - count],
+                      &listing->distance_bytes[at - count]);
+            step->code_distance_bytes[k] = listing->distance_bytes[at - 1];
         }
     }
 }
@@ -151,9 +155,13 @@ static int open_step(struct executor *executor, struct step *step, struct error 
     if (count == 0 || step->reuse)
         return OK;
     step->reuse = arena_take_array(&executor->arena, count, sizeof *step->reuse);
-    return step->reuse ? OK
-                       : error_set(error, FAULT_ENVIRONMENT,
-                                   "out of memory for the distances between uses");
+    if (launches > 0)
+        step->code_distance_bytes =
+            arena_take_array(&executor->arena, launches, sizeof *step->code_distance_bytes);
+    return step->reuse && (launches == 0 || step->code_distance_bytes)
+               ? OK
+               : error_set(error, FAULT_ENVIRONMENT,
+                           "out of memory for the distances between uses");
 }
 
 int executor_find_reuse(struct executor *executor, struct error *error)

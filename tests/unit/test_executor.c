@@ -9,35 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cost.h"
-#include "executor.h"
-#include "graph_helpers.h"
-
-struct bench {
-    struct host host;
-    struct graph graph;
-    struct executor *executor;
-    struct error error;
-};
-
-static void bench_open(struct bench *bench, const char *text, int threads, bool keeps)
-{
-    *bench = (struct bench){.executor = NULL};
-    graph_of(&bench->graph, text);
-    if (host_read(&bench->host, NULL, &bench->error) != OK)
-        fail_msg("%s", bench->error.text);
-    const struct executor_setup setup = {
-        .host = &bench->host, .threads = threads, .isa = isa_best(), .keeps_results = keeps};
-    if (executor_open(&bench->executor, &bench->graph, &setup, &bench->error) != OK)
-        assert_null(bench->executor);
-}
-
-static void bench_close(struct bench *bench)
-{
-    executor_close(bench->executor);
-    graph_free(&bench->graph);
-    host_free(&bench->host);
-}
+#include "executor_helpers.h"
 
 /* Input i is made of these f32 values; as many as it has elements. */
 static void set_reals(struct bench *bench, int i, const float *values)
@@ -86,31 +58,6 @@ static void results_share_memory_and_inputs_stay(void **state)
     assert_int_equal(memory.peak_bytes, 2 * 64);
     assert_false(executor_node(bench.executor, 0).is_in_place); /* x is the user's */
     assert_true(executor_node(bench.executor, 1).is_in_place);
-    bench_close(&bench);
-}
-
-static void operands_come_from_as_far_as_the_plan_says(void **state)
-{
-    (void)state;
-    struct bench bench;
-    bench_open(&bench,
-               "graph g (onnx 17)\ninput x: f32[4096]\nconst w: f32[4096] = named\n"
-               "a = Relu(x)\nb = Exp(a)\ny = Add(b, w)\noutput y\n",
-               1, false);
-    assert_null(executor_node(bench.executor, 0).reuse);
-    assert_int_equal(executor_find_reuse(bench.executor, &bench.error), OK);
-    const struct operand_reuse *relu = executor_node(bench.executor, 0).reuse,
-                               *exp = executor_node(bench.executor, 1).reuse,
-                               *add = executor_node(bench.executor, 2).reuse;
-    const double array_bytes = 4096 * sizeof(float), edge_bytes = 2 * 4096;
-    assert_false(relu[1].is_target);
-    assert_true(exp[1].is_target);
-    assert_true(exp[1].distance_bytes == exp[0].distance_bytes);
-    /* Its own memory and what Relu has swept beside it. */
-    assert_true(exp[0].distance_bytes > array_bytes && exp[0].distance_bytes < 2 * array_bytes);
-    /* A constant comes back a run later: x, a and itself, as b and y are in place. */
-    assert_false(add[2].is_target);
-    assert_true(fabs(add[2].distance_bytes - 3 * array_bytes) <= edge_bytes);
     bench_close(&bench);
 }
 
@@ -559,7 +506,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_share_memory_and_inputs_stay),
-        cmocka_unit_test(operands_come_from_as_far_as_the_plan_says),
         cmocka_unit_test(views_take_no_step_and_nothing_is_overwritten_too_early),
         cmocka_unit_test(concat_is_written_by_those_who_make_its_inputs),
         cmocka_unit_test(concat_copies_what_has_to_lie_elsewhere),
