@@ -30,6 +30,14 @@
 #define VEC_BYTES_avx512 64
 #define VEC_BYTES_neon 16
 #define VEC_BYTES VEC_CAT(VEC_BYTES_, ISA)
+/* x86's; Arm's are always there. */
+#define VEC_FMA_scalar 0
+#define VEC_FMA_sse2 0
+#define VEC_FMA_avx 0
+#define VEC_FMA_avx2 1
+#define VEC_FMA_avx512 1
+#define VEC_FMA_neon 0
+#define VEC_HAS_FMA VEC_CAT(VEC_FMA_, ISA)
 /* Architectural vector registers: decides tile sizes. */
 #if defined(__aarch64__)
 #define VEC_REGISTERS_scalar 32
@@ -124,6 +132,18 @@ ALWAYS_INLINE vec vec_select(vec_bits mask, vec a, vec b)
     return mask ? a : b;
 #else
     return (vec)(((vec_bits)a & mask) | ((vec_bits)b & ~mask));
+#endif
+}
+
+/* *sum += a * b, rounded once where the ISA can. GCC 12 chooses the form of an FMA, and so the
+ * register of its result, anew in each loop: between two loops it copies all sums, two dozen of
+ * them. Told the form it keeps them where they are. It cannot fold a load of a or b into it then. */
+ALWAYS_INLINE void vec_add_product(vec *sum, vec a, vec b)
+{
+#if defined(__x86_64__) && !defined(__clang__) && VEC_HAS_FMA
+    __asm__("vfmadd231p" VEC_SUFFIX " %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));
+#else
+    *sum += a * b;
 #endif
 }
 

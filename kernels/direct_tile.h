@@ -181,7 +181,10 @@ ALWAYS_INLINE void sum_step(const struct selection of, const struct reads *reads
             PIN(x);
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < of.vectors; j++)
-            sum[run][i][j] += x * weight[j];
+            if (of.vectors > 1)
+                vec_add_product(&sum[run][i][j], x, weight[j]);
+            else
+                sum[run][i][j] += x * weight[j];
     }
 }
 

@@ -293,7 +293,10 @@ ALWAYS_INLINE void multiply_step(const int rows, const int vectors, const real *
         vec factor = vec_all(row[i][at]);
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < vectors; j++)
-            sum[i][j] += factor * column[j];
+            if (vectors > 1)
+                vec_add_product(&sum[i][j], factor, column[j]);
+            else /* with the load in it */
+                sum[i][j] += factor * column[j];
     }
 }
 
@@ -383,11 +386,12 @@ struct ahead {
 };
 enum { AHEADS = 2 };
 
-/* What is asked for into L2 with each step of a tile that reads B in place: no line of a row of the
- * next panel, one of them or all. The next step takes the next row. */
-struct each_step {
+/* What a tile that reads B in place asks for into L2 of the next panel: with each step no line of a
+ * row, one of them or all, or one with every second. The next time it takes the next row. */
+struct some_lines {
     const char *at;
     long lines;
+    bool is_sparse;
 };
 
 /* What a row of a tile has of the addend. What leads there is read anew for each row: general
@@ -406,7 +410,7 @@ ALWAYS_INLINE void ask_for_addend(const struct target *target, const struct fini
 ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a_packed,
                                  const bool b_packed, long depth, struct left a, const real *b,
                                  long b_step, const struct target *target, struct finish finish,
-                                 struct ahead *ahead, struct each_step each)
+                                 struct ahead *ahead, struct some_lines some)
 {
     const long a_step = a_packed ? TILE_ROWS : 1, width = b_packed ? vectors * VLEN : b_step;
     vec sum[TILE_ROWS][TILE_VECTORS];
@@ -434,14 +438,21 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
             fetch_more(&ahead[j].fetch, ahead[j].lines);
         if (i < rows - 1 && is_short)
             continue;
-        for (const long end = i < rows - 1 ? k + depth / rows : depth; k < end; k++) {
-            if (!b_packed && each.lines > 0) {
-                __builtin_prefetch(each.at, 0, 2);
-                if (each.lines > 1)
+        const long end = i < rows - 1 ? k + depth / rows : depth;
+        for (; !b_packed && some.is_sparse && k + 2 <= end; k += 2) {
+            __builtin_prefetch(some.at, 0, 2);
+            some.at += width * REAL_BYTES;
+            multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
+            multiply_step(rows, vectors, row, (k + 1) * a_step, b + (k + 1) * width, sum);
+        }
+        for (; k < end; k++) {
+            if (!b_packed && some.lines > 0) {
+                __builtin_prefetch(some.at, 0, 2);
+                if (some.lines > 1)
                     UNROLL(TILE_VECTORS)
                 for (int j = LINE; j < vectors * VLEN; j += LINE)
-                    __builtin_prefetch(each.at + j * REAL_BYTES, 0, 2);
-                each.at += width * REAL_BYTES;
+                    __builtin_prefetch(some.at + j * REAL_BYTES, 0, 2);
+                some.at += width * REAL_BYTES;
             }
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
         }
@@ -455,16 +466,22 @@ static inline long tiles_of(long rows, long columns)
     return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
 }
 
-/* What the tile with that index asks for of the panel that follows, or NULL: where there are enough
- * tiles, a line of each row, as asking takes about a cycle; else the first one asks for all. */
-static inline struct each_step next_lines(const real *next, long width, long tiles, long index)
+/* What the tile with that index asks for of the panel that follows, or NULL. Lines from afar take
+ * long, and those that wait for one are few, so where there are enough tiles each asks for a line
+ * of every second row of its half; else for a line of each, as asking takes about a cycle, or the
+ * first one for all. */
+static inline struct some_lines next_lines(const real *next, long width, long step, long depth,
+                                           long tiles, long index)
 {
     const long lines = ceil_divide(width, LINE);
-    if (!next || index >= lines)
-        return (struct each_step){NULL, 0};
+    const bool is_sparse = tiles >= 2 * lines;
+    const long line = is_sparse ? index / 2 : index;
+    if (!next || line >= lines)
+        return (struct some_lines){NULL, 0, false};
     if (tiles < lines)
-        return (struct each_step){(const char *)next, index == 0 ? lines : 0};
-    return (struct each_step){(const char *)next + index * SWEEP_LINE_BYTES, 1};
+        return (struct some_lines){(const char *)next, index == 0 ? lines : 0, false};
+    next += is_sparse && index % 2 > 0 ? depth / 2 * step : 0;
+    return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1, is_sparse};
 }
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
@@ -478,12 +495,12 @@ static inline struct each_step next_lines(const real *next, long width, long til
         long i = 0;                                                                                \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
             multiply_tile(TILE_ROWS, vectors, a_packed, b_packed, depth, a, b, step, &target,      \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, tiles, i++));            \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, tiles, i++));            \
             a.at += a.tile;                                                                        \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, tiles, i));              \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, tiles, i));              \
     }                                                                                              \
     /* The lower ones: in a function of their own, as registers are few. */                        \
     __attribute__((noinline)) static void name##_lower_##vectors(                                  \
@@ -492,7 +509,7 @@ static inline struct each_step next_lines(const real *next, long width, long til
     {                                                                                              \
         for (long i = 0; i < a.lower; target = target_from(target, TILE_ROWS - 1, 0)) {            \
             multiply_tile(TILE_ROWS - 1, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, a.lower, i++));          \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, a.lower, i++));          \
             a.at += a_packed ? a.tile : (TILE_ROWS - 1) * a.pitch;                                 \
         }                                                                                          \
     }
