@@ -229,16 +229,17 @@ struct right {
     const real *at;
     long step;        /* elements from row to row; 0: packed */
     const real *last; /* NULL: B is packed or ends with a vector */
+    const real *then; /* where what is multiplied next begins, in place as well; NULL: unknown */
 };
 
 static inline struct right right_packed(const real *packed)
 {
-    return (struct right){packed, 0, NULL};
+    return (struct right){packed, 0, NULL, NULL};
 }
 
 static inline struct right right_in_place(const real *b, long pitch, const real *last)
 {
-    return (struct right){b, pitch, last};
+    return (struct right){b, pitch, last, NULL};
 }
 
 /* What becomes of the products: C = alpha * products + beta * C, where beta 0 does not read it, and
@@ -387,11 +388,11 @@ struct ahead {
 enum { AHEADS = 2 };
 
 /* What a tile that reads B in place asks for into L2 of the next panel: with each step no line of a
- * row, one of them or all, or one with every second. The next time it takes the next row. */
+ * row, one of them or all; or one with each so many pairs of steps. The next time it takes the next
+ * row. */
 struct some_lines {
     const char *at;
-    long lines;
-    bool is_sparse;
+    long lines, pairs;
 };
 
 /* What a row of a tile has of the addend. What leads there is read anew for each row: general
@@ -427,6 +428,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
      * all at once would take every line fill buffer, and the loads of A and B would wait behind
      * them. Where that leaves few steps for each, the loops would cost more than that. */
     const bool is_short = depth < 12 * rows;
+    long wait = 1;
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows) {
             for (long j = 0; j < vectors * VLEN; j += LINE)
@@ -439,9 +441,12 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
         if (i < rows - 1 && is_short)
             continue;
         const long end = i < rows - 1 ? k + depth / rows : depth;
-        for (; !b_packed && some.is_sparse && k + 2 <= end; k += 2) {
-            __builtin_prefetch(some.at, 0, 2);
-            some.at += width * REAL_BYTES;
+        for (; !b_packed && some.pairs > 0 && k + 2 <= end; k += 2) {
+            if (--wait == 0) {
+                __builtin_prefetch(some.at, 0, 2);
+                some.at += width * REAL_BYTES;
+                wait = some.pairs;
+            }
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
             multiply_step(rows, vectors, row, (k + 1) * a_step, b + (k + 1) * width, sum);
         }
@@ -467,21 +472,19 @@ static inline long tiles_of(long rows, long columns)
 }
 
 /* What the tile with that index asks for of the panel that follows, or NULL. Lines from afar take
- * long, and those that wait for one are few, so where there are enough tiles each asks for a line
- * of every second row of its half; else for a line of each, as asking takes about a cycle, or the
- * first one for all. */
-static inline struct some_lines next_lines(const real *next, long width, long step, long depth,
+ * long, and those that wait for one are few: the more tiles there are, the more steps a tile does
+ * for each line, an even number; where there are fewer than lines the first one asks for all. */
+static inline struct some_lines next_lines(const real *next, long width, long pitch, long depth,
                                            long tiles, long index)
 {
-    const long lines = ceil_divide(width, LINE);
-    const bool is_sparse = tiles >= 2 * lines;
-    const long line = is_sparse ? index / 2 : index;
-    if (!next || line >= lines)
-        return (struct some_lines){NULL, 0, false};
+    const long lines = ceil_divide(width, LINE), pairs = tiles / lines / 2;
+    const long tiles_of_line = greater(2 * pairs, 1), line = index / tiles_of_line;
+    if (!next || line >= lines || (tiles < lines && index > 0))
+        return (struct some_lines){NULL, 0, 0};
     if (tiles < lines)
-        return (struct some_lines){(const char *)next, index == 0 ? lines : 0, false};
-    next += is_sparse && index % 2 > 0 ? depth / 2 * step : 0;
-    return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1, is_sparse};
+        return (struct some_lines){(const char *)next, lines, 0};
+    next += index % tiles_of_line * (depth / tiles_of_line) * pitch;
+    return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1, pairs};
 }
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
@@ -579,7 +582,7 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         const long rest = columns - j - width;
         const bool next_in_place = b.step && rest > 0 && !(b.last && rest < in_place_width(rest));
         const real *const at = last ? b.last : b.at + j * (b.step ? 1 : depth);
-        const real *next = next_in_place ? b.at + j + width : NULL;
+        const real *next = next_in_place ? b.at + j + width : rest <= 0 ? b.then : NULL;
         const struct target panel = target_from(target, 0, j);
         if (a.lower > 0) {
             lower[kind][width / VLEN - 1](depth, a, at, step, panel, finish, ahead, next);
