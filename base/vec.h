@@ -137,7 +137,7 @@ ALWAYS_INLINE vec vec_select(vec_bits mask, vec a, vec b)
 
 /* *sum += a * b, rounded once where the ISA can. GCC 12 chooses the form of an FMA, and so the
  * register of its result, anew in each loop: between two loops it copies all sums, two dozen of
- * them. Told the form it keeps them where they are. It cannot fold a load of a or b into it then. */
+ * them. Told the form it keeps them where they are. No load of a or b is folded into it then. */
 ALWAYS_INLINE void vec_add_product(vec *sum, vec a, vec b)
 {
 #if defined(__x86_64__) && !defined(__clang__) && VEC_HAS_FMA

@@ -101,7 +101,7 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     const double fit = caches->l2_bytes / 4;
     const double b_bytes = (double)k * (double)columns * element_bytes;
     plan.pack_a = transa || columns > TILES_FEW * tile_size.columns;
-    plan.pack_b = transb || (rows > TILES_FEW * tile_size.rows && b_bytes > 2 * fit);
+    plan.pack_b = transb || (rows > TILES_FEW * tile_size.rows && b_bytes >= 2 * fit);
     /* A narrow B is as deep as a quarter of L2 allows; others where so many rows of A fit their
      * part of L2: C is read and written once less, 1 % of squares of 512 to 2048. */
     enum { DEPTH_DEEP = 512, DEEP_ROWS = 64 };

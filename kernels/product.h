@@ -498,12 +498,14 @@ static inline struct some_lines next_lines(const real *next, long width, long pi
         long i = 0;                                                                                \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
             multiply_tile(TILE_ROWS, vectors, a_packed, b_packed, depth, a, b, step, &target,      \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, tiles, i++));            \
+                          finish, ahead,                                                           \
+                          next_lines(next, (vectors)*VLEN, step, depth, tiles, i++));              \
             a.at += a.tile;                                                                        \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, tiles, i));              \
+                          finish, ahead,                                                           \
+                          next_lines(next, (vectors)*VLEN, step, depth, tiles, i));                \
     }                                                                                              \
     /* The lower ones: in a function of their own, as registers are few. */                        \
     __attribute__((noinline)) static void name##_lower_##vectors(                                  \
@@ -512,7 +514,8 @@ static inline struct some_lines next_lines(const real *next, long width, long pi
     {                                                                                              \
         for (long i = 0; i < a.lower; target = target_from(target, TILE_ROWS - 1, 0)) {            \
             multiply_tile(TILE_ROWS - 1, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, a.lower, i++));          \
+                          finish, ahead,                                                           \
+                          next_lines(next, (vectors)*VLEN, step, depth, a.lower, i++));            \
             a.at += a_packed ? a.tile : (TILE_ROWS - 1) * a.pitch;                                 \
         }                                                                                          \
     }
