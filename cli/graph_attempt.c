@@ -2,8 +2,8 @@
 //
 // A launch of a graph runs once, on operands that others have used some time before. So an attempt
 // is one call, too, and before it each operand is touched, and after that as much other memory as
-// lies between two uses in the graph. Its code, too, has run some time before there, so it runs on
-// copies as far away as that.
+// lies between two uses in the graph. Its code, too, has run some time before there, so it runs
+// that long before, on copies of what the graph has not used since.
 #include "graph_attempt.h"
 
 #include <math.h>
@@ -78,13 +78,16 @@ static void add_touch(struct attempt *attempt, void *begin, double bytes, double
 }
 
 /* A distance is a mean over an operand that is swept before the call and in it, so half of both
- * sweeps is part of it. */
+ * sweeps is part of it; that of code is from the end of one call to the end of the next one, and
+ * its touch stands where the earlier call begins, another footprint before. */
 static void find_gaps(struct attempt *attempt, double footprint_bytes)
 {
     double behind = 0;
     for (int i = attempt->touch_count - 1; i >= 0; i--) {
         struct touch *touch = &attempt->touch[i];
-        const double wanted = touch->distance_bytes - (touch->bytes + footprint_bytes) / 2;
+        const double own = touch->usage == USE_CODE ? 2 * footprint_bytes
+                                                    : (touch->bytes + footprint_bytes) / 2;
+        const double wanted = touch->distance_bytes - own;
         touch->gap_bytes = fmax(0, fmin(wanted, attempt->attempts->elsewhere_bytes) - behind);
         behind += touch->bytes + touch->gap_bytes;
     }
@@ -97,21 +100,22 @@ static enum usage usage_of(const struct site *site, const struct launch_operand 
     return is_constant ? USE_READ : USE_WRITTEN;
 }
 
-/* Puts copies of what is farther away than the code where other memory is; whether they fit. */
-static bool copy_farther(struct attempt *attempt, double code_distance_bytes)
+/* The earlier call, which began so far back. It uses what has been used since, as the graph's may
+ * have, and copies of what has not, where other memory is; where they do not fit there is none. */
+static void add_code(struct attempt *attempt, double distance_bytes)
 {
     const struct attempts *attempts = attempt->attempts;
     struct call *call = &attempt->earlier;
-    double begin = 0;
+    double copied_bytes = 0;
     *call = attempt->run.call;
     for (int i = 0; i < attempt->touch_count; i++) {
         const struct touch *touch = &attempt->touch[i];
-        char *copy = (char *)attempts->elsewhere.base + (size_t)begin;
-        if (touch->distance_bytes <= code_distance_bytes)
+        char *copy = (char *)attempts->elsewhere.base + (size_t)copied_bytes;
+        if (touch->distance_bytes <= distance_bytes)
             continue;
-        begin += ceil(touch->bytes / LINE_BYTES) * LINE_BYTES;
-        if (begin > attempts->elsewhere_bytes)
-            return false;
+        copied_bytes += ceil(touch->bytes / LINE_BYTES) * LINE_BYTES;
+        if (copied_bytes > attempts->elsewhere_bytes)
+            return;
         memcpy(copy, touch->begin, (size_t)touch->bytes);
         for (int k = 0; k < attempt->run.operand_count; k++)
             if (call->operand[k] == touch->begin)
@@ -119,7 +123,7 @@ static bool copy_farther(struct attempt *attempt, double code_distance_bytes)
         if (call->kept == touch->begin)
             call->kept = copy;
     }
-    return true;
+    add_touch(attempt, NULL, fmax(copied_bytes, LINE_BYTES), distance_bytes, USE_CODE);
 }
 
 /* Of packed weights the packed ones; where the graph computes in place, in place. The workspace is
@@ -153,9 +157,9 @@ static void find_touches(struct attempt *attempt, const struct site *site,
     }
     const double workspace_bytes = run_room(run, run->variant->workspace);
     add_touch(attempt, run->call.workspace, workspace_bytes, 0, USE_READ);
-    if (copy_farther(attempt, code_distance_bytes))
-        add_touch(attempt, NULL, LINE_BYTES, code_distance_bytes, USE_CODE);
-    find_gaps(attempt, footprint_bytes + workspace_bytes);
+    footprint_bytes += workspace_bytes;
+    add_code(attempt, code_distance_bytes + footprint_bytes);
+    find_gaps(attempt, footprint_bytes);
 }
 
 /* Reads one byte of each line of the member's part. */

@@ -10,7 +10,7 @@
 struct attempts {
     const struct host *host; /* borrowed */
     enum isa isa;            /* the best that kernels may use */
-    struct memory elsewhere; /* what is touched between two uses of an operand */
+    struct memory elsewhere; /* what is touched between two uses, and where copies lie */
     double elsewhere_bytes;  /* farther than this nothing is, or nothing is left in any cache */
 };
 

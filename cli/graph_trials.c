@@ -146,13 +146,15 @@ static void choose(struct trials *trials)
     }
 }
 
-/* The largest distance between two uses of an operand. */
+/* The largest distance between two uses of an operand, or two calls. */
 static double farthest_of(const struct trials *trials)
 {
     double bytes = 0;
     for (int i = 0; i < trials->chosen_count; i++) {
         const struct trial *trial = trials->chosen[i];
         const int operands = trial->launch < 0 ? 0 : KERNEL_OPERANDS_MAX;
+        if (trial->launch >= 0)
+            bytes = fmax(bytes, trial->node.code_distance_bytes[trial->launch]);
         for (int k = 0; k < operands; k++)
             bytes = fmax(bytes,
                          trial->node.reuse[trial->launch * KERNEL_OPERANDS_MAX + k].distance_bytes);

@@ -372,7 +372,7 @@ void NAME(convolution_depthwise)(const struct convolution *conv, const struct ca
      * which prefetchers are made: 192 channels of 28 x 28 with stride 2 in two thirds of the time.
      */
     enum { ROWS_MIN = 4 };
-    const bool one_by_one = conv->layout == LAYOUT_NHWC && rows->step > 1;
+    const bool one_by_one = conv->layout == LAYOUT_NHWC && 2 * rows->step > rows->taps;
     const double fit = call->caches.l1_bytes / 2 / (double)(width * REAL_BYTES);
     const long band = one_by_one ? 1 : (long)fit + ROWS_MIN;
     const struct part part = member_part(call->member, conv->n * job.planes * rows->out, 1);

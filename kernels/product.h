@@ -276,7 +276,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
             multiply_step(rows, vectors, row, (k + 1) * a_step, b + (k + 1) * width, sum);
         }
         for (; k < end; k++) {
-            if (!b_packed && some.lines > 0) {
+            if (!b_packed && some.lines > 0 && some.pairs == 0) {
                 __builtin_prefetch(some.at, 0, 2);
                 if (some.lines > 1)
                     UNROLL(TILE_VECTORS)
@@ -308,7 +308,7 @@ static inline struct some_lines next_lines(const real *next, long width, long pi
         return (struct some_lines){NULL, 0, 0};
     if (tiles < lines)
         return (struct some_lines){(const char *)next, lines, 0};
-    next += index % tiles_of_line * (depth / tiles_of_line) * pitch;
+    next += index % tiles_of_line * depth / tiles_of_line * pitch;
     return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1, pairs};
 }
 
@@ -319,8 +319,8 @@ static inline struct some_lines next_lines(const real *next, long width, long pi
         long depth, struct left a, const real *b, long step, struct target target,                 \
         struct finish finish, struct ahead *ahead, const real *next)                               \
     {                                                                                              \
-        const long tiles = tiles_of(target.rows, 1);                                               \
-        long i = 0;                                                                                \
+        const long tiles = a.lower + tiles_of(target.rows, 1);                                     \
+        long i = a.lower;                                                                          \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
             multiply_tile(TILE_ROWS, vectors, a_packed, b_packed, depth, a, b, step, &target,      \
                           finish, ahead,                                                           \
@@ -337,10 +337,11 @@ static inline struct some_lines next_lines(const real *next, long width, long pi
         long depth, struct left a, const real *b, long step, struct target target,                 \
         struct finish finish, struct ahead *ahead, const real *next)                               \
     {                                                                                              \
+        const long tiles = tiles_of(target.rows, 1);                                               \
         for (long i = 0; i < a.lower; target = target_from(target, TILE_ROWS - 1, 0)) {            \
             multiply_tile(TILE_ROWS - 1, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
                           finish, ahead,                                                           \
-                          next_lines(next, (vectors)*VLEN, step, depth, a.lower, i++));            \
+                          next_lines(next, (vectors)*VLEN, step, depth, tiles, i++));              \
             a.at += a_packed ? a.tile : (TILE_ROWS - 1) * a.pitch;                                 \
         }                                                                                          \
     }
@@ -387,7 +388,7 @@ static inline long in_place_last(long columns)
 }
 
 /* C = alpha * A * B + beta * C, and the steps; meanwhile what is `ahead`, AHEADS blocks, is fetched
- * into L2; NULL: nothing. Of a B in place the next panel always is. */
+ * into L2; NULL: nothing. Of a B in place the next panel is, behind the last whole one b.then. */
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish, struct ahead *ahead)
 {
@@ -410,12 +411,10 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
         const long rest = columns - j - width;
         const bool next_in_place = b.step && rest > 0 && !(b.last && rest < in_place_width(rest));
         const real *const at = last ? b.last : b.at + j * (b.step ? 1 : depth);
-        const real *next = next_in_place ? b.at + j + width : rest <= 0 ? b.then : NULL;
+        const real *next = next_in_place ? b.at + j + width : rest > 0 || last ? NULL : b.then;
         const struct target panel = target_from(target, 0, j);
-        if (a.lower > 0) {
+        if (a.lower > 0)
             lower[kind][width / VLEN - 1](depth, a, at, step, panel, finish, ahead, next);
-            next = NULL;
-        }
         if (target.rows > lower_rows)
             functions[kind][width / VLEN - 1](
                 depth, rest_of_a, at, step, target_from(panel, lower_rows, 0), finish, ahead, next);
