@@ -85,8 +85,8 @@ static void find_gaps(struct attempt *attempt, double footprint_bytes)
     double behind = 0;
     for (int i = attempt->touch_count - 1; i >= 0; i--) {
         struct touch *touch = &attempt->touch[i];
-        const double own = touch->usage == USE_CODE ? 2 * footprint_bytes
-                                                    : (touch->bytes + footprint_bytes) / 2;
+        const double own =
+            touch->usage == USE_CODE ? 2 * footprint_bytes : (touch->bytes + footprint_bytes) / 2;
         const double wanted = touch->distance_bytes - own;
         touch->gap_bytes = fmax(0, fmin(wanted, attempt->attempts->elsewhere_bytes) - behind);
         behind += touch->bytes + touch->gap_bytes;

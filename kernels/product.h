@@ -329,8 +329,7 @@ static inline struct some_lines next_lines(const real *next, long width, long pi
         }                                                                                          \
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead,                                                           \
-                          next_lines(next, (vectors)*VLEN, step, depth, tiles, i));                \
+                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, tiles, i)); \
     }                                                                                              \
     /* The lower ones: in a function of their own, as registers are few. */                        \
     __attribute__((noinline)) static void name##_lower_##vectors(                                  \
