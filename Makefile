@@ -197,7 +197,7 @@ perf-repeat: build/roofline $(REPEATABILITY) ## how far ten runs of the probe ag
 
 # ---- test ----
 .PHONY: test test-sanitize test-ulp fuzz
-test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=part of a path)
+test: $(PROGRAM) $(TEST_PROGRAMS) $(PEERS) ## run the tests (ONLY=pattern of paths)
 	@ROOFLINE=$(PROGRAM) BUILD=$(BUILD) CC=$(CC) tests/run $(TESTS)
 
 # Test programs see the subcommands too, all but main().
