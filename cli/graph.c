@@ -10,6 +10,7 @@
 #include "graph_run.h"
 #include "graph_text.h"
 #include "interrupt.h"
+#include "measure.h"
 #include "onnx_write.h"
 #include "provenance.h"
 #include "wrapped.h"
@@ -214,8 +215,10 @@ static int optimize(struct graph_bench *bench, struct error *error)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for what passes chose");
     settings.explain = noted ? note_choice : NULL;
     settings.explain_context = noted;
+    const double begin = seconds_now();
     const int result =
         graph_optimize(&bench->stage[1].graph, &bench->set, &settings, &bench->optimization, error);
+    bench->optimizing_seconds = seconds_now() - begin;
     if (noted && fclose(noted) == 0 && result == OK)
         graph_view_choices(choices, settings.ceilings != NULL, torn ? stderr : stdout);
     free(choices);

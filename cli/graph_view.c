@@ -114,7 +114,7 @@ static void print_cells(const struct cell *cell, int count, bool has_extra)
             print_value(cell[i].width, cell[i].digits, cell[i].value);
 }
 
-static const double MICRO = 1e6, MEGA = 1e-6;
+static const double MILLI = 1e3, MICRO = 1e6, MEGA = 1e-6;
 
 static double per(double amount, double of)
 {
@@ -341,6 +341,7 @@ static void view_totals(const struct graph_bench *bench)
         print_percent("prediction off, median %", missed_rel(before), missed_rel(after));
         print_percent("prediction off, sum %", per(a.predicted, a.seconds) - 1,
                       per(b.predicted, b.seconds) - 1);
+        print_change("time of all passes, ms", NAN, bench->optimizing_seconds * MILLI, 1);
     }
     if (a.predicted > 0 || b.predicted > 0)
         printf("%-30s %12s %12s\n", "bound", cost_bound_name(bound_of(&a)),

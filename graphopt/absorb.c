@@ -249,6 +249,7 @@ static void scale_run(void *to, const struct tensor *from, long at, long count, 
     if (element == ELEMENT_f32) { /* millions of them: not one by one through a switch */
         const float *values = (const float *)from->data + at;
         float *out = (float *)to + at;
+#pragma omp simd
         for (long i = 0; i < count; i++)
             out[i] = (float)(factor * values[i]);
         return;

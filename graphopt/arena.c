@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, CHUNK_BYTES = 1 << 16 };
+enum { ALIGNMENT = 64, FIRST_BYTES = 1 << 12, CHUNK_BYTES = 1 << 16 };
 
 struct arena_chunk {
     struct arena_chunk *before;
@@ -15,11 +15,21 @@ struct arena_chunk {
     char *base; /* the first aligned address behind this struct */
 };
 
+/* Many arenas live for one question and hold little: chunks grow with what there is. */
+static size_t next_chunk_bytes(const struct arena *arena)
+{
+    size_t bytes = FIRST_BYTES;
+    while (bytes < CHUNK_BYTES && bytes <= arena->held_bytes)
+        bytes *= 2;
+    return bytes;
+}
+
 /* A chunk with room for at least `bytes`. One for a large thing goes behind the newest, whose rest
  * stays in use. */
 static struct arena_chunk *add_chunk(struct arena *arena, size_t bytes)
 {
-    const size_t held = bytes > CHUNK_BYTES / 4 ? bytes : CHUNK_BYTES;
+    const size_t next = next_chunk_bytes(arena);
+    const size_t held = bytes > next / 4 ? bytes : next;
     /* calloc: large chunks are mapped zeroed and not touched. */
     struct arena_chunk *chunk = calloc(1, sizeof *chunk + ALIGNMENT + held);
     if (!chunk)
