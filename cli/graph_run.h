@@ -102,7 +102,7 @@ struct graph_bench {
     struct pass_settings settings; /* of all runs of passes but for who is told */
     struct optimization optimization;
     double optimizing_seconds; /* of all passes */
-    struct graph model; /* as it was read; the stages are copies of it */
+    struct graph model;        /* as it was read; the stages are copies of it */
     struct graph_values values;
     struct stage stage[2];
     struct gain *gain; /* owned */

@@ -19,7 +19,8 @@ const struct op *const ops[] = {
 const struct op *op_find(const char *domain, const char *name, int opset)
 {
     for (const struct op *const *op = ops; *op; op++)
-        if (strcmp((*op)->name, name) == 0 && strcmp((*op)->domain, domain) == 0)
+        if ((*op)->name[0] == name[0] && strcmp((*op)->name, name) == 0 &&
+            strcmp((*op)->domain, domain) == 0)
             return opset >= (*op)->since ? *op : NULL;
     return NULL;
 }
