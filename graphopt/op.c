@@ -255,6 +255,14 @@ struct type site_type(const struct site *site, int i)
     return input ? input->type : UNKNOWN_TYPE;
 }
 
+int site_needs_all(const struct site *site, struct error *error)
+{
+    for (int i = 0; i < site->node->input_count; i++)
+        if (!site_input(site, i))
+            return error_set(error, FAULT_IO, "input %d is left out; all of them are needed", i);
+    return OK;
+}
+
 int site_integers(const struct site *site, int i, const long **values, int *count,
                   struct error *error)
 {

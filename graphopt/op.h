@@ -170,6 +170,9 @@ const struct array *site_input(const struct site *site, int i);
 /* Type of input i; UNKNOWN_TYPE where it is absent. */
 struct type site_type(const struct site *site, int i);
 
+/* FAILED where an input is absent, of an operator none of whose inputs may be. */
+int site_needs_all(const struct site *site, struct error *error);
+
 /* The values of a whole input (i32, i64) as longs, of the arena. OK with *values NULL where the
  * input is absent or not known; FAULT_IO where it is of another element or has more than one
  * dimension. */

@@ -43,6 +43,8 @@ static int infer_concat(struct site *site, struct error *error)
     struct type *out = &site->output[0].type;
     int axis = 0;
     bool is_open = false; /* along the axis */
+    if (site_needs_all(site, error) != OK)
+        return FAILED;
     for (int i = 0; i < site->node->input_count; i++) {
         const struct type in = site_type(site, i);
         if (elements_agree(out->element, in.element, error) != OK)

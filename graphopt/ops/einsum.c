@@ -10,10 +10,10 @@ static int infer(struct site *site, struct error *error)
 {
     struct type *out = &site->output[0].type;
     struct equation equation;
+    if (site_needs_all(site, error) != OK)
+        return FAILED;
     for (int i = 0; i < site->node->input_count; i++) {
         const enum element element = site_type(site, i).element;
-        if (!site_input(site, i))
-            return error_set(error, FAULT_IO, "input %d is left out; all of them are needed", i);
         if (element == ELEMENT_NONE)
             continue;
         if ((!element_is_real(element) && !element_is_whole(element)) ||

@@ -18,10 +18,10 @@ static int infer(struct site *site, struct error *error)
     const struct type *first = &site->input[0].type;
     struct type *out = &site->output[0].type;
     *out = *first;
+    if (site_needs_all(site, error) != OK)
+        return FAILED;
     for (int i = 0; i < site->node->input_count; i++) {
         const struct type in = site_type(site, i), so_far = *out;
-        if (!site_input(site, i))
-            return error_set(error, FAULT_IO, "input %d is left out; all of them are needed", i);
         if (in.element != ELEMENT_NONE && !element_is_real(in.element) &&
             !element_is_whole(in.element))
             return error_set(error, FAULT_IO, "there is no %s of elements '%s'", site->node->type,

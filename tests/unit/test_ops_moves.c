@@ -221,6 +221,12 @@ static void concat_joins_along_its_axis(void **state)
     trial_counted(&trial, ELEMENT_f32, LONGS(2));
     trial_node(&trial, 1);
     trial_refuse(&trial, "lacks the attribute 'axis'");
+    trial_begin(&trial, "Concat", 13);
+    trial_counted(&trial, ELEMENT_f32, LONGS(2));
+    trial_absent(&trial);
+    trial_node(&trial, 1);
+    trial_integer(&trial, "axis", 0);
+    trial_refuse(&trial, "input 1 is left out; all of them are needed");
 }
 
 static void concat_knows_dims_from_any_input(void **state)
