@@ -16,6 +16,8 @@
 #define VEC_PASTE(a, b, c) VEC_PASTE_(a, b, c)
 /* The symbol of this compilation: NAME(gemm) is gemm_f32_avx2. */
 #define NAME(symbol) VEC_PASTE(symbol, DTYPE, ISA)
+/* With vectors of 512 bits: that of the instruction set with vectors of half as many. */
+#define HALF_NAME(symbol) VEC_PASTE(symbol, DTYPE, avx2)
 
 /* Numbers for #if: DTYPE and ISA are words. */
 #define VEC_DTYPE_f32 1
@@ -56,13 +58,11 @@ typedef float real;
 typedef int32_t real_bits;
 #define REAL_BYTES 4
 #define VEC_SUFFIX "s" /* of x86 instructions */
-#define VEC_HALF_SUFFIX "32x8"
 #else
 typedef double real;
 typedef int64_t real_bits;
 #define REAL_BYTES 8
 #define VEC_SUFFIX "d"
-#define VEC_HALF_SUFFIX "64x4"
 #endif
 
 #if VEC_BYTES == 0
@@ -287,32 +287,6 @@ ALWAYS_INLINE void vec_store_first(real *p, vec v, long count)
 #undef VEC_STORE_PIECE
 #endif
 }
-
-#if VEC_BYTES == 64
-/* The first `count` <= VLEN / 2 elements of two places, each in a half of the lanes, the others 0:
- * of 256 bits each fewer reach into the next line than of 512. */
-ALWAYS_INLINE vec vec_load_halves(const real *low, const real *high, long count)
-{
-    typedef const real half[VLEN / 2];
-    vec v;
-    const uint16_t first = (uint16_t)((1u << count) - 1), second = (uint16_t)(first << VLEN / 2);
-    __asm__("vmovup" VEC_SUFFIX " %1, %t0%{%3%}%{z%}\n\tvbroadcastf" VEC_HALF_SUFFIX " %2, %0%{%4%}"
-            : "=&v"(v)
-            : "m"(*(half *)low), "m"(*(half *)high), "Yk"(first), "Yk"(second));
-    return v;
-}
-
-/* An extraction to memory would not leave out what the mask does. */
-ALWAYS_INLINE void vec_store_halves(real *low, real *high, vec v, long count)
-{
-    typedef real half[VLEN / 2];
-    vec upper;
-    const uint16_t first = (uint16_t)((1u << count) - 1);
-    __asm__("vextractf" VEC_HALF_SUFFIX " $1, %1, %t0" : "=v"(upper) : "v"(v));
-    __asm__("vmovup" VEC_SUFFIX " %t2, %0%{%1%}" : "+m"(*(half *)low) : "Yk"(first), "v"(v));
-    __asm__("vmovup" VEC_SUFFIX " %t2, %0%{%1%}" : "+m"(*(half *)high) : "Yk"(first), "v"(upper));
-}
-#endif
 
 /* Whether vec_stream() is more than a plain store. */
 #if defined(__x86_64__) && VEC_BYTES > 0

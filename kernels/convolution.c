@@ -8,18 +8,11 @@ enum { CHANNELS_OF_TILE = 4 };
  * transposition: than a block of them. */
 enum { ROW_OF_PLANES = LAYOUT_BLOCK };
 
-static inline bool prefers_stencil(const struct convolution *conv, int vector_bytes, long lanes)
-{
-    return convolution_is_stencil(conv) &&
-           rows_suit_stencil(conv->c, conv->columns.out, conv->columns.stride, vector_bytes, lanes);
-}
-
 static inline bool prefers_depthwise(const struct convolution *conv)
 {
     return convolution_is_depthwise(conv) && conv->k_pitch == 0 && conv->source == conv->layout &&
            (conv->layout != LAYOUT_NCHW ||
-            ((conv->columns.out < ROW_OF_PLANES || convolution_is_stencil(conv)) &&
-             conv->c >= LAYOUT_BLOCK));
+            (conv->columns.out < ROW_OF_PLANES && conv->c >= LAYOUT_BLOCK));
 }
 
 /* Images of a 1x1 kernel as they lie are B of a product, with whole vectors of pixels: of less than
@@ -31,32 +24,29 @@ static inline bool prefers_packed(const struct convolution *conv)
            conv->pixels >= PIXELS_MIN;
 }
 
-#define CHOOSE(conv, vector_bytes, lanes, packed, planes, stencil, depthwise, direct)              \
-    (prefers_stencil(conv, vector_bytes, lanes) ? (stencil)                                        \
-     : prefers_depthwise(conv)                  ? (depthwise)                                      \
-     : (conv)->layout != LAYOUT_NCHW            ? (direct)                                         \
-     : (conv)->k_group < CHANNELS_OF_TILE       ? (planes)                                         \
-     : prefers_packed(conv)                     ? (packed)                                         \
-                                                : (direct))
+#define CHOOSE(conv, packed, planes, stencil, depthwise, direct)                                   \
+    (convolution_is_stencil(conv)         ? (stencil)                                              \
+     : prefers_depthwise(conv)            ? (depthwise)                                            \
+     : (conv)->layout != LAYOUT_NCHW      ? (direct)                                               \
+     : (conv)->k_group < CHANNELS_OF_TILE ? (planes)                                               \
+     : prefers_packed(conv)               ? (packed)                                               \
+                                          : (direct))
 
 #ifndef ISA
 
 double convolution_auto_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
                              int threads, const struct cache_sizes *caches)
 {
-    const int bytes = isa_vector_bytes(isa, dtype);
-    return CHOOSE(conv, bytes, bytes / dtype_bytes(dtype), convolution_packed_kept,
-                  convolution_planes_kept, convolution_stencil_kept, convolution_depthwise_kept,
+    return CHOOSE(conv, convolution_packed_kept, convolution_planes_kept, convolution_stencil_kept,
+                  convolution_depthwise_kept,
                   convolution_direct_kept)(conv, isa, dtype, threads, caches);
 }
 
 double convolution_auto_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                   int threads, const struct cache_sizes *caches)
 {
-    const int bytes = isa_vector_bytes(isa, dtype);
-    return CHOOSE(conv, bytes, bytes / dtype_bytes(dtype), convolution_packed_workspace,
-                  convolution_planes_workspace, convolution_stencil_workspace,
-                  convolution_depthwise_workspace,
+    return CHOOSE(conv, convolution_packed_workspace, convolution_planes_workspace,
+                  convolution_stencil_workspace, convolution_depthwise_workspace,
                   convolution_direct_workspace)(conv, isa, dtype, threads, caches);
 }
 
@@ -95,16 +85,16 @@ double convolution_tolerance(const struct convolution *conv, double unit)
 
 void NAME(convolution_auto_prepare)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, VEC_BYTES, VLEN, NAME(convolution_packed_prepare),
-           NAME(convolution_planes_prepare), NAME(convolution_stencil_prepare),
-           NAME(convolution_depthwise_prepare), NAME(convolution_direct_prepare))
+    CHOOSE(conv, NAME(convolution_packed_prepare), NAME(convolution_planes_prepare),
+           NAME(convolution_stencil_prepare), NAME(convolution_depthwise_prepare),
+           NAME(convolution_direct_prepare))
     (conv, call);
 }
 
 void NAME(convolution_auto)(const struct convolution *conv, const struct call *call)
 {
-    CHOOSE(conv, VEC_BYTES, VLEN, NAME(convolution_packed), NAME(convolution_planes),
-           NAME(convolution_stencil), NAME(convolution_depthwise), NAME(convolution_direct))
+    CHOOSE(conv, NAME(convolution_packed), NAME(convolution_planes), NAME(convolution_stencil),
+           NAME(convolution_depthwise), NAME(convolution_direct))
     (conv, call);
 }
 

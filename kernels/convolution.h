@@ -246,28 +246,13 @@ static inline bool convolution_is_stencil(const struct convolution *conv)
            columns->out == ceil_divide(columns->in, columns->stride);
 }
 
-/* Whether `stencil` is the faster way for so many channels and output columns. It copies nothing.
- * With masks, of 512 bits, its rows may leave a few lanes of a vector empty, and half of them where
- * four inputs would be transposed for an output; two rows that share a vector leave the lanes
- * between them. Without masks the ends of rows are made of pieces: as measured on Zen 4, rows of
- * less than some vectors then take longer than the transposition. What has no whole block of
- * channels is not transposed. */
-static inline bool rows_suit_stencil(long channels, long columns, long stride, int vector_bytes,
-                                     long lanes)
-{
-    if (channels < LAYOUT_BLOCK)
-        return true;
-    if (vector_bytes < 64)
-        return columns >= (stride > 1 ? 2 : 4) * lanes;
-    return 8 * columns >= (stride > 1 ? 3 : 6) * lanes || columns == lanes / 2 - 1;
-}
-
 /* ---- implementations ---- */
 
 /* X(name, summary) */
 #define CONVOLUTION_WAYS(X)                                                                        \
     X(auto,                                                                                        \
-      "groups = c = k: depthwise, but of nchw with long rows or few channels stencil or planes; "  \
+      "groups = c = k: depthwise, but of nchw stencil where it can, planes with long rows or few " \
+      "channels; "                                                                                 \
       "nchw: planes for groups with few output channels, packed for 1x1 with stride 1 of images "  \
       "with 96 pixels and more; else direct, as what has input and output in two layouts")         \
     X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \

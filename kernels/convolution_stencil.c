@@ -1,6 +1,6 @@
 // convolution_stencil.c - depthwise convolution in nchw with 3 x 3 taps and padding of 1, as in
-// MobileNets: each row of the input is loaded once per band of output rows, its neighbouring
-// columns are made of vectors in registers, and nothing is copied.
+// MobileNets. Nothing is copied. Rows of some vectors are summed in strips of a vector of columns,
+// from row to row; with vectors of 512 bits long ones in bands of rows, from column to column.
 #include "convolution.h"
 
 enum { TAPS = 3 };
@@ -36,13 +36,15 @@ double convolution_stencil_workspace(const struct convolution *conv, enum isa is
 #include "lanes.h"
 #include "vec.h"
 
-/* Output rows of a band: with 32 registers four sums, nine weights and what is kept of up to nine
- * input rows have room; with 16 two sums and what is kept, beside weights from L1. */
-enum {
-    BAND_ROWS = VEC_REGISTERS >= 32 ? 4 : 2,
-    STRIDE_MOST = 2,
-    INPUTS_MOST = (BAND_ROWS - 1) * STRIDE_MOST + TAPS
-};
+enum { STRIDE_MOST = 2 };
+
+#if VEC_BYTES == 64
+/* ---- bands of rows ---- */
+
+/* Each row of the input is loaded once per band of output rows, and its neighbouring columns are
+ * made of vectors in registers: a vector reaches into the next line wherever it is no multiple of
+ * one away. Four sums, nine weights and what is kept of up to nine input rows have room. */
+enum { BAND_ROWS = 4, INPUTS_MOST = (BAND_ROWS - 1) * STRIDE_MOST + TAPS };
 
 /* Of a vector of the input: all, the first elements, none. A constant where things are inlined:
  * each row has as many. */
@@ -152,80 +154,97 @@ ALWAYS_INLINE void sum_band(const int rows, const int stride, const real *const 
     }
 #undef SUM_COLUMNS
 }
+#endif
 
-/* Rows that fit a vector, of one plane; or of two, each in half of the lanes, where at least one
- * lane is left between them, which holds 0. */
-struct narrow {
-    const real *in[2];
-    real *out[2];
+/* ---- strips of columns ---- */
+
+/* Some rows of planes that follow each other, in strips of a vector of columns: each input row is
+ * loaded once, as its three columns, and goes into the sums of all output rows that see it. The
+ * last strip ends where rows do. */
+struct strips {
+    const real *in, *weights; /* of the first output row, in the first plane */
+    real *out;
+    long planes, in_plane, out_plane; /* elements from one to the next */
+    long ahead;                       /* and to what is fetched meanwhile */
+    long columns_in, columns;         /* of the input, and of the output */
+    long rows;                        /* of the output */
+    bool has_above, has_below;        /* input rows that the first and the last one see */
+    const real *out_end;              /* what the member does not write begins there */
 };
 
-#if VLEN >= 8
-#if VLEN == 8
-#define HALVES(a, b) __builtin_shufflevector(a, b, LANES_4(0, 1), LANES_4(VLEN, 1))
+/* The last column of a strip: is inside, ends its row, or lies behind it. */
+enum end { END_inside, END_edge, END_behind, END_COUNT };
+
+/* With 256 bits, shuffles stay within halves, so that sums of every second column have theirs in
+ * this order until they are stored. BEFORE: each lane from the column before, the first one from
+ * the last lane of `last`. */
+#if VEC_BYTES == 32 && VLEN == 8
+#define PAIRED(a, b, at)                                                                           \
+    __builtin_shufflevector(a, b, (at), (at) + 2, (at) + 8, (at) + 10, (at) + 4, (at) + 6,         \
+                            (at) + 12, (at) + 14)
+#define PAIRED_BEFORE(last, v) __builtin_shufflevector(last, v, 7, 8, 13, 10, 9, 12, 11, 14)
+#define ORDERED(v) __builtin_shufflevector(v, v, 0, 1, 4, 5, 2, 3, 6, 7)
+#elif VEC_BYTES == 32
+#define PAIRED(a, b, at) __builtin_shufflevector(a, b, (at), (at) + 4, (at) + 2, (at) + 6)
+#define PAIRED_BEFORE(last, v) __builtin_shufflevector(last, v, 3, 6, 4, 5)
+#define ORDERED(v) __builtin_shufflevector(v, v, 0, 2, 1, 3)
 #else
-#define HALVES(a, b) __builtin_shufflevector(a, b, LANES_8(0, 1), LANES_8(VLEN, 1))
-#endif
-#else
-#define HALVES(a, b) (a)
+#define PAIRED(a, b, at) LANES_OF_TWO(a, b, at, 2)
+#define PAIRED_BEFORE(last, v) LANES_OF_TWO(last, v, VLEN - 1, 1)
+#define ORDERED(v) (v)
 #endif
 
-/* Rows of both planes, each in half of the lanes. */
-ALWAYS_INLINE vec load_halves(const struct narrow *narrow, long at, long columns)
-{
-#if VEC_BYTES == 64
-    return vec_load_halves(narrow->in[0] + at, narrow->in[1] + at, columns);
-#else
-    return HALVES(vec_load_first(narrow->in[0] + at, columns),
-                  vec_load_first(narrow->in[1] + at, columns));
-#endif
-}
-
-ALWAYS_INLINE void store_halves(const struct narrow *narrow, long at, long columns, vec sum)
-{
-#if VEC_BYTES == 64
-    vec_store_halves(narrow->out[0] + at, narrow->out[1] + at, sum, columns);
-#else
-    vec_store_first(narrow->out[0] + at, sum, columns);
-    vec_store_first(narrow->out[1] + at, LANES_OF_TWO(sum, sum, VLEN / 2, 1), columns);
-#endif
-}
-
-static bool fits_half(const struct convolution *conv)
-{
-    const long columns = conv->columns.in;
-    return VLEN >= 8 && columns < (conv->columns.stride == 1 ? VLEN / 2 : VLEN);
-}
-
-/* The columns that the taps of an output row see of an input row, which begins at element `at`. */
-ALWAYS_INLINE void split_row(const int planes, const int stride, const struct narrow *narrow,
-                             long at, long in, vec column[TAPS])
+/* The columns that the taps of an output row see of an input row. What is behind it, and before it,
+ * is 0: so is the last lane where the row ends before it, which then is the one before the first,
+ * as a shuffle of one vector may be one instruction where one of two takes two. */
+ALWAYS_INLINE void see_row(const int stride, const bool first, const enum end end, long rest,
+                           const real *from, vec column[TAPS])
 {
     const vec zero = vec_all(0);
-    const real *const from = narrow->in[0] + at;
-    vec a, b = zero;
-    if (planes == 2 && stride == 1)
-        a = load_halves(narrow, at, in);
-    else if (planes == 2 || in < VLEN)
-        a = vec_load_first(from, in);
+    const bool behind = end == END_behind;
+    vec a, b;
+    if (behind)
+        a = vec_load_first(from, smaller(rest, VLEN));
     else
         a = vec_load(from);
-    if (planes == 2 && stride == 2)
-        b = vec_load_first(narrow->in[1] + at, in);
-    else if (planes == 1 && in > VLEN)
-        b = in >= 2 * VLEN ? vec_load(from + VLEN) : vec_load_first(from + VLEN, in - VLEN);
     if (stride == 1) {
-        column[0] = LANES_OF_TWO(zero, a, VLEN - 1, 1);
         column[1] = a;
-        column[2] = LANES_OF_TWO(a, zero, 1, 1);
+        if (first)
+            column[0] = LANES_OF_TWO(behind ? a : zero, a, VLEN - 1, 1);
+        else
+            column[0] = vec_load(from - 1);
+        if (end == END_inside)
+            column[2] = vec_load(from + 1);
+        else
+            column[2] = LANES_OF_TWO(a, behind ? a : zero, 1, 1);
+        return;
+    }
+    if (behind)
+        b = vec_load_first(from + VLEN, smaller(greater(rest - VLEN, 0), VLEN));
+    else
+        b = vec_load(from + VLEN);
+    column[1] = PAIRED(a, b, 0);
+    column[2] = PAIRED(a, b, 1);
+    if (first) {
+        column[0] = PAIRED_BEFORE(behind ? column[2] : zero, column[2]);
     } else {
-        column[1] = LANES_OF_TWO(a, b, 0, 2);
-        column[2] = LANES_OF_TWO(a, b, 1, 2);
-        column[0] = LANES_OF_TWO(zero, column[2], VLEN - 1, 1);
+        a = vec_load(from - 1);
+        b = vec_load(from + VLEN - 1);
+        column[0] = PAIRED(a, b, 0);
     }
 }
 
-/* Behind the sum so far, a row of taps. */
+/* A row of taps. */
+ALWAYS_INLINE vec taps_of(const vec column[TAPS], const vec weight[TAPS])
+{
+    vec sum = column[0] * weight[0];
+    UNROLL(TAPS - 1)
+    for (int j = 1; j < TAPS; j++)
+        sum += column[j] * weight[j];
+    return sum;
+}
+
+/* Behind the sum so far. */
 ALWAYS_INLINE vec add_taps(vec sum, const vec column[TAPS], const vec weight[TAPS])
 {
     UNROLL(TAPS)
@@ -234,47 +253,119 @@ ALWAYS_INLINE vec add_taps(vec sum, const vec column[TAPS], const vec weight[TAP
     return sum;
 }
 
-ALWAYS_INLINE void store_narrow(const int planes, const struct narrow *narrow, long at,
-                                long columns, vec sum)
+/* A row of a strip. One that is shorter is stored with what is behind it, which the next row then
+ * overwrites, as far as there is one. */
+ALWAYS_INLINE void store_row(const int stride, const bool shorter, const struct strips *strips,
+                             real *out, vec sum)
 {
-    if (planes == 2)
-        store_halves(narrow, at, columns, sum);
-    else if (columns >= VLEN)
-        vec_store(narrow->out[0] + at, sum);
+    if (stride == 2)
+        sum = ORDERED(sum);
+    if (shorter && out + VLEN > strips->out_end)
+        vec_store_first(out, sum, smaller(strips->columns, VLEN));
     else
-        vec_store_first(narrow->out[0] + at, sum, columns);
+        vec_store(out, sum);
 }
 
-/* Each input row is split once and goes into the sums of all output rows that see it. */
-ALWAYS_INLINE void sum_narrow(const int planes, const int stride, const struct narrow *narrow,
-                              const struct convolution *conv, const vec weight[TAPS * TAPS],
-                              struct part part)
+/* The strip from column x of the output on, of one plane; at least one row. `shorter`: its rows may
+ * be. */
+ALWAYS_INLINE void sum_strip(const int stride, const bool first, const enum end end,
+                             const struct strips *strips, long x, const real *in, real *out,
+                             const vec weight[TAPS * TAPS], const bool shorter)
 {
-    const long columns = conv->columns.out, in = conv->columns.in, rows = conv->rows.in;
-    const vec *const above = weight, *const level = weight + TAPS, *const below = weight + 2 * TAPS;
-    const vec zero = vec_all(0);
-    vec column[TAPS], sum = zero;
-    if (part.begin > 0) {
-        split_row(planes, stride, narrow, (part.begin * stride - 1) * in, in, column);
-        sum = add_taps(zero, column, above);
+    const vec *const above = weight, *const level = weight + TAPS;
+    vec last[TAPS] = {weight[2 * TAPS], weight[2 * TAPS + 1], weight[2 * TAPS + 2]};
+    const vec *below = last;
+    const long in_pitch = strips->columns_in, out_pitch = strips->columns;
+    const long rest = in_pitch - x * stride;
+    vec column[TAPS], sum = vec_all(0), next;
+    in += x * stride;
+    out += x;
+    if (strips->has_above) {
+        see_row(stride, first, end, rest, in - in_pitch, column);
+        sum = taps_of(column, above);
     }
-    split_row(planes, stride, narrow, part.begin * stride * in, in, column);
-    for (long row = part.begin; row < part.end; row++) {
-        const long next = row * stride + 1;
-        sum = add_taps(sum, column, level);
-        vec after = stride == 1 ? add_taps(zero, column, above) : zero;
-        if (next < rows) {
-            split_row(planes, stride, narrow, next * in, in, column);
-            sum = add_taps(sum, column, below);
-            if (stride == 2) {
-                after = add_taps(zero, column, above);
-                if (row + 1 < part.end)
-                    split_row(planes, stride, narrow, (next + 1) * in, in, column);
-            }
+    see_row(stride, first, end, rest, in, column);
+    sum = add_taps(sum, column, level);
+    for (long left = strips->rows - 1; left > 0; left--) {
+        __builtin_prefetch(in + strips->ahead, 0, 3);
+        if (stride == 2)
+            __builtin_prefetch(in + strips->ahead + in_pitch, 0, 3);
+        if (stride == 1)
+            next = taps_of(column, above);
+        in += in_pitch;
+        see_row(stride, first, end, rest, in, column);
+        /* Operands in memory: with the mask and the shuffles' indices there are too few registers.
+         */
+        if (VEC_REGISTERS < 32 && end == END_behind)
+            PIN_WORD(below);
+        sum = add_taps(sum, column, below);
+        store_row(stride, shorter, strips, out, sum);
+        out += out_pitch;
+        if (stride == 2) {
+            next = taps_of(column, above);
+            in += in_pitch;
+            see_row(stride, first, end, rest, in, column);
         }
-        store_narrow(planes, narrow, row * columns, columns, sum);
-        sum = after;
+        sum = add_taps(next, column, level);
     }
+    if (strips->has_below) {
+        see_row(stride, first, end, rest, in + in_pitch, column);
+        sum = add_taps(sum, column, below);
+    }
+    store_row(stride, shorter, strips, out, sum);
+}
+
+/* All strips; `single`: there is one. `end` is that of the last one. */
+ALWAYS_INLINE void sum_strips_of(const int stride, const bool single, const enum end end,
+                                 const struct strips *strips)
+{
+    const real *in = strips->in, *weights = strips->weights;
+    real *out = strips->out;
+    for (long left = strips->planes; left > 0; left--) {
+        vec weight[TAPS * TAPS];
+        UNROLL(TAPS * TAPS)
+        for (int i = 0; i < TAPS * TAPS; i++)
+            weight[i] = vec_all(weights[i]);
+        if (single) {
+            sum_strip(stride, true, end, strips, 0, in, out, weight, end == END_behind);
+        } else {
+            const long last = strips->columns - VLEN;
+            sum_strip(stride, true, END_inside, strips, 0, in, out, weight, false);
+            for (long x = VLEN; x < last; x += VLEN)
+                sum_strip(stride, false, END_inside, strips, x, in, out, weight, false);
+            sum_strip(stride, false, end, strips, last, in, out, weight, false);
+        }
+        in += strips->in_plane;
+        out += strips->out_plane;
+        weights += TAPS * TAPS;
+    }
+}
+
+/* A function for each case. With a stride of 2 the last column of all taps is inside, or behind. */
+#define SUM_STRIPS(stride, single, end)                                                            \
+    static void sum_strips_##stride##_##single##_##end(const struct strips *strips)                \
+    {                                                                                              \
+        sum_strips_of(stride, single, END_##end, strips);                                          \
+    }
+SUM_STRIPS(1, 0, edge)
+SUM_STRIPS(1, 1, edge)
+SUM_STRIPS(1, 1, behind)
+SUM_STRIPS(2, 0, inside)
+SUM_STRIPS(2, 0, behind)
+SUM_STRIPS(2, 1, inside)
+SUM_STRIPS(2, 1, behind)
+typedef void strips_function(const struct strips *strips);
+
+static strips_function *strips_function_for(const struct convolution *conv)
+{
+    const long columns = conv->columns.out, stride = conv->columns.stride;
+    const bool single = columns <= VLEN;
+    const bool behind = columns < VLEN || conv->columns.in < stride * columns;
+    if (stride == 1)
+        return !single ? sum_strips_1_0_edge : behind ? sum_strips_1_1_behind : sum_strips_1_1_edge;
+    if (single)
+        return behind ? sum_strips_2_1_behind : sum_strips_2_1_inside;
+    return behind ? sum_strips_2_0_behind : sum_strips_2_0_inside;
 }
 
 /* One call as one member sees it. */
@@ -283,8 +374,40 @@ struct job {
     struct step step[EPILOGUE_STEPS];
     const real *input, *weights, *zeros;
     real *output;
+    const real *out_end; /* what this member does not write begins there */
+    bool fetches;        /* L1 has room for the next plane of the input, too */
 };
 
+/* Output rows [part.begin, part.end) of planes of one image that follow each other, in strips. */
+static void sum_planes(const struct job *job, long plane, long planes, struct part part)
+{
+    const struct convolution *conv = job->conv;
+    const long in = conv->columns.in, columns = conv->columns.out, channel = plane % conv->c;
+    const long stride = conv->rows.stride, in_plane = conv->rows.in * in;
+    real *const plane_out = job->output + plane * conv->pixels;
+    const struct strips strips = {
+        .in = job->input + plane * in_plane + part.begin * stride * in,
+        .weights = job->weights + channel * TAPS * TAPS,
+        .out = plane_out + part.begin * columns,
+        .planes = planes,
+        .in_plane = in_plane,
+        .out_plane = conv->pixels,
+        .ahead = job->fetches ? in_plane : 0,
+        .columns_in = in,
+        .columns = columns,
+        .rows = part.end - part.begin,
+        .has_above = part.begin > 0,
+        .has_below = (part.end - 1) * stride + 1 < conv->rows.in,
+        .out_end = job->out_end,
+    };
+    strips_function_for(conv)(&strips);
+    if (conv->epilogue != EPILOGUE_none)
+        convolution_follow(conv, job->step, job->output,
+                           (struct piece){plane_out - channel * conv->pixels, channel, 1,
+                                          part.begin * columns, strips.rows * columns});
+}
+
+#if VEC_BYTES == 64
 /* Rows [part.begin, part.end) of a plane of the output, `band` of them at a time: the last ones
  * begin earlier, and some rows are made twice, where they would be less. */
 ALWAYS_INLINE void sum_rows(const int band, const int stride, const struct job *job, long plane,
@@ -312,51 +435,19 @@ ALWAYS_INLINE void sum_rows(const int band, const int stride, const struct job *
     }
 }
 
-/* The same of rows that fit a vector, of one plane or the whole of two. */
-ALWAYS_INLINE void sum_planes(const int planes, const int stride, const struct job *job, long plane,
-                              struct part part)
-{
-    const struct convolution *conv = job->conv;
-    const long in = conv->rows.in * conv->columns.in, out = conv->pixels;
-    const struct narrow narrow = {{job->input + plane * in, job->input + (plane + 1) * in},
-                                  {job->output + plane * out, job->output + (plane + 1) * out}};
-    const real *weights[2];
-    UNROLL(2)
-    for (int i = 0; i < planes; i++)
-        weights[i] = job->weights + (plane + i) % conv->c * (TAPS * TAPS);
-    vec weight[TAPS * TAPS];
-    UNROLL(TAPS * TAPS)
-    for (int i = 0; i < TAPS * TAPS; i++) {
-        weight[i] = vec_all(weights[0][i]);
-        if (planes == 2)
-            weight[i] = HALVES(weight[i], vec_all(weights[1][i]));
-    }
-    sum_narrow(planes, stride, &narrow, conv, weight, part);
-    for (int i = 0; i < planes && conv->epilogue != EPILOGUE_none; i++) {
-        const long channel = (plane + i) % conv->c;
-        convolution_follow(conv, job->step, job->output,
-                           (struct piece){narrow.out[i] - channel * out, channel, 1,
-                                          part.begin * conv->columns.out,
-                                          (part.end - part.begin) * conv->columns.out});
-    }
-}
-
 /* A function for each stride. */
-#define SUM_PART(stride)                                                                           \
-    __attribute__((noinline)) static void sum_part_##stride(const struct job *job, long planes,    \
-                                                            long plane, struct part part)          \
+#define SUM_BANDS(stride)                                                                          \
+    __attribute__((noinline)) static void sum_bands_##stride(const struct job *job, long plane,    \
+                                                             struct part part)                     \
     {                                                                                              \
-        if (planes == 2)                                                                           \
-            sum_planes(2, stride, job, plane, part);                                               \
-        else if (job->conv->columns.out <= VLEN)                                                   \
-            sum_planes(1, stride, job, plane, part);                                               \
-        else if (part.end - part.begin >= BAND_ROWS)                                               \
+        if (part.end - part.begin >= BAND_ROWS)                                                    \
             sum_rows(BAND_ROWS, stride, job, plane, part);                                         \
         else                                                                                       \
             sum_rows(1, stride, job, plane, part);                                                 \
     }
-SUM_PART(1)
-SUM_PART(2)
+SUM_BANDS(1)
+SUM_BANDS(2)
+#endif
 
 void NAME(convolution_stencil_prepare)(const struct convolution *conv, const struct call *call)
 {
@@ -365,23 +456,46 @@ void NAME(convolution_stencil_prepare)(const struct convolution *conv, const str
         memset(zeros, 0, (size_t)conv->columns.in * sizeof *zeros);
 }
 
+#if VEC_BYTES == 64
+convolution_body HALF_NAME(convolution_stencil);
+#endif
+
 void NAME(convolution_stencil)(const struct convolution *conv, const struct call *call)
 {
+#if VEC_BYTES == 64
+    /* Masks and shuffles of whole vectors take longer than what half of the lanes save. */
+    if (2 * conv->columns.out <= VLEN) {
+        HALF_NAME(convolution_stencil)(conv, call);
+        return;
+    }
+#endif
     struct job job = {.conv = conv,
                       .input = call->operand[1],
                       .weights = call->operand[2],
                       .zeros = call->kept,
                       .output = call->operand[0]};
-    const long all = conv->rows.out;
+    const long all = conv->rows.out, columns = conv->columns.out;
     const struct part part = member_part(call->member, conv->n * conv->c * all, 1);
+    const double planes_bytes =
+        (double)(2 * conv->rows.in * conv->columns.in + conv->pixels) * REAL_BYTES;
+    const bool together = columns <= VLEN && conv->epilogue == EPILOGUE_none;
     convolution_steps(conv, call, job.step);
-    const bool pairs = fits_half(conv);
+    job.out_end = job.output + part.end * columns;
+    job.fetches = planes_bytes <= call->caches.l1_bytes * 2 / 3;
     for (long row = part.begin, next; row < part.end; row = next) {
         const long plane = row / all, first = row - plane * all;
-        const long planes = pairs && first == 0 && part.end - row >= 2 * all ? 2 : 1;
+        long planes = 1;
+        if (together && first == 0)
+            planes = greater(1, smaller((part.end - row) / all, conv->c - plane % conv->c));
         next = smaller((plane + planes) * all, part.end);
-        (conv->rows.stride == 1 ? sum_part_1 : sum_part_2)(
-            &job, planes, plane, (struct part){first, first + (next - row) / planes});
+        const struct part rows = {first, smaller(all, first + next - row)};
+#if VEC_BYTES == 64
+        if (columns > 2 * VLEN) {
+            (conv->rows.stride == 1 ? sum_bands_1 : sum_bands_2)(&job, plane, rows);
+            continue;
+        }
+#endif
+        sum_planes(&job, plane, planes, rows);
     }
 }
 

@@ -49,10 +49,8 @@ static bool is_point(const struct launch *launch)
 static bool reads_rows(const struct launch *launch, double out_pixels)
 {
     const long groups = letter(launch, "groups"), stride = letter(launch, "stride");
-    if (is_depthwise(launch)) /* by the widest vectors: the same graph on every machine */
-        return letter(launch, "r") == 3 && letter(launch, "s") == 3 &&
-               rows_suit_stencil(letter(launch, "c"), (letter(launch, "w") - 1) / stride + 1,
-                                 stride, 64, 64 / dtype_bytes(launch->dtype));
+    if (is_depthwise(launch))
+        return letter(launch, "r") == 3 && letter(launch, "s") == 3;
     return (groups > 1 && letter(launch, "k") / groups < 4) ||
            (is_point(launch) && stride == 1 && out_pixels >= 96);
 }
