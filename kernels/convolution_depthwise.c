@@ -136,14 +136,21 @@ ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct j
                               real *out)
 {
     const int span = (pixels - 1) * stride + THREE;
+    /* Copies, as stores might change what they are of. */
+    const long pixel = window->pixel, row_elements = window->row, out_step = window->out_step;
+    const bool left_missing = window->left_missing, right_missing = window->right_missing;
+    const bool streams = job->streams, is_row = window->band == 1;
     vec weight[THREE][THREE];
+    const long weight_row = window->weight_row, weight_pixel = window->weight_pixel;
     UNROLL(THREE)
-    for (int r = 0; r < THREE; r++)
+    for (int r = 0; r < THREE; r++, weights += weight_row) {
+        PIN_WORD(weights);
         UNROLL(THREE)
-    for (int s = 0; s < THREE; s++)
-        weight[r][s] = vec_load(weights + r * window->weight_row + s * window->weight_pixel);
+        for (int s = 0; s < THREE; s++)
+            weight[r][s] = vec_load(weights + s * weight_pixel);
+    }
     for (long row = 0; row < window->band; row++) {
-        const struct part rows = rows_of(job, window, row);
+        const struct part rows = is_row ? window->rows : rows_of(job, window, row);
         vec sum[PIXELS];
         UNROLL(PIXELS)
         for (int i = 0; i < pixels; i++)
@@ -152,12 +159,18 @@ ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct j
         for (int r = 0; r < THREE; r++) {
             if (r < rows.begin || r >= rows.end)
                 continue;
-            const real *from = in + r * window->row;
+            const real *from = in + r * row_elements;
             UNROLL(SPAN_MAX)
-            for (int x = 0; x < span; x++, from += window->pixel) {
-                if ((x == 0 && window->left_missing) || (x == span - 1 && window->right_missing))
+            for (int x = 0; x < span; x++) {
+                /* Three are addressed from one register; else each takes an addition. */
+                const long ahead = x % THREE * pixel;
+                if (x > 0 && x % THREE == 0) {
+                    from += THREE * pixel;
+                    PIN_WORD(from);
+                }
+                if ((x == 0 && left_missing) || (x == span - 1 && right_missing))
                     continue;
-                vec element = vec_load(from);
+                vec element = vec_load(from + ahead);
                 PIN(element); /* else GCC loads it anew for every use */
                 UNROLL(THREE)
                 for (int s = 0; s < THREE; s++)
@@ -165,12 +178,11 @@ ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct j
                         sum[(x - s) / stride] += weight[r][s] * element;
             }
         }
-        UNROLL(PIXELS)
+        if (streams)
+            UNROLL(PIXELS)
         for (int i = 0; i < pixels; i++)
-            if (job->streams)
-                vec_stream(out + i * window->out_step, sum[i]);
-            else
-                vec_store(out + i * window->out_step, sum[i]);
+            vec_stream(out + i * out_step, sum[i]);
+        else UNROLL(PIXELS) for (int i = 0; i < pixels; i++) vec_store(out + i * out_step, sum[i]);
         in += window->in_row;
         out += window->out_row;
     }
@@ -282,6 +294,7 @@ static void sum_phase(const struct job *job, struct window *window, const struct
     const struct part inside = columns_within(columns, phase, threes);
     in += phase->line * job->lanes;
     out += phase->index * job->lanes;
+    window->rows = rows_of(job, window, 0);
     for (long column = 0, count, stride; column < phase->lines; column += count) {
         const real *from = in + column * window->step;
         const long x = column * columns->step + phase->line;
