@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, FIRST_BYTES = 1 << 12, CHUNK_BYTES = 1 << 16 };
+enum { ALIGNMENT = 64, CHUNK_LEAST_BYTES = 1 << 12, CHUNK_MOST_BYTES = 1 << 16 };
 
 struct arena_chunk {
     struct arena_chunk *before;
@@ -15,11 +15,11 @@ struct arena_chunk {
     char *base; /* the first aligned address behind this struct */
 };
 
-/* Many arenas live for one question and hold little: chunks grow with what there is. */
+/* Many arenas live for one question and hold little: each chunk is about as large as all before. */
 static size_t next_chunk_bytes(const struct arena *arena)
 {
-    size_t bytes = FIRST_BYTES;
-    while (bytes < CHUNK_BYTES && bytes <= arena->held_bytes)
+    size_t bytes = CHUNK_LEAST_BYTES;
+    while (bytes < CHUNK_MOST_BYTES && bytes <= arena->held_bytes)
         bytes *= 2;
     return bytes;
 }
@@ -112,7 +112,7 @@ void arena_free(struct arena *arena)
 void arena_reset(struct arena *arena)
 {
     struct arena_chunk *kept = arena->chunk;
-    if (!kept || kept->bytes > CHUNK_BYTES) {
+    if (!kept || kept->bytes > CHUNK_MOST_BYTES) {
         arena_free(arena);
         return;
     }

@@ -259,8 +259,8 @@ static inline bool convolution_is_stencil(const struct convolution *conv)
               "do, then gemm's register tile; weights packed beforehand")                          \
     X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \
               "rows copied for their padding")                                                     \
-    X(stencil, "nchw, depthwise 3x3 with pad=1: vectors along rows, their neighbours made in "     \
-               "registers, nothing copied")                                                        \
+    X(stencil, "nchw, depthwise 3x3 with pad=1: strips of columns from row to row, with 512 bits " \
+               "long rows in bands of four; nothing copied")                                       \
     X(direct, "register tile of pixels x output channels over taps and input channels; weights "   \
               "packed beforehand, images only of nchw, to have channels last, and where columns "  \
               "are padded by more than their stride")                                              \

@@ -136,7 +136,7 @@ ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct j
                               real *out)
 {
     const int span = (pixels - 1) * stride + THREE;
-    /* Copies, as stores might change what they are of. */
+    /* Copies: the compiler takes stores for writing to what they are of. */
     const long pixel = window->pixel, row_elements = window->row, out_step = window->out_step;
     const bool left_missing = window->left_missing, right_missing = window->right_missing;
     const bool streams = job->streams, is_row = window->band == 1;
@@ -178,11 +178,15 @@ ALWAYS_INLINE void sum_threes(const int pixels, const int stride, const struct j
                         sum[(x - s) / stride] += weight[r][s] * element;
             }
         }
-        if (streams)
+        if (streams) {
             UNROLL(PIXELS)
-        for (int i = 0; i < pixels; i++)
-            vec_stream(out + i * out_step, sum[i]);
-        else UNROLL(PIXELS) for (int i = 0; i < pixels; i++) vec_store(out + i * out_step, sum[i]);
+            for (int i = 0; i < pixels; i++)
+                vec_stream(out + i * out_step, sum[i]);
+        } else {
+            UNROLL(PIXELS)
+            for (int i = 0; i < pixels; i++)
+                vec_store(out + i * out_step, sum[i]);
+        }
         in += window->in_row;
         out += window->out_row;
     }

@@ -15,12 +15,12 @@ int convolution_stencil_supports(const struct convolution *conv, struct error *e
     return OK;
 }
 
-/* A row of zeros, which lies above and below each image. */
+/* A row of zeros, which lies above and below each image where there are bands. */
 double convolution_stencil_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                 int threads, const struct cache_sizes *caches)
 {
-    (void)isa, (void)threads, (void)caches;
-    return (double)conv->columns.in * dtype_bytes(dtype);
+    (void)threads, (void)caches;
+    return isa_vector_bytes(isa, dtype) == 64 ? (double)conv->columns.in * dtype_bytes(dtype) : 0;
 }
 
 double convolution_stencil_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
@@ -36,15 +36,13 @@ double convolution_stencil_workspace(const struct convolution *conv, enum isa is
 #include "lanes.h"
 #include "vec.h"
 
-enum { STRIDE_MOST = 2 };
-
 #if VEC_BYTES == 64
 /* ---- bands of rows ---- */
 
 /* Each row of the input is loaded once per band of output rows, and its neighbouring columns are
  * made of vectors in registers: a vector reaches into the next line wherever it is no multiple of
  * one away. Four sums, nine weights and what is kept of up to nine input rows have room. */
-enum { BAND_ROWS = 4, INPUTS_MOST = (BAND_ROWS - 1) * STRIDE_MOST + TAPS };
+enum { BAND_ROWS = 4, STRIDE_MOST = 2, INPUTS_MOST = (BAND_ROWS - 1) * STRIDE_MOST + TAPS };
 
 /* Of a vector of the input: all, the first elements, none. A constant where things are inlined:
  * each row has as many. */
@@ -165,7 +163,7 @@ struct strips {
     const real *in, *weights; /* of the first output row, in the first plane */
     real *out;
     long planes, in_plane, out_plane; /* elements from one to the next */
-    long ahead;                       /* and to what is fetched meanwhile */
+    long ahead;                       /* and to what is fetched meanwhile; 0: nothing */
     long columns_in, columns;         /* of the input, and of the output */
     long rows;                        /* of the output */
     bool has_above, has_below;        /* input rows that the first and the last one see */
@@ -173,11 +171,11 @@ struct strips {
 };
 
 /* The last column of a strip: is inside, ends its row, or lies behind it. */
-enum end { END_inside, END_edge, END_behind, END_COUNT };
+enum end { END_inside, END_edge, END_behind };
 
 /* With 256 bits, shuffles stay within halves, so that sums of every second column have theirs in
- * this order until they are stored. BEFORE: each lane from the column before, the first one from
- * the last lane of `last`. */
+ * this order until they are stored. PAIRED_BEFORE: each lane from the column before, the first one
+ * from the last lane of `last`. */
 #if VEC_BYTES == 32 && VLEN == 8
 #define PAIRED(a, b, at)                                                                           \
     __builtin_shufflevector(a, b, (at), (at) + 2, (at) + 8, (at) + 10, (at) + 4, (at) + 6,         \
@@ -451,9 +449,12 @@ SUM_BANDS(2)
 
 void NAME(convolution_stencil_prepare)(const struct convolution *conv, const struct call *call)
 {
-    real *zeros = call->kept;
+#if VEC_BYTES == 64
     if (call->member.index == 0)
-        memset(zeros, 0, (size_t)conv->columns.in * sizeof *zeros);
+        memset(call->kept, 0, (size_t)conv->columns.in * REAL_BYTES);
+#else
+    (void)conv, (void)call;
+#endif
 }
 
 #if VEC_BYTES == 64
@@ -463,7 +464,8 @@ convolution_body HALF_NAME(convolution_stencil);
 void NAME(convolution_stencil)(const struct convolution *conv, const struct call *call)
 {
 #if VEC_BYTES == 64
-    /* Masks and shuffles of whole vectors take longer than what half of the lanes save. */
+    /* Masks and shuffles of whole vectors take longer than what half of the lanes save. Every CPU
+     * with the one has the other, and strips read nothing of what is kept. */
     if (2 * conv->columns.out <= VLEN) {
         HALF_NAME(convolution_stencil)(conv, call);
         return;
@@ -478,6 +480,8 @@ void NAME(convolution_stencil)(const struct convolution *conv, const struct call
     const struct part part = member_part(call->member, conv->n * conv->c * all, 1);
     const double planes_bytes =
         (double)(2 * conv->rows.in * conv->columns.in + conv->pixels) * REAL_BYTES;
+    /* An epilogue wants each plane while L1 has it; bands, of longer rows, take planes one by one.
+     */
     const bool together = columns <= VLEN && conv->epilogue == EPILOGUE_none;
     convolution_steps(conv, call, job.step);
     job.out_end = job.output + part.end * columns;

@@ -49,8 +49,9 @@ static bool is_point(const struct launch *launch)
 static bool reads_rows(const struct launch *launch, double out_pixels)
 {
     const long groups = letter(launch, "groups"), stride = letter(launch, "stride");
-    if (is_depthwise(launch))
-        return letter(launch, "r") == 3 && letter(launch, "s") == 3;
+    if (is_depthwise(launch)) /* convolution_is_stencil(), by the letters that tell most */
+        return letter(launch, "r") == 3 && letter(launch, "s") == 3 && stride <= 2 &&
+               letter(launch, "pad") == 1 && letter(launch, "dilation") == 1;
     return (groups > 1 && letter(launch, "k") / groups < 4) ||
            (is_point(launch) && stride == 1 && out_pixels >= 96);
 }
