@@ -217,8 +217,9 @@ ALWAYS_INLINE void see_row(const int stride, const bool first, const enum end en
             column[2] = LANES_OF_TWO(a, behind ? a : zero, 1, 1);
         return;
     }
+    /* Nothing is asked for at an address of which no lane is inside. */
     if (behind)
-        b = vec_load_first(from + VLEN, smaller(greater(rest - VLEN, 0), VLEN));
+        b = vec_load_first(from + (rest > VLEN ? VLEN : 0), smaller(greater(rest - VLEN, 0), VLEN));
     else
         b = vec_load(from + VLEN);
     column[1] = PAIRED(a, b, 0);
