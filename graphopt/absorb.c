@@ -248,7 +248,8 @@ static void scale_run(void *to, const struct tensor *from, long at, long count, 
     const enum element element = from->type.element;
     if (element == ELEMENT_f32) { /* millions of them: not one by one through a switch */
         const float *values = (const float *)from->data + at;
-        float *out = (float *)to + at; /* simd: -O2 alone makes no vectors of it */
+        float *out = (float *)to + at;
+        /* -O2 alone makes no vectors of it. */
 #pragma omp simd
         for (long i = 0; i < count; i++)
             out[i] = (float)(factor * values[i]);

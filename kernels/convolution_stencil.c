@@ -265,12 +265,12 @@ ALWAYS_INLINE void store_row(const int stride, const bool shorter, const struct 
         vec_store(out, sum);
 }
 
-/* The strip from column x of the output on, of one plane; at least one row. `shorter`: its rows may
- * be. */
+/* The strip from column x of the output on, of one plane; at least one row. */
 ALWAYS_INLINE void sum_strip(const int stride, const bool first, const enum end end,
                              const struct strips *strips, long x, const real *in, real *out,
-                             const vec weight[TAPS * TAPS], const bool shorter)
+                             const vec weight[TAPS * TAPS])
 {
+    const bool shorter = first && end == END_behind;
     const vec *const above = weight, *const level = weight + TAPS;
     vec last[TAPS] = {weight[2 * TAPS], weight[2 * TAPS + 1], weight[2 * TAPS + 2]};
     const vec *below = last;
@@ -326,13 +326,13 @@ ALWAYS_INLINE void sum_strips_of(const int stride, const bool single, const enum
         for (int i = 0; i < TAPS * TAPS; i++)
             weight[i] = vec_all(weights[i]);
         if (single) {
-            sum_strip(stride, true, end, strips, 0, in, out, weight, end == END_behind);
+            sum_strip(stride, true, end, strips, 0, in, out, weight);
         } else {
             const long last = strips->columns - VLEN;
-            sum_strip(stride, true, END_inside, strips, 0, in, out, weight, false);
+            sum_strip(stride, true, END_inside, strips, 0, in, out, weight);
             for (long x = VLEN; x < last; x += VLEN)
-                sum_strip(stride, false, END_inside, strips, x, in, out, weight, false);
-            sum_strip(stride, false, end, strips, last, in, out, weight, false);
+                sum_strip(stride, false, END_inside, strips, x, in, out, weight);
+            sum_strip(stride, false, end, strips, last, in, out, weight);
         }
         in += strips->in_plane;
         out += strips->out_plane;
