@@ -212,12 +212,15 @@ struct ahead {
 };
 enum { AHEADS = 2 };
 
-/* What a tile that reads B in place asks for into L2 of the next panel: with each step no line of a
- * row, one of them or all; or one with each so many pairs of steps. The next time it takes the next
- * row. */
+/* Steps of depth that a tile does at a time: of 12 FMAs each, the loop's own instructions would be
+ * one of six; of 24 they matter less. */
+enum { STEPS = VEC_REGISTERS >= 32 ? 2 : 4 };
+
+/* What a tile that reads B in place asks for into L2 of the next panel: so many lines each of so
+ * many rows, none or up to STEPS, once in so many steps of its own. */
 struct some_lines {
     const char *at;
-    long lines, pairs;
+    long lines, rows, steps;
 };
 
 /* What a row of a tile has of the addend. What leads there is read anew for each row: general
@@ -229,6 +232,18 @@ ALWAYS_INLINE void ask_for_addend(const struct target *target, const struct fini
     const real *const at = finish->addend + target->place.element + row * target->pitch;
     for (long j = 0; j < columns; j += LINE)
         __builtin_prefetch(at + j);
+}
+
+/* The next rows of the next panel. */
+ALWAYS_INLINE void ask_for_some(long columns, long pitch, struct some_lines *some)
+{
+    for (long row = 0; row < some->rows; row++, some->at += pitch * REAL_BYTES) {
+        __builtin_prefetch(some->at, 0, 2);
+        if (some->lines > 1)
+            UNROLL(TILE_VECTORS)
+        for (long j = LINE; j < columns; j += LINE)
+            __builtin_prefetch(some->at + j * REAL_BYTES, 0, 2);
+    }
 }
 
 /* One tile of `rows` x `vectors`, constants where this is inlined, as are whether A and B are
@@ -253,7 +268,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
      * all at once would take every line fill buffer, and the loads of A and B would wait behind
      * them. Where that leaves few steps for each, the loops would cost more than that. */
     const bool is_short = depth < 12 * rows;
-    long wait = 1;
+    long wait = 0;
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows) {
             for (long j = 0; j < vectors * VLEN; j += LINE)
@@ -265,27 +280,18 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
             fetch_more(&ahead[j].fetch, ahead[j].lines);
         if (i < rows - 1 && is_short)
             continue;
-        const long end = i < rows - 1 ? k + depth / rows : depth;
-        for (; !b_packed && some.pairs > 0 && k + 2 <= end; k += 2) {
-            if (--wait == 0) {
-                __builtin_prefetch(some.at, 0, 2);
-                some.at += width * REAL_BYTES;
-                wait = some.pairs;
+        const long end = i < rows - 1 ? k + depth / rows / STEPS * STEPS : depth;
+        for (; k + STEPS <= end; k += STEPS) {
+            if (!b_packed && some.rows > 0 && (wait -= STEPS) < 0) {
+                ask_for_some(vectors * VLEN, width, &some);
+                wait += some.steps;
             }
-            multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
-            multiply_step(rows, vectors, row, (k + 1) * a_step, b + (k + 1) * width, sum);
+            UNROLL(STEPS)
+            for (long step = k; step < k + STEPS; step++)
+                multiply_step(rows, vectors, row, step * a_step, b + step * width, sum);
         }
-        for (; k < end; k++) {
-            if (!b_packed && some.lines > 0 && some.pairs == 0) {
-                __builtin_prefetch(some.at, 0, 2);
-                if (some.lines > 1)
-                    UNROLL(TILE_VECTORS)
-                for (int j = LINE; j < vectors * VLEN; j += LINE)
-                    __builtin_prefetch(some.at + j * REAL_BYTES, 0, 2);
-                some.at += width * REAL_BYTES;
-            }
+        for (; k < end; k++)
             multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
-        }
     }
     finish_tile(rows, vectors, target, finish, sum);
 }
@@ -296,20 +302,24 @@ static inline long tiles_of(long rows, long columns)
     return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
 }
 
-/* What the tile with that index asks for of the panel that follows, or NULL. Lines from afar take
- * long, and those that wait for one are few: the more tiles there are, the more steps a tile does
- * for each line, an even number; where there are fewer than lines the first one asks for all. */
+/* What the tile with that index asks for of the panel that follows. Lines from afar take long, and
+ * those that wait for one are few: the more tiles there are, the more steps a tile does for each
+ * line; where there are fewer than lines the first one asks for all. */
 static inline struct some_lines next_lines(const real *next, long width, long pitch, long depth,
                                            long tiles, long index)
 {
-    const long lines = ceil_divide(width, LINE), pairs = tiles / lines / 2;
-    const long tiles_of_line = greater(2 * pairs, 1), line = index / tiles_of_line;
-    if (!next || line >= lines || (tiles < lines && index > 0))
-        return (struct some_lines){NULL, 0, 0};
+    const long lines = ceil_divide(width, LINE);
     if (tiles < lines)
-        return (struct some_lines){(const char *)next, lines, 0};
-    next += index % tiles_of_line * depth / tiles_of_line * pitch;
-    return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1, pairs};
+        return (struct some_lines){(const char *)next, lines, next && index == 0 ? STEPS : 0,
+                                   STEPS};
+    /* Steps for a line, and so many tiles for those of all rows. */
+    const long share = tiles / lines;
+    const long steps = share < STEPS ? STEPS / ceil_divide(STEPS, share) : share;
+    const long line = index / steps;
+    next += index % steps * depth / steps * pitch;
+    return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1,
+                               next && line < lines ? greater(STEPS / steps, 1) : 0,
+                               greater(steps, STEPS)};
 }
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
