@@ -38,12 +38,15 @@ struct plan {
     /* Else the members are a grid over C, each with a product of its own: what two of them read
      * both pack, which takes less than to meet. So many share the rows, so many the columns. */
     int by_rows, by_columns;
-    bool pack_a, pack_b;
+    bool pack_a;
+    /* B: before it is multiplied; or by the first tile of each panel, for several blocks of A or,
+     * unless all of it is in L1, for one. */
+    bool pack_b, keep_b, near_b;
     bool fetch_b; /* the next block of B is asked for while one is multiplied */
     struct {
         long rows, columns, depth; /* multiples of the tile, but for the depth */
     } block;
-    long packed_b, packed_a; /* the block of B, or the last panel of one in place; that of A */
+    long packed_b, packed_a; /* the block of B, or its last panel and another; that of A */
 };
 
 /* Below 2^17 products per member, some 2 us, a second member costs more than it saves: lines of C
@@ -95,37 +98,41 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     share_out(&plan, tile_size, m, n, plan.alone ? 1 : members);
     const long rows = largest_part(m, plan.by_rows, tile_size.rows);
     const long columns = largest_part(n, plan.by_columns, tile_size.columns);
-    /* A is worth packing where many panels of B read it, B where many tiles of A do and its rows do
-     * not stay in L2: packing moves an element once more, a product in place reads it from
-     * scattered lines. */
+    /* A is worth packing where many panels of B read it: packing moves an element once more, a
+     * product in place reads it from scattered lines. */
     const double fit = caches->l2_bytes / 4;
-    const double b_bytes = (double)k * (double)columns * element_bytes;
     plan.pack_a = transa || columns > TILES_FEW * tile_size.columns;
-    plan.pack_b = transb || (rows > TILES_FEW * tile_size.rows && b_bytes >= 2 * fit);
+    plan.pack_b = transb;
     /* A narrow B is as deep as a quarter of L2 allows; others where so many rows of A fit their
      * part of L2: C is read and written once less, 1 % of squares of 512 to 2048. */
     enum { DEPTH_DEEP = 512, DEEP_ROWS = 64 };
     const double narrow = fit / (double)(columns * element_bytes);
     const double most = fmax(DEPTH_MOST, fmin(DEPTH_DEEP, fit / 2 / (DEEP_ROWS * element_bytes)));
     plan.block.depth = equal_block(k, fmax(narrow, most), 8);
+    const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
+    /* Panels are kept where many tiles of A read them and B does not stay in L2. */
+    const double b_bytes = (double)k * (double)columns * element_bytes;
+    plan.keep_b = !transb && (double)rows * line_bytes > fit && rows > TILES_FEW * tile_size.rows &&
+                  b_bytes >= 2 * fit;
+    const bool is_packed = plan.pack_b || plan.keep_b;
     /* An eighth of L2 is for the block of A that is reused while the panels of B pass: 256 KiB of 2
      * MiB, what 64 to 96 entries of a first-level TLB reach, as the pages of a guest may be small
      * ones of its host; a quarter beside a B in place, of which L2 has two panels. */
-    const double line_bytes = (double)(plan.block.depth * element_bytes); /* a row, a column */
-    plan.block.rows = equal_block(rows, (plan.pack_b ? fit / 2 : fit) / line_bytes, tile_size.rows);
+    plan.block.rows = equal_block(rows, (is_packed ? fit / 2 : fit) / line_bytes, tile_size.rows);
     /* Half of the member's share of L3 is for a packed block of B that is reused while those of A
      * pass; a quarter of L2 for one that is read once, or in place by several blocks of A, as the
      * next one is fetched into L2 meanwhile. In place and once, B needs no blocks of columns. */
     const bool several = plan.block.rows < rows; /* blocks of A */
-    double most_bytes = plan.pack_b && several ? caches->l3_bytes / 2 : fit;
-    if (!plan.pack_b && !several)
+    double most_bytes = is_packed && several ? caches->l3_bytes / 2 : fit;
+    if (!is_packed && !several)
         most_bytes = (double)columns * line_bytes;
     plan.block.columns = equal_block(columns, most_bytes / line_bytes, tile_size.columns);
     /* Larger blocks, but for the last panel, would drive out of L2 what is multiplied; during two
      * tiles, whose time is less than it takes, asking is in the way of the loads. */
     plan.fetch_b = rows > 2 * tile_size.rows &&
                    (double)(plan.block.columns - tile_size.columns) * line_bytes < fit;
-    plan.packed_b = plan.block.depth * (plan.pack_b ? plan.block.columns : tile_size.columns);
+    plan.near_b = b_bytes <= caches->l1_bytes;
+    plan.packed_b = plan.block.depth * (is_packed ? plan.block.columns : 2 * tile_size.columns);
     plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
     return plan;
 }
@@ -325,20 +332,29 @@ struct block_of_b {
     struct part columns;
 };
 
-/* As the tiles read it: packed, or in place but for the columns behind the last whole panel. */
+/* As the first tiles read it: packed, or in place but for the columns behind the last whole panel.
+ */
 static struct right take_b(const struct job *job, struct block_of_b block)
 {
+    const struct plan *plan = job->plan;
     const long columns = block.columns.end - block.columns.begin;
     const struct operand_at from = operand_from(job->b, block.columns.begin, block.l);
-    if (job->plan->pack_b) {
+    if (plan->pack_b) {
         pack_columns(from, columns, block.depth, job->packed_b);
         return right_packed(job->packed_b);
     }
+    struct right b = right_in_place(from.at, job->b.step, NULL);
+    b.keep = plan->keep_b;
+    b.asks = !plan->near_b;
+    if (b.keep || !plan->near_b)
+        b.panels = job->packed_b + (b.keep ? 0 : block.depth * TILE_COLUMNS);
     if (columns % VLEN != 0) {
-        const long last = in_place_last(columns);
-        pack_columns(operand_from(from, last, 0), columns - last, block.depth, job->packed_b);
+        const long last = b.keep ? columns / TILE_COLUMNS * TILE_COLUMNS : in_place_last(columns);
+        real *const packed = job->packed_b + (b.keep ? last * block.depth : 0);
+        pack_columns(operand_from(from, last, 0), columns - last, block.depth, packed);
+        b.last = packed;
     }
-    return right_in_place(from.at, job->b.step, columns % VLEN != 0 ? job->packed_b : NULL);
+    return b;
 }
 
 /* The fetching of lines [line, line + lines) and steps [step, step + steps) of an operand during so
@@ -421,6 +437,8 @@ static void multiply_block(const struct job *job, struct part rows, long first_c
                  plan->pack_a ? left_packed(job->packed_a, depth, lower_tiles(target.rows))
                               : left_in_place(from.at, from.line, target.rows),
                  b, target, finish, ahead[0].lines > 0 || ahead[1].lines > 0 ? ahead : NULL);
+        if (plan->keep_b)
+            b = right_packed(job->packed_b);
     }
 }
 

@@ -13,7 +13,7 @@
 #include "lengths.h"
 #include "product_tile.h"
 
-/* Tiles of A that are few: so many at most read a B in place rather than have it packed. */
+/* Tiles of A, or panels of B, that are few: more of them read the other operand packed. */
 enum { TILES_FEW = 16 };
 
 /* Steps of depth per block, at most: reading and writing C once per block, and what a tile costs
@@ -48,23 +48,35 @@ static inline struct left left_in_place(const real *a, long pitch, long rows)
     return (struct left){a, pitch, TILE_ROWS * pitch, lower_tiles(rows)};
 }
 
+/* From a lower tile of A to the next one. */
+static inline long lower_tile(struct left a)
+{
+    return a.pitch ? (TILE_ROWS - 1) * a.pitch : a.tile;
+}
+
 /* B as the tiles read it: packed panels, or in place. Where a row does not end with a vector the
  * last panel of the latter is packed, because its vectors would read past the end. */
 struct right {
     const real *at;
     long step;        /* elements from row to row; 0: packed */
     const real *last; /* NULL: B is packed or ends with a vector */
-    const real *then; /* where what is multiplied next begins, in place as well; NULL: unknown */
+    bool asks;        /* of a B in place for each panel while the one before is multiplied, */
+    const real *then; /* behind the last one for what comes next, in place as well, or NULL */
+    /* Where the first tile packs a panel in place for the others while it reads it, or NULL: all of
+     * them one after the other, as right_packed() has them, or each in the place of the one before.
+     */
+    real *panels;
+    bool keep;
 };
 
 static inline struct right right_packed(const real *packed)
 {
-    return (struct right){packed, 0, NULL, NULL};
+    return (struct right){.at = packed};
 }
 
 static inline struct right right_in_place(const real *b, long pitch, const real *last)
 {
-    return (struct right){b, pitch, last, NULL};
+    return (struct right){.at = b, .step = pitch, .last = last, .asks = true};
 }
 
 /* What becomes of the products: C = alpha * products + beta * C, where beta 0 does not read it, and
@@ -104,15 +116,18 @@ static inline void finish_steps(struct target target, struct finish finish)
      (struct epilogue_block){target.c, target.pitch, target.rows, target.columns, target.place});
 }
 
-/* One step of depth; its elements of A are row[0][at], row[1][at] ... */
+/* One step of depth; its elements of A are row[0][at], row[1][at] ... That of B goes into `packed`
+ * where that is not NULL. */
 ALWAYS_INLINE void multiply_step(const int rows, const int vectors, const real *const *row, long at,
-                                 const real *b, vec sum[TILE_ROWS][TILE_VECTORS])
+                                 const real *b, real *packed, vec sum[TILE_ROWS][TILE_VECTORS])
 {
     vec column[TILE_VECTORS];
     UNROLL(TILE_VECTORS)
     for (int j = 0; j < vectors; j++) {
         column[j] = vec_load(b + j * VLEN);
         PIN(column[j]); /* else GCC folds the load into every use */
+        if (packed)
+            vec_store(packed + j * VLEN, column[j]);
     }
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++) {
@@ -213,15 +228,66 @@ struct ahead {
 enum { AHEADS = 2 };
 
 /* Steps of depth that a tile does at a time: of 12 FMAs each, the loop's own instructions would be
- * one of six; of 24 they matter less. */
-enum { STEPS = VEC_REGISTERS >= 32 ? 2 : 4 };
+ * one of six. */
+enum { STEPS = 4 };
 
-/* What a tile that reads B in place asks for into L2 of the next panel: so many lines each of so
- * many rows, none or up to STEPS, once in so many steps of its own. */
-struct some_lines {
+/* What a tile asks for into L2 of the panel of B that follows in place: so many lines each of so
+ * many rows, none or up to STEPS, once in so many steps of its own. Then it is the next tile's
+ * turn: `parts` of them share the rows, then the next line of each row comes. */
+struct asking {
     const char *at;
-    long lines, rows, steps;
+    long lines, rows, steps, row_bytes;
+    long parts, part, part_bytes, times;
 };
+
+/* A panel of B: `step` elements from row to row, `packed` where the first tile puts it or NULL, and
+ * what its tiles ask for. */
+struct panel {
+    const real *at;
+    long step;
+    real *packed;
+    struct asking ask;
+};
+
+/* Of a panel whose rows are `pitch` apart, NULL: nothing, by so many tiles. Lines from afar take
+ * long, and those that wait for one are few: the more tiles there are, the more steps a tile does
+ * for each line; where there are fewer than lines the first one asks for all. */
+static inline struct asking asking_for(const real *next, long width, long pitch, long depth,
+                                       long tiles)
+{
+    const long lines = ceil_divide(width, LINE), share = tiles / lines;
+    struct asking ask = {.at = (const char *)next, .steps = STEPS, .row_bytes = pitch * REAL_BYTES};
+    if (!next)
+        return ask;
+    ask.parts = 1;
+    if (share == 0) {
+        ask.lines = lines;
+        ask.rows = STEPS;
+        ask.times = 1;
+        return ask;
+    }
+    ask.parts = share < STEPS ? STEPS / ceil_divide(STEPS, share) : share;
+    ask.lines = 1;
+    ask.rows = greater(STEPS / ask.parts, 1);
+    ask.steps = greater(ask.parts, STEPS);
+    ask.part_bytes = depth / ask.parts * ask.row_bytes;
+    ask.times = lines;
+    return ask;
+}
+
+/* Of the next tile. */
+static inline void ask_next(struct asking *ask)
+{
+    if (ask->rows == 0)
+        return;
+    ask->at += ask->part_bytes;
+    if (++ask->part < ask->parts)
+        return;
+    ask->at += SWEEP_LINE_BYTES - ask->parts * ask->part_bytes;
+    ask->part = 0;
+    if (--ask->times == 0)
+        ask->rows = 0;
+}
 
 /* What a row of a tile has of the addend. What leads there is read anew for each row: general
  * registers are few, and GCC would have the loop of products hold it. */
@@ -234,32 +300,42 @@ ALWAYS_INLINE void ask_for_addend(const struct target *target, const struct fini
         __builtin_prefetch(at + j);
 }
 
-/* The next rows of the next panel. */
-ALWAYS_INLINE void ask_for_some(long columns, long pitch, struct some_lines *some)
+/* The next rows, from `at` on; what follows them. */
+ALWAYS_INLINE const char *ask_for_rows(const struct asking *ask, const char *at, long columns)
 {
-    for (long row = 0; row < some->rows; row++, some->at += pitch * REAL_BYTES) {
-        __builtin_prefetch(some->at, 0, 2);
-        if (some->lines > 1)
+    for (long row = 0; row < ask->rows; row++, at += ask->row_bytes) {
+        __builtin_prefetch(at, 0, 2);
+        if (ask->lines > 1)
             UNROLL(TILE_VECTORS)
         for (long j = LINE; j < columns; j += LINE)
-            __builtin_prefetch(some->at + j * REAL_BYTES, 0, 2);
+            __builtin_prefetch(at + j * REAL_BYTES, 0, 2);
     }
+    return at;
 }
 
-/* One tile of `rows` x `vectors`, constants where this is inlined, as are whether A and B are
- * packed, so that steps and lines are constants where they may be: general registers are few. */
-ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a_packed,
-                                 const bool b_packed, long depth, struct left a, const real *b,
-                                 long b_step, const struct target *target, struct finish finish,
-                                 struct ahead *ahead, struct some_lines some)
+/* How the tiles of a function read A and B: constants, so that steps and lines are constants where
+ * they may be, as general registers are few. */
+struct reading {
+    bool a_packed, b_packed;
+    bool packs; /* the panel of B, for the other tiles */
+};
+
+/* One tile of `rows` x `vectors`, constants where this is inlined, as is how it reads. */
+ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const struct reading reading,
+                                 long depth, struct left a, const struct panel *b,
+                                 const struct target *target, struct finish finish,
+                                 struct ahead *ahead)
 {
-    const long a_step = a_packed ? TILE_ROWS : 1, width = b_packed ? vectors * VLEN : b_step;
+    const long a_step = reading.a_packed ? TILE_ROWS : 1;
+    const long width = reading.b_packed ? vectors * VLEN : b->step;
+    const real *const column = b->at;
+    real *const packed = reading.packs ? b->packed : NULL;
     vec sum[TILE_ROWS][TILE_VECTORS];
     const real *row[TILE_ROWS];
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++) {
         /* A row that is missing is read as the last one. */
-        row[i] = a_packed ? a.at + i : a.at + smaller(i, target->rows - 1) * a.pitch;
+        row[i] = reading.a_packed ? a.at + i : a.at + smaller(i, target->rows - 1) * a.pitch;
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < vectors; j++)
             sum[i][j] = vec_all(0);
@@ -268,6 +344,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
      * all at once would take every line fill buffer, and the loads of A and B would wait behind
      * them. Where that leaves few steps for each, the loops would cost more than that. */
     const bool is_short = depth < 12 * rows;
+    const char *next = b->ask.at;
     long wait = 0;
     for (long i = 0, k = 0; i < rows; i++) {
         if (i < target->rows) {
@@ -282,16 +359,18 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const bool a
             continue;
         const long end = i < rows - 1 ? k + depth / rows / STEPS * STEPS : depth;
         for (; k + STEPS <= end; k += STEPS) {
-            if (!b_packed && some.rows > 0 && (wait -= STEPS) < 0) {
-                ask_for_some(vectors * VLEN, width, &some);
-                wait += some.steps;
+            if (b->ask.rows > 0 && (wait -= STEPS) < 0) {
+                next = ask_for_rows(&b->ask, next, vectors * VLEN);
+                wait += b->ask.steps;
             }
             UNROLL(STEPS)
-            for (long step = k; step < k + STEPS; step++)
-                multiply_step(rows, vectors, row, step * a_step, b + step * width, sum);
+            for (int step = 0; step < STEPS; step++)
+                multiply_step(rows, vectors, row, (k + step) * a_step, column + (k + step) * width,
+                              packed ? packed + (k + step) * vectors * VLEN : NULL, sum);
         }
         for (; k < end; k++)
-            multiply_step(rows, vectors, row, k * a_step, b + k * width, sum);
+            multiply_step(rows, vectors, row, k * a_step, column + k * width,
+                          packed ? packed + k * vectors * VLEN : NULL, sum);
     }
     finish_tile(rows, vectors, target, finish, sum);
 }
@@ -302,62 +381,57 @@ static inline long tiles_of(long rows, long columns)
     return (rows + TILE_ROWS - 1) / TILE_ROWS * ((columns + TILE_COLUMNS - 1) / TILE_COLUMNS);
 }
 
-/* What the tile with that index asks for of the panel that follows. Lines from afar take long, and
- * those that wait for one are few: the more tiles there are, the more steps a tile does for each
- * line; where there are fewer than lines the first one asks for all. */
-static inline struct some_lines next_lines(const real *next, long width, long pitch, long depth,
-                                           long tiles, long index)
-{
-    const long lines = ceil_divide(width, LINE);
-    if (tiles < lines)
-        return (struct some_lines){(const char *)next, lines, next && index == 0 ? STEPS : 0,
-                                   STEPS};
-    /* Steps for a line, and so many tiles for those of all rows. */
-    const long share = tiles / lines;
-    const long steps = share < STEPS ? STEPS / ceil_divide(STEPS, share) : share;
-    const long line = index / steps;
-    next += index % steps * depth / steps * pitch;
-    return (struct some_lines){(const char *)next + line * SWEEP_LINE_BYTES, 1,
-                               next && line < lines ? greater(STEPS / steps, 1) : 0,
-                               greater(steps, STEPS)};
-}
+typedef void panel_function(long depth, struct left a, struct panel *b, struct target target,
+                            struct finish finish, struct ahead *ahead);
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
- * rows takes half a tile. `next`: the panel that follows in a B in place, or NULL. */
-#define MULTIPLY_PANEL(name, vectors, a_packed, b_packed)                                          \
+ * rows takes half a tile. The lower ones have a function of their own, as registers are few. */
+#define MULTIPLY_PANEL(name, vectors, ...)                                                         \
     __attribute__((noinline)) static void name##_##vectors(                                        \
-        long depth, struct left a, const real *b, long step, struct target target,                 \
-        struct finish finish, struct ahead *ahead, const real *next)                               \
+        long depth, struct left a, struct panel *b, struct target target, struct finish finish,    \
+        struct ahead *ahead)                                                                       \
     {                                                                                              \
-        const long tiles = a.lower + tiles_of(target.rows, 1);                                     \
-        long i = a.lower;                                                                          \
+        const struct reading reading = {__VA_ARGS__, false};                                       \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
-            multiply_tile(TILE_ROWS, vectors, a_packed, b_packed, depth, a, b, step, &target,      \
-                          finish, ahead,                                                           \
-                          next_lines(next, (vectors)*VLEN, step, depth, tiles, i++));              \
+            multiply_tile(TILE_ROWS, vectors, reading, depth, a, b, &target, finish, ahead);       \
+            ask_next(&b->ask);                                                                     \
             a.at += a.tile;                                                                        \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
-            multiply_tile(TILE_ROWS / 2, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead, next_lines(next, (vectors)*VLEN, step, depth, tiles, i)); \
+            multiply_tile(TILE_ROWS / 2, vectors, reading, depth, a, b, &target, finish, ahead);   \
+        ask_next(&b->ask);                                                                         \
     }                                                                                              \
-    /* The lower ones: in a function of their own, as registers are few. */                        \
     __attribute__((noinline)) static void name##_lower_##vectors(                                  \
-        long depth, struct left a, const real *b, long step, struct target target,                 \
-        struct finish finish, struct ahead *ahead, const real *next)                               \
+        long depth, struct left a, struct panel *b, struct target target, struct finish finish,    \
+        struct ahead *ahead)                                                                       \
     {                                                                                              \
-        const long tiles = tiles_of(target.rows, 1);                                               \
-        for (long i = 0; i < a.lower; target = target_from(target, TILE_ROWS - 1, 0)) {            \
-            multiply_tile(TILE_ROWS - 1, vectors, a_packed, b_packed, depth, a, b, step, &target,  \
-                          finish, ahead,                                                           \
-                          next_lines(next, (vectors)*VLEN, step, depth, tiles, i++));              \
-            a.at += a_packed ? a.tile : (TILE_ROWS - 1) * a.pitch;                                 \
+        const struct reading reading = {__VA_ARGS__, false};                                       \
+        for (long i = 0; i < a.lower; i++) {                                                       \
+            multiply_tile(TILE_ROWS - 1, vectors, reading, depth, a, b, &target, finish, ahead);   \
+            ask_next(&b->ask);                                                                     \
+            target = target_from(target, TILE_ROWS - 1, 0);                                        \
+            a.at += lower_tile(a);                                                                 \
         }                                                                                          \
     }
+/* The first tile, which packs the panel. */
+#define MULTIPLY_FIRST(name, vectors, rows, a_packed)                                              \
+    __attribute__((noinline)) static void name##_##vectors(                                        \
+        long depth, struct left a, struct panel *b, struct target target, struct finish finish,    \
+        struct ahead *ahead)                                                                       \
+    {                                                                                              \
+        const struct reading reading = {a_packed, false, true};                                    \
+        multiply_tile(rows, vectors, reading, depth, a, b, &target, finish, ahead);                \
+        ask_next(&b->ask);                                                                         \
+    }
 #define MULTIPLY_PANELS(vectors)                                                                   \
-    MULTIPLY_PANEL(multiply_packed, vectors, true, true)                                           \
+    MULTIPLY_PANEL(multiply_in_place, vectors, false, false)                                       \
+    MULTIPLY_PANEL(multiply_a_in_place, vectors, false, true)                                      \
     MULTIPLY_PANEL(multiply_b_in_place, vectors, true, false)                                      \
-    MULTIPLY_PANEL(multiply_in_place, vectors, false, false)
+    MULTIPLY_PANEL(multiply_packed, vectors, true, true)                                           \
+    MULTIPLY_FIRST(pack_in_place, vectors, TILE_ROWS, false)                                       \
+    MULTIPLY_FIRST(pack_in_place_lower, vectors, TILE_ROWS - 1, false)                             \
+    MULTIPLY_FIRST(pack_b_in_place, vectors, TILE_ROWS, true)                                      \
+    MULTIPLY_FIRST(pack_b_in_place_lower, vectors, TILE_ROWS - 1, true)
 MULTIPLY_PANELS(1)
 MULTIPLY_PANELS(2)
 #if TILE_VECTORS_OF(VEC_REGISTERS) == 3
@@ -372,10 +446,6 @@ MULTIPLY_PANELS(3)
         name##_1, name##_2                                                                         \
     }
 #endif
-
-typedef void panel_function(long depth, struct left a, const real *b, long step,
-                            struct target target, struct finish finish, struct ahead *ahead,
-                            const real *next);
 
 /* Columns of the panel of a B in place that begins before `columns` more. Four vectors make two
  * panels of two rather than one of three and one of one, which would wait for the loads of A. */
@@ -396,37 +466,80 @@ static inline long in_place_last(long columns)
     return last;
 }
 
+/* All rows of C of a panel; the first tile packs it where it has a place for that. */
+static void multiply_panel(long depth, struct left a, struct panel b, long vectors,
+                           struct target target, struct finish finish, struct ahead *ahead)
+{
+    static panel_function *const functions[2][2][TILE_VECTORS] = {
+        {EACH_WIDTH(multiply_in_place), EACH_WIDTH(multiply_a_in_place)},
+        {EACH_WIDTH(multiply_b_in_place), EACH_WIDTH(multiply_packed)}};
+    static panel_function *const lower[2][2][TILE_VECTORS] = {
+        {EACH_WIDTH(multiply_in_place_lower), EACH_WIDTH(multiply_a_in_place_lower)},
+        {EACH_WIDTH(multiply_b_in_place_lower), EACH_WIDTH(multiply_packed_lower)}};
+    static panel_function *const first[2][2][TILE_VECTORS] = {
+        {EACH_WIDTH(pack_in_place), EACH_WIDTH(pack_in_place_lower)},
+        {EACH_WIDTH(pack_b_in_place), EACH_WIDTH(pack_b_in_place_lower)}};
+    const bool a_packed = a.pitch == 0;
+    if (b.packed) {
+        const bool is_lower = a.lower > 0;
+        first[a_packed][is_lower][vectors - 1](depth, a, &b, target, finish, ahead);
+        target = target_from(target, is_lower ? TILE_ROWS - 1 : TILE_ROWS, 0);
+        a.at += is_lower ? lower_tile(a) : a.tile;
+        a.lower -= is_lower;
+        b.at = b.packed;
+        b.step = vectors * VLEN;
+    }
+    const bool b_packed = b.step == vectors * VLEN;
+    if (a.lower > 0)
+        lower[a_packed][b_packed][vectors - 1](depth, a, &b, target, finish, ahead);
+    a.at += a.lower * lower_tile(a);
+    target = target_from(target, a.lower * (TILE_ROWS - 1), 0);
+    if (target.rows > 0)
+        functions[a_packed][b_packed][vectors - 1](depth, a, &b, target, finish, ahead);
+}
+
+/* From so many tiles on the first one packs its panel for the others: what it stores is little of
+ * what these save, as the rows of a B in place may all want the same few lines of L1. */
+enum { TILES_TO_PACK = 4 };
+
+/* The panel of `width` columns from `column` on, which so many tiles will read. */
+static struct panel panel_of(struct right b, long depth, long columns, long column, long width,
+                             long tiles)
+{
+    const long rest = columns - column - width; /* behind it */
+    const bool is_last = b.last && rest < 0;
+    struct panel panel = {.at = b.at + column * depth, .step = width};
+    const real *next = NULL;
+    if (is_last)
+        panel.at = b.last;
+    else if (b.step) {
+        panel.at = b.at + column;
+        panel.step = b.step;
+        if (b.panels)
+            panel.packed = b.panels + (b.keep ? column * depth : 0);
+        if (rest == 0)
+            next = b.then;
+        else if (b.asks && !(b.last && rest < in_place_width(rest)))
+            next = b.at + column + width;
+    }
+    panel.ask = asking_for(next, width, b.step, depth, tiles);
+    return panel;
+}
+
 /* C = alpha * A * B + beta * C, and the steps; meanwhile what is `ahead`, AHEADS blocks, is fetched
- * into L2; NULL: nothing. Of a B in place the next panel is, behind the last whole one b.then. */
+ * into L2; NULL: nothing. */
 static void multiply(long depth, struct left a, struct right b, struct target target,
                      struct finish finish, struct ahead *ahead)
 {
-    static panel_function *const functions[][TILE_VECTORS] = {EACH_WIDTH(multiply_in_place),
-                                                              EACH_WIDTH(multiply_b_in_place),
-                                                              EACH_WIDTH(multiply_packed)};
-    static panel_function *const lower[][TILE_VECTORS] = {EACH_WIDTH(multiply_in_place_lower),
-                                                          EACH_WIDTH(multiply_b_in_place_lower),
-                                                          EACH_WIDTH(multiply_packed_lower)};
-    const long lower_rows = a.lower * (TILE_ROWS - 1);
-    struct left rest_of_a = a;
-    rest_of_a.at += a.pitch ? lower_rows * a.pitch : a.lower * a.tile;
     const long columns = target.columns;
+    const long tiles = a.lower + tiles_of(target.rows - a.lower * (TILE_ROWS - 1), 1);
+    if (!b.keep && tiles < TILES_TO_PACK)
+        b.panels = NULL;
     finish.addend = steps_addend(finish.steps);
     for (long j = 0, width; j < columns; j += width) {
-        width = b.step ? in_place_width(columns - j) : panel_width(columns, j);
-        const bool last = b.last && columns - j < width;
-        const long step = b.step && !last ? b.step : width;
-        const int kind = a.pitch ? 0 : step == width ? 2 : 1;
-        const long rest = columns - j - width;
-        const bool next_in_place = b.step && rest > 0 && !(b.last && rest < in_place_width(rest));
-        const real *const at = last ? b.last : b.at + j * (b.step ? 1 : depth);
-        const real *next = next_in_place ? b.at + j + width : rest > 0 || last ? NULL : b.then;
-        const struct target panel = target_from(target, 0, j);
-        if (a.lower > 0)
-            lower[kind][width / VLEN - 1](depth, a, at, step, panel, finish, ahead, next);
-        if (target.rows > lower_rows)
-            functions[kind][width / VLEN - 1](
-                depth, rest_of_a, at, step, target_from(panel, lower_rows, 0), finish, ahead, next);
+        width = b.step && !b.keep ? in_place_width(columns - j) : panel_width(columns, j);
+        multiply_panel(depth, a, panel_of(b, depth, columns, j, width, tiles), width / VLEN,
+                       target_from(target, 0, j), finish, ahead);
     }
 }
 
