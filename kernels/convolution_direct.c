@@ -20,8 +20,8 @@ int convolution_direct_supports(const struct convolution *conv, struct error *er
     return OK;
 }
 
-static struct direct plan_for(const struct convolution *conv, enum isa isa, enum dtype dtype,
-                              const struct cache_sizes *caches)
+static struct direct plan_for(const struct convolution *convolution, enum isa isa, enum dtype dtype,
+                              int threads, const struct cache_sizes *caches)
 {
     static const int registers[ISA_COUNT] = {
 #define X(name, vector_bytes, count) count,
@@ -30,14 +30,14 @@ static struct direct plan_for(const struct convolution *conv, enum isa isa, enum
     };
     const int bytes = dtype_bytes(dtype);
     const long panel = PANEL_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
-    return plan_of(conv, panel, bytes, caches);
+    const struct convolution conv = with_long_rows(*convolution, panel, threads);
+    return plan_of(&conv, panel, bytes, caches);
 }
 
 double convolution_direct_kept(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                int threads, const struct cache_sizes *caches)
 {
-    (void)threads;
-    const struct direct plan = plan_for(conv, isa, dtype, caches);
+    const struct direct plan = plan_for(conv, isa, dtype, threads, caches);
     return (double)phases_bytes(conv) + (double)plan.taps * sizeof(long) +
            (double)plan.weights * dtype_bytes(dtype);
 }
@@ -45,7 +45,7 @@ double convolution_direct_kept(const struct convolution *conv, enum isa isa, enu
 double convolution_direct_workspace(const struct convolution *conv, enum isa isa, enum dtype dtype,
                                     int threads, const struct cache_sizes *caches)
 {
-    const struct direct plan = plan_for(conv, isa, dtype, caches);
+    const struct direct plan = plan_for(conv, isa, dtype, threads, caches);
     return (double)threads * (double)(plan.copy + plan.sheet) * dtype_bytes(dtype);
 }
 
@@ -56,8 +56,11 @@ double convolution_direct_workspace(const struct convolution *conv, enum isa isa
 #include "transposed.h"
 #include "vec.h"
 
-void NAME(convolution_direct_prepare)(const struct convolution *conv, const struct call *call)
+void NAME(convolution_direct_prepare)(const struct convolution *convolution,
+                                      const struct call *call)
 {
+    const struct convolution shaped = with_long_rows(*convolution, PANEL, call->member.count);
+    const struct convolution *const conv = &shaped;
     const struct job job = job_of(conv, call);
     if (call->member.index == 0)
         find_phases(conv, call->kept);
@@ -545,8 +548,10 @@ static int members_by_rows(const struct direct *plan, int members)
     return best;
 }
 
-void NAME(convolution_direct)(const struct convolution *conv, const struct call *call)
+void NAME(convolution_direct)(const struct convolution *convolution, const struct call *call)
 {
+    const struct convolution shaped = with_long_rows(*convolution, PANEL, call->member.count);
+    const struct convolution *const conv = &shaped;
     const struct job job = job_of(conv, call);
     const struct direct *plan = &job.plan;
     const int by_rows = members_by_rows(plan, call->member.count);

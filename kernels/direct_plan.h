@@ -18,6 +18,27 @@ struct direct {
     long sheet; /* nchw: a panel of the output of a band with the channels last; a member's too */
 };
 
+/* 1 x 1 taps with a stride of 1 see no rows: pixels that lie in order become rows that are longer,
+ * as tiles at the end of one have fewer products for what they take beside them; but so many that
+ * each member has some, of panels of so many channels. */
+static inline struct convolution with_long_rows(struct convolution conv, long panel, int members)
+{
+    enum { PIXELS_MANY = 32 * RUN_PIXELS_LEAST, PARTS_LEAST = 8 };
+    struct axis *const rows = &conv.rows, *const columns = &conv.columns;
+    if (conv.taps != 1 || rows->stride != 1 || columns->stride != 1 || rows->transposed ||
+        rows->in != rows->out || columns->in != columns->out || conv.pixels == 0 ||
+        conv.layout == LAYOUT_NCHW || conv.source == LAYOUT_NCHW)
+        return conv;
+    const long panels = conv.n * conv.groups * ceil_divide(conv.k_group, panel);
+    const long least = greater(ceil_divide(PARTS_LEAST * members, panels), 1);
+    for (long fewer = rows->out - 1; fewer >= least && columns->out < PIXELS_MANY; fewer--)
+        if (conv.pixels % fewer == 0) {
+            rows->in = rows->out = rows->grid = fewer;
+            columns->in = columns->out = columns->grid = conv.pixels / fewer;
+        }
+    return conv;
+}
+
 /* Whether of each run of up to so many pixels that begins or ends a row at most the outermost one
  * has a tap outside of the image, and not the same of both but where it is the only one. */
 static inline bool skips_runs(const struct axis *columns, long pixels)

@@ -30,11 +30,15 @@ enum {
     AHEAD_LINES = VEC_REGISTERS >= 32 ? 2 : 3, /* asked for at a time: what pixels read meanwhile */
     /* Pixels that are addressed from one register, no, one or two pitches on: so x86 can. */
     GROUP_PIXELS = 3,
-    GROUPS = (RUN_PIXELS_MOST + GROUP_PIXELS - 1) / GROUP_PIXELS
+    GROUPS = (RUN_PIXELS_MOST + GROUP_PIXELS - 1) / GROUP_PIXELS,
+    LINE_VECTORS = 64 / (VLEN * REAL_BYTES) /* of a line of a cache */
 };
 
 /* Whether a part of a vector is stored at once. */
 #define STORES_PARTS (VEC_BYTES == 64)
+
+/* Whether two pitches have a register of their own, rather than an instruction at every step. */
+#define HOLDS_TWICE (VEC_REGISTERS < 32)
 
 /* Of a pixel: one that is inside of the image for all, or what else there may be. */
 enum taps { TAPS_one, TAPS_several, TAPS_COUNT };
@@ -120,7 +124,7 @@ struct tile_sums {
 /* Where the pixels of a selection read, by run and group. */
 struct reads {
     const char *group[TILE_RUNS][GROUPS];
-    long pitch_bytes;
+    long pitch_bytes, twice_bytes;
 };
 
 ALWAYS_INLINE int groups_of(const struct selection of)
@@ -133,6 +137,7 @@ ALWAYS_INLINE struct reads reads_of(const struct selection of, const struct tile
 {
     struct reads reads;
     reads.pitch_bytes = tile->sums->in_pitch * REAL_BYTES;
+    reads.twice_bytes = 2 * reads.pitch_bytes;
     UNROLL(TILE_RUNS)
     for (int run = of.run; run < of.run_end; run++)
         UNROLL(GROUPS)
@@ -155,6 +160,8 @@ ALWAYS_INLINE void read_on(const struct selection of, const int elements, struct
         PIN_WORD(reads->group[run][i]);
     }
     PIN_WORD(reads->pitch_bytes);
+    if (HOLDS_TWICE)
+        PIN_WORD(reads->twice_bytes);
 }
 
 /* One input channel of one tap, so many elements on. */
@@ -173,7 +180,10 @@ ALWAYS_INLINE void sum_step(const struct selection of, const struct reads *reads
     for (int i = of.pixel; i < of.pixel_end; i++) {
         const int in_group = (i - of.pixel) % GROUP_PIXELS;
         const char *group = reads->group[run][(i - of.pixel) / GROUP_PIXELS];
-        const char *at = group + in_group * reads->pitch_bytes + element * REAL_BYTES;
+        const char *at =
+            group +
+            (HOLDS_TWICE && in_group == 2 ? reads->twice_bytes : in_group * reads->pitch_bytes) +
+            element * REAL_BYTES;
         vec x = vec_all(*(const real *)at);
         /* Of several products, else GCC loads those of later steps, too, and has no register for
          * some sums. The only one has the load within it. */
@@ -199,12 +209,12 @@ ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int ve
     const real *to = (is_first ? tile->out[0] : tile->out[runs - 1]) +
                      (is_first ? tile->asked : tile->asked - pixels) * tile->sums->out_pitch;
     UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++) {
+    for (int j = 0; j < vectors; j += LINE_VECTORS)
         __builtin_prefetch(to + tile->sums->out_at[j], 1);
-        if (tile->sums->addend)
-            __builtin_prefetch(tile->sums->addend + (to - tile->sums->output) +
-                               tile->sums->out_at[j]);
-    }
+    if (tile->sums->addend)
+        UNROLL(TILE_VECTORS)
+    for (int j = 0; j < vectors; j += LINE_VECTORS)
+        __builtin_prefetch(tile->sums->addend + (to - tile->sums->output) + tile->sums->out_at[j]);
     tile->asked++;
 }
 
