@@ -218,13 +218,13 @@ ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int ve
     tile->asked++;
 }
 
-/* One tap of all pixels of a tile. */
+/* One tap, or several, of all pixels of a tile: so many stretches from `offset` on. */
 ALWAYS_INLINE void sum_whole(const int pixels, const int runs, const int vectors, long offset,
-                             struct tile_sums *tile)
+                             long pieces, long piece_step, struct tile_sums *tile)
 {
     const struct sums *sums = tile->sums;
     const struct selection of = {0, pixels, 0, runs, vectors};
-    for (long piece = 0; piece < sums->pieces; piece++, offset += sums->piece_step) {
+    for (long piece = 0; piece < pieces; piece++, offset += piece_step) {
         struct reads reads = reads_of(of, tile, offset);
         long rest = sums->length;
         if (sums->piece_ahead > 0)
@@ -271,25 +271,33 @@ ALWAYS_INLINE void sum_some(const struct selection of, long offset, struct tile_
     }
 }
 
-/* A row of taps, of all runs or of one of them. */
-ALWAYS_INLINE void sum_row(const int pixels, const int runs, const struct selection of, long row,
-                           struct tile_sums *tile)
+/* Whether taps of rows one after another are stretches at the same distance, of all pixels. */
+static inline bool joins_rows(const struct sums *sums)
+{
+    return sums->columns == 1 && sums->pieces == 1 && !part_has(sums->no_first, 0) &&
+           !part_has(sums->no_last, 0);
+}
+
+/* So many rows of taps, more than one where these join, of all runs or of one of them. */
+ALWAYS_INLINE void sum_rows(const int pixels, const int runs, const struct selection of, long row,
+                            long rows, struct tile_sums *tile)
 {
     const struct sums *sums = tile->sums;
     const bool all = of.run == 0 && of.run_end == runs;
+    const long *const tap = sums->tap + row * sums->row_taps;
     struct selection less_first = of, less_last = of;
     less_first.pixel++;
     less_last.pixel_end--;
     for (long column = 0; column < sums->columns; column++) {
-        const long offset = sums->tap[row * sums->row_taps + column];
         if (part_has(sums->no_first, column))
-            sum_some(less_first, offset, tile);
+            sum_some(less_first, tap[column], tile);
         else if (part_has(sums->no_last, column))
-            sum_some(less_last, offset, tile);
+            sum_some(less_last, tap[column], tile);
         else if (all)
-            sum_whole(pixels, runs, of.vectors, offset, tile);
+            sum_whole(pixels, runs, of.vectors, tap[column], rows > 1 ? rows : sums->pieces,
+                      rows > 1 ? tap[sums->row_taps] - tap[0] : sums->piece_step, tile);
         else
-            sum_some(of, offset, tile);
+            sum_some(of, tap[column], tile);
     }
 }
 
@@ -347,15 +355,25 @@ ALWAYS_INLINE void sum_taps(const int pixels, const int runs, const int vectors,
     const struct part first = inside[0], last = inside[runs - 1];
     long row = smaller(first.begin, last.begin);
     tile->weights += row * row_steps * vectors * VLEN;
-    for (; row < first.end || row < last.end; row++)
-        if (runs == 1 || (part_has(first, row) && part_has(last, row)))
-            sum_row(pixels, runs, (struct selection){0, pixels, 0, runs, vectors}, row, tile);
-        else if (part_has(first, row))
-            sum_row(pixels, runs, (struct selection){0, pixels, 0, 1, vectors}, row, tile);
-        else if (part_has(last, row))
-            sum_row(pixels, runs, (struct selection){0, pixels, 1, 2, vectors}, row, tile);
-        else
+    for (long rows = 1; row < first.end || row < last.end; row += rows) {
+        const bool is_first = part_has(first, row), is_last = part_has(last, row);
+        const struct selection both = {0, pixels, 0, runs, vectors};
+        struct selection one = both;
+        rows = 1;
+        if (runs == 1 || (is_first && is_last)) {
+            if (joins_rows(sums))
+                rows = smaller(first.end, last.end) - row;
+            sum_rows(pixels, runs, both, row, rows, tile);
+        } else if (is_first) {
+            one.run_end = 1;
+            sum_rows(pixels, runs, one, row, 1, tile);
+        } else if (is_last) {
+            one.run = 1;
+            sum_rows(pixels, runs, one, row, 1, tile);
+        } else {
             tile->weights += row_steps * vectors * VLEN;
+        }
+    }
 }
 
 /* The next `runs` runs of `pixels` pixels; these and the taps are constants where
@@ -387,7 +405,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
     for (int j = 0; j < vectors; j++)
         tile.sum[run][i][j] = zero;
     if (taps == TAPS_one)
-        sum_whole(pixels, runs, vectors, sums->tap[0], &tile);
+        sum_whole(pixels, runs, vectors, sums->tap[0], sums->pieces, sums->piece_step, &tile);
     else
         sum_taps(pixels, runs, vectors, inside, &tile);
     walk->ahead = tile.ahead;
