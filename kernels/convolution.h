@@ -255,8 +255,8 @@ static inline bool convolution_is_stencil(const struct convolution *conv)
       "channels; "                                                                                 \
       "nchw: planes for groups with few output channels, packed for 1x1 with stride 1 of images "  \
       "with 96 pixels and more; else direct, as what has input and output in two layouts")         \
-    X(packed, "nchw: patches packed into panels, images of a 1x1 read in place where few tiles "   \
-              "do, then gemm's register tile; weights packed beforehand")                          \
+    X(packed, "nchw: patches packed into panels, those of a 1x1 by the first tile that reads the " \
+              "image, then gemm's register tile; weights packed beforehand")                       \
     X(planes, "nchw: vectors along the rows of one channel, for groups with few output channels; " \
               "rows copied for their padding")                                                     \
     X(stencil, "nchw, depthwise 3x3 with pad=1: strips of columns from row to row, with 512 bits " \

@@ -319,8 +319,9 @@ static long rows_at_once(const struct job *job, const struct target *target, boo
 static bool is_ordered(const struct job *job)
 {
     const struct plan *plan = &job->plan;
-    return plan->rows > TILES_FEW * TILE_ROWS &&
-           (double)plan->conv.k_group * (double)plan->pixels * REAL_BYTES > job->far_bytes;
+    const double block = (double)plan->conv.k_group * (double)smaller(plan->columns, plan->pixels);
+    return plan->rows > TILES_FEW * TILE_ROWS && plan->conv.c_group <= plan->depth &&
+           block * REAL_BYTES > job->far_bytes;
 }
 
 /* A block of pixels of the grid of a pair of phases by the matrix product; `image` is the group's.

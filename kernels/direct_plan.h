@@ -19,8 +19,9 @@ struct direct {
 };
 
 /* 1 x 1 taps with a stride of 1 see no rows: pixels that lie in order become rows that are longer,
- * as tiles at the end of one have fewer products for what they take beside them; but so many that
- * each member has some, of panels of so many channels. */
+ * as tiles at the end of one have fewer products for what they take beside them; but not so long
+ * that L2 would not hold some, and so many that each member has its part, of panels of so many
+ * channels. */
 static inline struct convolution with_long_rows(struct convolution conv, long panel, int members)
 {
     enum { PIXELS_MANY = 32 * RUN_PIXELS_LEAST, PARTS_LEAST = 8 };
@@ -32,7 +33,7 @@ static inline struct convolution with_long_rows(struct convolution conv, long pa
     const long panels = conv.n * conv.groups * ceil_divide(conv.k_group, panel);
     const long least = greater(ceil_divide(PARTS_LEAST * members, panels), 1);
     for (long fewer = rows->out - 1; fewer >= least && columns->out < PIXELS_MANY; fewer--)
-        if (conv.pixels % fewer == 0) {
+        if (conv.pixels % fewer == 0 && conv.pixels / fewer <= 2 * PIXELS_MANY) {
             rows->in = rows->out = rows->grid = fewer;
             columns->in = columns->out = columns->grid = conv.pixels / fewer;
         }

@@ -18,6 +18,7 @@ enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3 };
 #include "convolution.h"
 #include "lengths.h"
 #include "steps_apply.h"
+#include "sweep.h"
 #include "vec.h"
 
 enum {
@@ -31,7 +32,7 @@ enum {
     /* Pixels that are addressed from one register, no, one or two pitches on: so x86 can. */
     GROUP_PIXELS = 3,
     GROUPS = (RUN_PIXELS_MOST + GROUP_PIXELS - 1) / GROUP_PIXELS,
-    LINE_VECTORS = 64 / (VLEN * REAL_BYTES) /* of a line of a cache */
+    LINE_VECTORS = SWEEP_LINE_BYTES / (VLEN * REAL_BYTES)
 };
 
 /* Whether a part of a vector is stored at once. */
@@ -198,7 +199,8 @@ ALWAYS_INLINE void sum_step(const struct selection of, const struct reads *reads
     }
 }
 
-/* A pixel at a time of the output is asked for: all would delay the loads. */
+/* A pixel at a time of the output is asked for: all would delay the loads. Vectors that begin
+ * within a line come with the one before, but the rare ones that lie across two. */
 ALWAYS_INLINE void ask_for_output(const int pixels, const int runs, const int vectors,
                                   struct tile_sums *tile)
 {

@@ -409,7 +409,7 @@ static void multiply_block(const struct job *job, struct part rows, long first_c
     const struct plan *plan = job->plan;
     const long columns = block.columns.end - block.columns.begin, depth = block.depth;
     struct right b = take_b(job, block);
-    if (!plan->pack_b && !plan->fetch_b && next.depth > 0)
+    if (!plan->pack_b && !plan->keep_b && !plan->fetch_b && next.depth > 0)
         b.then = operand_from(job->b, next.columns.begin, next.l).at;
     struct finish finish = job->finish;
     if (block.l > 0)

@@ -3,8 +3,9 @@
 //
 // C (rows x columns) = A (rows x depth) * B (depth x columns). A is packed into panels of TILE_ROWS
 // rows, B into panels of TILE_COLUMNS columns, both with the depth outermost, so that the inner
-// loop reads two streams; where packing would cost more than it saves, they are read in place. The
-// scheme is the one of Goto and van de Geijn 2008, doi:10.1145/1356052.1356053.
+// loop reads two streams, B by the first tile of A that reads it in place; where packing would cost
+// more than it saves, they are read in place. The scheme is the one of Goto and van de Geijn 2008,
+// doi:10.1145/1356052.1356053.
 #ifndef ROOFLINE_PRODUCT_H
 #define ROOFLINE_PRODUCT_H
 
@@ -13,7 +14,8 @@
 #include "lengths.h"
 #include "product_tile.h"
 
-/* Tiles of A, or panels of B, that are few: more of them read the other operand packed. */
+/* Panels of B that are few: for more of them A is packed. Tiles of A that are: for more of them
+ * panels of B may be kept, or packed before. */
 enum { TILES_FEW = 16 };
 
 /* Steps of depth per block, at most: reading and writing C once per block, and what a tile costs
@@ -231,12 +233,13 @@ enum { AHEADS = 2 };
  * one of six. */
 enum { STEPS = 4 };
 
-/* What a tile asks for into L2 of the panel of B that follows in place: so many lines each of so
+/* What a tile asks for into L2 of the panel of B that follows in place: a line or all of them of so
  * many rows, none or up to STEPS, once in so many steps of its own. Then it is the next tile's
  * turn: `parts` of them share the rows, then the next line of each row comes. */
 struct asking {
     const char *at;
-    long lines, rows, steps, row_bytes;
+    bool all_lines;
+    long rows, steps, row_bytes;
     long parts, part, part_bytes, times;
 };
 
@@ -259,18 +262,16 @@ static inline struct asking asking_for(const real *next, long width, long pitch,
     struct asking ask = {.at = (const char *)next, .steps = STEPS, .row_bytes = pitch * REAL_BYTES};
     if (!next)
         return ask;
+    ask.times = 1;
     ask.parts = 1;
-    if (share == 0) {
-        ask.lines = lines;
-        ask.rows = STEPS;
-        ask.times = 1;
+    ask.all_lines = share == 0;
+    ask.rows = STEPS;
+    if (ask.all_lines)
         return ask;
-    }
-    ask.parts = share < STEPS ? STEPS / ceil_divide(STEPS, share) : share;
-    ask.lines = 1;
+    ask.parts = share < STEPS ? STEPS / ceil_divide(STEPS, share) : smaller(share, depth);
     ask.rows = greater(STEPS / ask.parts, 1);
     ask.steps = greater(ask.parts, STEPS);
-    ask.part_bytes = depth / ask.parts * ask.row_bytes;
+    ask.part_bytes = ceil_divide(depth, ask.parts) * ask.row_bytes;
     ask.times = lines;
     return ask;
 }
@@ -305,7 +306,7 @@ ALWAYS_INLINE const char *ask_for_rows(const struct asking *ask, const char *at,
 {
     for (long row = 0; row < ask->rows; row++, at += ask->row_bytes) {
         __builtin_prefetch(at, 0, 2);
-        if (ask->lines > 1)
+        if (ask->all_lines)
             UNROLL(TILE_VECTORS)
         for (long j = LINE; j < columns; j += LINE)
             __builtin_prefetch(at + j * REAL_BYTES, 0, 2);
@@ -322,7 +323,7 @@ struct reading {
 
 /* One tile of `rows` x `vectors`, constants where this is inlined, as is how it reads. */
 ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const struct reading reading,
-                                 long depth, struct left a, const struct panel *b,
+                                 long depth, struct left a, struct panel *b,
                                  const struct target *target, struct finish finish,
                                  struct ahead *ahead)
 {
@@ -372,6 +373,7 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const struct
             multiply_step(rows, vectors, row, k * a_step, column + k * width,
                           packed ? packed + k * vectors * VLEN : NULL, sum);
     }
+    ask_next(&b->ask);
     finish_tile(rows, vectors, target, finish, sum);
 }
 
@@ -386,42 +388,38 @@ typedef void panel_function(long depth, struct left a, struct panel *b, struct t
 
 /* All tiles of A against one panel of B, a function for each width. A last tile of at most half the
  * rows takes half a tile. The lower ones have a function of their own, as registers are few. */
-#define MULTIPLY_PANEL(name, vectors, ...)                                                         \
+#define MULTIPLY_PANEL(name, vectors, packed_a, packed_b)                                          \
     __attribute__((noinline)) static void name##_##vectors(                                        \
         long depth, struct left a, struct panel *b, struct target target, struct finish finish,    \
         struct ahead *ahead)                                                                       \
     {                                                                                              \
-        const struct reading reading = {__VA_ARGS__, false};                                       \
+        const struct reading reading = {.a_packed = packed_a, .b_packed = packed_b};               \
         for (; target.rows > TILE_ROWS / 2; target = target_from(target, TILE_ROWS, 0)) {          \
             multiply_tile(TILE_ROWS, vectors, reading, depth, a, b, &target, finish, ahead);       \
-            ask_next(&b->ask);                                                                     \
             a.at += a.tile;                                                                        \
         }                                                                                          \
         if (target.rows > 0)                                                                       \
             multiply_tile(TILE_ROWS / 2, vectors, reading, depth, a, b, &target, finish, ahead);   \
-        ask_next(&b->ask);                                                                         \
     }                                                                                              \
     __attribute__((noinline)) static void name##_lower_##vectors(                                  \
         long depth, struct left a, struct panel *b, struct target target, struct finish finish,    \
         struct ahead *ahead)                                                                       \
     {                                                                                              \
-        const struct reading reading = {__VA_ARGS__, false};                                       \
+        const struct reading reading = {.a_packed = packed_a, .b_packed = packed_b};               \
         for (long i = 0; i < a.lower; i++) {                                                       \
             multiply_tile(TILE_ROWS - 1, vectors, reading, depth, a, b, &target, finish, ahead);   \
-            ask_next(&b->ask);                                                                     \
             target = target_from(target, TILE_ROWS - 1, 0);                                        \
             a.at += lower_tile(a);                                                                 \
         }                                                                                          \
     }
 /* The first tile, which packs the panel. */
-#define MULTIPLY_FIRST(name, vectors, rows, a_packed)                                              \
+#define MULTIPLY_FIRST(name, vectors, rows, packed_a)                                              \
     __attribute__((noinline)) static void name##_##vectors(                                        \
         long depth, struct left a, struct panel *b, struct target target, struct finish finish,    \
         struct ahead *ahead)                                                                       \
     {                                                                                              \
-        const struct reading reading = {a_packed, false, true};                                    \
+        const struct reading reading = {.a_packed = packed_a, .packs = true};                      \
         multiply_tile(rows, vectors, reading, depth, a, b, &target, finish, ahead);                \
-        ask_next(&b->ask);                                                                         \
     }
 #define MULTIPLY_PANELS(vectors)                                                                   \
     MULTIPLY_PANEL(multiply_in_place, vectors, false, false)                                       \
@@ -515,7 +513,7 @@ static struct panel panel_of(struct right b, long depth, long columns, long colu
     else if (b.step) {
         panel.at = b.at + column;
         panel.step = b.step;
-        if (b.panels)
+        if (b.panels && (b.keep || b.step != width))
             panel.packed = b.panels + (b.keep ? column * depth : 0);
         if (rest == 0)
             next = b.then;
