@@ -106,11 +106,12 @@ done
 
 # The register tile of kernels/product.h: rows x vectors accumulators stay in registers while a
 # column of A and a row of B are read once per step, from panels or in place; up to three lines of B
-# in place are asked for. Where A is in place as well two steps may read the address of each row
-# once more: general registers are few.
+# in place are asked for. Tiles of packed panels may ask for the next one in place: something of
+# that may be in memory. Where A is in place as well two steps may read the address of each row once
+# more: general registers are few.
 tile_holds() {
     local isa=$1 kernel=$2 function=$3 rows=$4 vectors=$5 f memory stack times asked=3
-    [ "$function" != multiply_packed ] || asked=0
+    [ "$function" != multiply_packed ] || asked=1
     read -r _ f _ _ memory stack _ < <(grep -E "^${function}_$vectors(\.[a-z.0-9]+)? " \
         "$scratch/loops")
     times=$((${f:-0} / (rows * vectors)))
