@@ -6,7 +6,7 @@
 
 #include "onednn_abi.h"
 
-enum { CPU = 1, IN_ORDER = 1, QUERY_ARGUMENT = 255 };
+enum { CPU = 1, IN_ORDER = 1, QUERY_IMPLEMENTATION = 8, QUERY_ARGUMENT = 255 };
 /* Bits of its version's cpu_runtime. */
 enum { RUNTIME_SEQUENTIAL = 1, RUNTIME_OPENMP = 2 };
 
@@ -42,6 +42,7 @@ struct onednn {
                              const struct argument *arguments);
     int (*primitive_destroy)(void *primitive);
     int (*primitive_desc_destroy)(void *descriptor);
+    int (*query)(const void *primitive_descriptor, int what, int index, void *answer);
     const void *(*query_md)(const void *primitive_descriptor, int what, int index);
     size_t (*md_bytes)(const void *memory_descriptor);
     int (*memory_create)(void **memory, const void *descriptor, void *engine, void *bytes);
@@ -72,6 +73,7 @@ static const struct library_function functions[] = {
     {"dnnl_primitive_execute", offsetof(struct onednn, primitive_execute)},
     {"dnnl_primitive_destroy", offsetof(struct onednn, primitive_destroy)},
     {"dnnl_primitive_desc_destroy", offsetof(struct onednn, primitive_desc_destroy)},
+    {"dnnl_primitive_desc_query", offsetof(struct onednn, query)},
     {"dnnl_primitive_desc_query_md", offsetof(struct onednn, query_md)},
     {"dnnl_memory_desc_get_size", offsetof(struct onednn, md_bytes)},
     {"dnnl_memory_create", offsetof(struct onednn, memory_create)},
@@ -335,6 +337,15 @@ void onednn_close(void *context)
     free(plan);
 }
 
+/* Whether the library has only its plain loops, of which a call may take seconds; as it calls them.
+ */
+static bool is_by_reference(const struct plan *plan, const char **name)
+{
+    *name = NULL;
+    return plan->onednn.query(plan->descriptor, QUERY_IMPLEMENTATION, 0, name) == 0 && *name &&
+           strncmp(*name, "ref", strlen("ref")) == 0;
+}
+
 int onednn_prepare(const struct problem *problem, const struct opened_library *opened,
                    const struct onednn_work *work, void **context, struct error *error)
 {
@@ -353,6 +364,11 @@ int onednn_prepare(const struct problem *problem, const struct opened_library *o
     if (status != 0)
         result = error_skip(error, "%s cannot do '%s' of this shape: %s", opened->version,
                             problem->kernel->name, status_word(status));
+    const char *name;
+    if (result == OK && work->refuses_reference && is_by_reference(plan, &name))
+        result =
+            error_skip(error, "%s has only its reference ('%s') for '%s' of this shape and layout",
+                       opened->version, name, problem->kernel->name);
     if (result == OK)
         *context = plan;
     else

@@ -23,7 +23,8 @@ static int prepare(const struct problem *problem, const struct opened_library *o
     const struct slide rows = ROW_SLIDE(LETTER), columns = COLUMN_SLIDE(LETTER);
     if (LETTER(pitch) > 0)
         return error_skip(error, "pixels of its images are not described apart; drop 'pitch'");
-    struct onednn_work work = {.kind = ONEDNN_CONVOLUTION, .reorders = reorders};
+    struct onednn_work work = {
+        .kind = ONEDNN_CONVOLUTION, .reorders = reorders, .refuses_reference = true};
     onednn_slide(&work, &rows, &columns);
     onednn_append_images(&work, ONEDNN_SOURCE, problem->operand[1], source,
                          (onednn_sizes){LETTER(n), LETTER(c), rows.in, columns.in})

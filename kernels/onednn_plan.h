@@ -89,6 +89,7 @@ struct onednn_work {
     /* Tensors that are not constant change their layout in each call, not before the first and
      * after the last. */
     bool reorders;
+    bool refuses_reference; /* SKIPPED where the library would run its plain loops */
 };
 
 /* Appends a tensor of dense elements, the last dimension fastest; `sizes` has `rank` numbers. */
