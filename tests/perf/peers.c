@@ -38,26 +38,41 @@ static const struct peer_row *row_at(const struct table *table, size_t i)
     return (const struct peer_row *)table->rows + i;
 }
 
+/* Of the quotients a / b, round by round. */
+static struct quartiles quotients_of(const double *a, const double *b, int rounds)
+{
+    double quotient[PEER_ROUNDS_MAX];
+    for (int i = 0; i < rounds; i++)
+        quotient[i] = a[i] / b[i];
+    return quartiles_of(quotient, (size_t)rounds);
+}
+
+static double median_of(const double *values, int rounds)
+{
+    double sorted[PEER_ROUNDS_MAX];
+    memcpy(sorted, values, (size_t)rounds * sizeof *values);
+    return quartiles_of(sorted, (size_t)rounds).median;
+}
+
 int peer_append(struct comparison *comparison, const struct peer_row *key,
                 const struct pairs *pairs, struct error *error)
 {
-    double ours[PEER_ROUNDS_MAX], peer[PEER_ROUNDS_MAX], ratio[PEER_ROUNDS_MAX];
-    const size_t count = (size_t)pairs->rounds;
+    const int rounds = pairs->rounds;
     struct peer_row *row = table_append(&comparison->rows);
     if (!row)
         return error_set(error, FAULT_ENVIRONMENT, "out of memory for the rows of peers.csv");
-    for (size_t i = 0; i < count; i++) {
-        ours[i] = pairs->ours[i];
-        peer[i] = pairs->peer[i];
-        ratio[i] = ours[i] / peer[i];
-    }
-    struct quartiles quartiles = quartiles_of(ratio, count);
+    const struct quartiles ratios = quotients_of(pairs->ours, pairs->peer, rounds);
     *row = *key;
-    row->ours_value = quartiles_of(ours, count).median;
-    row->peer_value = quartiles_of(peer, count).median;
-    row->ratio = quartiles.median;
-    row->rounds = pairs->rounds;
-    row->spread_rel = spread_rel(&quartiles);
+    row->ours_value = median_of(pairs->ours, rounds);
+    row->peer_value = median_of(pairs->peer, rounds);
+    row->ratio = ratios.median;
+    row->rounds = rounds;
+    row->spread_rel = spread_rel(&ratios);
+    row->ours_of_peak = row->peer_of_peak = NAN;
+    if (pairs->has_peak) {
+        row->ours_of_peak = quotients_of(pairs->ours, pairs->peak, rounds).median;
+        row->peer_of_peak = quotients_of(pairs->peer, pairs->peak, rounds).median;
+    }
     return OK;
 }
 
@@ -157,13 +172,15 @@ static bool is_best(const struct table *rows, size_t i)
 static void print_class(const struct table *rows, size_t first)
 {
     const struct peer_row *class = row_at(rows, first), *worst = class;
-    double logarithms = 0;
+    double logarithms = 0, ours_of_peak = 0, peer_of_peak = 0;
     int works = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const struct peer_row *row = row_at(rows, i);
         if (!same_class(class, row) || !is_best(rows, i))
             continue;
         logarithms += log(row->ratio);
+        ours_of_peak += log(row->ours_of_peak);
+        peer_of_peak += log(row->peer_of_peak);
         works++;
         worst = works == 1 || row->ratio < worst->ratio ? row : worst;
     }
@@ -171,6 +188,11 @@ static void print_class(const struct table *rows, size_t first)
            "against %s)\n",
            class->group, class->dtype, class->threads, class->threads == 1 ? "" : "s",
            exp(logarithms / works), works, worst->ratio, worst->work, worst->shape, worst->peer);
+    if (!isnan(ours_of_peak))
+        printf(
+            "    of the FMAs that registers allow, in the same rounds: ours %.3f, best peer %.3f "
+            "(geometric means)\n",
+            exp(ours_of_peak / works), exp(peer_of_peak / works));
 }
 
 static void print_classes(const struct table *rows)
@@ -224,7 +246,7 @@ static int compare_groups(struct comparison *comparison, const char *only, struc
 static int run_peers(const char *folder, const char *only, int argc, char **argv,
                      struct error *error)
 {
-    struct comparison comparison;
+    struct comparison comparison = {.peaks = NULL};
     if (hold_all(&comparison, getenv("ISA"), error) != OK ||
         launcher_start(&comparison.launcher, error) != OK ||
         host_read(&comparison.host, NULL, error) != OK)

@@ -20,7 +20,9 @@
     TEXT(unit, 8, "flop/s, byte/s")                                                                \
     REAL(ratio, "1", "ours / peer, median over the rounds; above 1: ours is better")               \
     REAL(rounds, "count", "rounds behind the ratio")                                               \
-    REAL(spread_rel, "1", "interquartile range of the ratios / their median")
+    REAL(spread_rel, "1", "interquartile range of the ratios / their median")                      \
+    REAL(ours_of_peak, "1", "ours / FMAs in registers in the same rounds, median; or not sampled") \
+    REAL(peer_of_peak, "1", "the peer / the same")
 
 #define TEXT(name, capacity, meaning) char name[capacity];
 #define REAL(name, unit, meaning) double name;
@@ -37,17 +39,21 @@ struct launcher {
     pid_t child;
 };
 
+struct probe_run;
 struct comparison {
     struct host host;
     enum isa isa; /* the widest that ours and libraries may use */
     struct launcher launcher;
+    struct probe_run *peaks; /* of a group that is compared with them, else NULL */
     struct table rows;
 };
 
-/* Values of both sides, one pair per round. */
+/* Values of both sides, one pair per round, and what bounds them. */
 enum { PEER_ROUNDS_MAX = 32 };
 struct pairs {
     double ours[PEER_ROUNDS_MAX], peer[PEER_ROUNDS_MAX];
+    double peak[PEER_ROUNDS_MAX]; /* of arithmetic */
+    bool has_peak;
     int rounds;
 };
 

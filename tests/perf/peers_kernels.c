@@ -39,6 +39,8 @@ struct contestant {
 struct match {
     struct contestant contestant[CONTESTANTS_MAX]; /* the first is ours */
     int count, rounds;
+    const struct gauge *gauge; /* of the arithmetic that bounds them, or NULL */
+    double peak[ROUNDS];
     bool by_bytes; /* compared, else by FLOP where there are any */
 };
 
@@ -141,6 +143,8 @@ static void sample_rounds(struct match *match)
             double seconds = measure_sample(&contestant->work).seconds;
             contestant->rate[round] = (double)run->repeats * work_of(match, run) / seconds;
         }
+        if (match->gauge)
+            match->peak[round] = gauge_sample(match->gauge).rate;
         match->rounds = round + 1;
     }
 }
@@ -159,9 +163,10 @@ static int append_rows(struct comparison *comparison, const char *group, const c
     text_copy(key.unit, sizeof key.unit, run->flops > 0 && !match->by_bytes ? "flop/s" : "byte/s");
     for (int i = 1; i < match->count && match->rounds > 0; i++) {
         const struct contestant *peer = &match->contestant[i];
-        struct pairs pairs = {.rounds = match->rounds};
+        struct pairs pairs = {.has_peak = match->gauge != NULL, .rounds = match->rounds};
         memcpy(pairs.ours, ours->rate, sizeof ours->rate);
         memcpy(pairs.peer, peer->rate, sizeof peer->rate);
+        memcpy(pairs.peak, match->peak, sizeof match->peak);
         text_copy(key.peer, sizeof key.peer,
                   match->by_bytes ? peer->run.kernel->name : peer->run.variant->name);
         if (peer_append(comparison, &key, &pairs, error) != OK)
@@ -216,6 +221,10 @@ static int compare_work(struct comparison *comparison, const char *group, struct
     }
     if (result != OK)
         return FAILED;
+    if (comparison->peaks && result == OK)
+        match.gauge =
+            probe_find_gauge(comparison->peaks, isa_fuses(comparison->isa) ? "fma" : "mul+add",
+                             dtype_name(wanted->dtype), isa_name(comparison->isa), wanted->threads);
     if (match.count > 1)
         sample_rounds(&match);
     result = append_rows(comparison, group, text, &match, error);
@@ -311,6 +320,27 @@ static int compare_works(struct comparison *comparison, const char *group,
     return result;
 }
 
+/* The same of what arithmetic bounds: its peak is sampled in every round, too, so that a row says
+ * how far from it both are. */
+static int compare_products(struct comparison *comparison, const char *group,
+                            const struct works *works, struct error *error)
+{
+    static const char *const names[] = {"compute", NULL};
+    const struct request request = {
+        .budget = BUDGET_STANDARD, .isa = (int)comparison->isa, .dtype = -1};
+    struct table machine;
+    table_init(&machine, &ceiling_schema);
+    struct probe_run run = {.host = &comparison->host, .request = &request, .machine = &machine};
+    int result = probe_collect(&run, names, error);
+    comparison->peaks = &run;
+    if (result == OK)
+        result = compare_works(comparison, group, works, error);
+    comparison->peaks = NULL;
+    probe_free(&run);
+    table_free(&machine);
+    return result;
+}
+
 /* Squares, then products of networks: recurrent layers of DeepBench
  * (github.com/baidu-research/DeepBench, code/kernels/gemm_problems.h), BERT (arXiv:1810.04805), a
  * fully connected layer of one image, and ResNet-50's convolutions as products. */
@@ -333,7 +363,7 @@ static int compare_gemm(struct comparison *comparison, struct error *error)
 {
     static const struct works works[] = {
         {"gemm", F32 | F64, squares}, {"gemm", F32, products}, {0}};
-    return compare_works(comparison, gemm_group.name, works, error);
+    return compare_products(comparison, gemm_group.name, works, error);
 }
 const struct peer_group gemm_group = {"gemm", compare_gemm};
 
@@ -342,7 +372,7 @@ static int compare_layout(struct comparison *comparison, const struct peer_group
                           const char *const *batches, struct error *error)
 {
     const struct works works[] = {{"conv2d", F32, batches}, {0}};
-    return compare_works(comparison, group->name, works, error);
+    return compare_products(comparison, group->name, works, error);
 }
 
 static int compare_nchw(struct comparison *comparison, struct error *error)
@@ -376,7 +406,7 @@ static int compare_depthwise(struct comparison *comparison, struct error *error)
                                           "depthwise@mobilenetv2,layout=nhwc",
                                           "depthwise@mobilenetv2,layout=nchwc", NULL};
     static const struct works works[] = {{"conv2d", F32, layouts}, {0}};
-    return compare_works(comparison, conv_depthwise_group.name, works, error);
+    return compare_products(comparison, conv_depthwise_group.name, works, error);
 }
 const struct peer_group conv_depthwise_group = {"conv_depthwise", compare_depthwise};
 
@@ -402,7 +432,7 @@ static int compare_epilogues(struct comparison *comparison, struct error *error)
 {
     static const struct works works[] = {
         {"conv2d", F32, fused_layers}, {"gemm", F32, fused_products}, {0}};
-    return compare_works(comparison, epilogues_group.name, works, error);
+    return compare_products(comparison, epilogues_group.name, works, error);
 }
 const struct peer_group epilogues_group = {"epilogues", compare_epilogues};
 
