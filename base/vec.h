@@ -147,6 +147,25 @@ ALWAYS_INLINE void vec_add_product(vec *sum, vec a, vec b)
 #endif
 }
 
+/* The same with VLEN elements in memory as b, which the product reads itself: else GCC reads what
+ * several products have once, into one more register. */
+ALWAYS_INLINE void vec_add_product_of(vec *sum, vec a, const real *b)
+{
+#if defined(__x86_64__) && VEC_HAS_FMA
+    __asm__("vfmadd231p" VEC_SUFFIX " %2, %1, %0" : "+v"(*sum) : "v"(a), "m"(*(const uvec *)b));
+#elif defined(__x86_64__) && VEC_BYTES == 32
+    vec product;
+    __asm__("vmulp" VEC_SUFFIX " %2, %1, %0" : "=x"(product) : "x"(a), "m"(*(const uvec *)b));
+    *sum += product;
+#elif defined(__x86_64__) && VEC_BYTES == 16
+    vec product;
+    __asm__("movup" VEC_SUFFIX " %1, %0" : "=x"(product) : "m"(*(const uvec *)b));
+    *sum += a * product;
+#else
+    *sum += a * vec_load(b);
+#endif
+}
+
 /* a > b ? a : b and a < b ? a : b of every lane: b where one is NaN or both are 0, as MAXPS and
  * MINPS of x86 (Intel SDM vol. 2). clang finds them, GCC 12 compares and masks. */
 #if VLEN == 1

@@ -29,7 +29,8 @@ static struct direct plan_for(const struct convolution *convolution, enum isa is
 #undef X
     };
     const int bytes = dtype_bytes(dtype);
-    const long panel = PANEL_VECTORS_OF(registers[isa]) * isa_vector_bytes(isa, dtype) / bytes;
+    const long lanes = isa_vector_bytes(isa, dtype) / bytes;
+    const struct panel_size panel = {PANEL_VECTORS_OF(registers[isa]) * lanes, lanes};
     const struct convolution conv = with_long_rows(*convolution, panel, threads);
     return plan_of(&conv, panel, bytes, caches);
 }
@@ -59,7 +60,7 @@ double convolution_direct_workspace(const struct convolution *conv, enum isa isa
 void NAME(convolution_direct_prepare)(const struct convolution *convolution,
                                       const struct call *call)
 {
-    const struct convolution shaped = with_long_rows(*convolution, PANEL, call->member.count);
+    const struct convolution shaped = with_long_rows(*convolution, own_panel, call->member.count);
     const struct convolution *const conv = &shaped;
     const struct job job = job_of(conv, call);
     if (call->member.index == 0)
@@ -90,7 +91,7 @@ static long sheet_image(const struct job *job, const struct band *band)
 static void deliver_sheet(const struct job *job, const struct band *band, long panel)
 {
     const struct convolution *conv = &job->plan.conv;
-    const long channel = band->group * conv->k_group + panel * job->plan.panel;
+    const long channel = band->group * conv->k_group + panel_channel(&job->plan, panel);
     const long first = pixels_above(conv, band), rest = conv->pixels - first;
     const long all = band->rows * conv->rows.phases * conv->columns.out;
     for (long image = 0; image < band->images; image++) {
@@ -158,7 +159,8 @@ static void fill_steps(const struct target *target, const struct step *steps,
 static struct target target_of(const struct job *job, const struct band *band, long panel)
 {
     const struct convolution *conv = &job->plan.conv;
-    struct target target = {.channel = band->group * conv->k_group + panel * job->plan.panel,
+    struct target target = {.channel =
+                                band->group * conv->k_group + panel_channel(&job->plan, panel),
                             .channels = panel_channels(&job->plan, panel),
                             .vectors = panel_vectors(&job->plan, panel)};
     if (conv->layout == LAYOUT_NCHW) {
@@ -550,7 +552,7 @@ static int members_by_rows(const struct direct *plan, int members)
 
 void NAME(convolution_direct)(const struct convolution *convolution, const struct call *call)
 {
-    const struct convolution shaped = with_long_rows(*convolution, PANEL, call->member.count);
+    const struct convolution shaped = with_long_rows(*convolution, own_panel, call->member.count);
     const struct convolution *const conv = &shaped;
     const struct job job = job_of(conv, call);
     const struct direct *plan = &job.plan;

@@ -23,9 +23,11 @@ struct job {
     real *copy, *sheet; /* in the workspace: the member's band of the input, and its sheet */
 };
 
+static const struct panel_size own_panel = {PANEL, VLEN};
+
 static struct job job_of(const struct convolution *conv, const struct call *call)
 {
-    struct job job = {.plan = plan_of(conv, PANEL, REAL_BYTES, &call->caches),
+    struct job job = {.plan = plan_of(conv, own_panel, REAL_BYTES, &call->caches),
                       .output = call->operand[0],
                       .input = call->operand[1],
                       .phases = call->kept};
@@ -37,11 +39,11 @@ static struct job job_of(const struct convolution *conv, const struct call *call
     return job;
 }
 
-/* Output channels of a panel of a group, and how wide it is: the last may need fewer vectors. */
+/* Output channels of a panel of a group, and how wide it is: the last ones may need fewer vectors.
+ */
 static long panel_channels(const struct direct *plan, long panel)
 {
-    long rest = plan->conv.k_group - panel * plan->panel;
-    return rest < plan->panel ? rest : plan->panel;
+    return panel_channel(plan, panel + 1) - panel_channel(plan, panel);
 }
 
 static long panel_vectors(const struct direct *plan, long panel)
@@ -55,8 +57,7 @@ static real *weights_at(const struct job *job, long group, long panel,
 {
     const struct direct *plan = &job->plan;
     const struct convolution *conv = &plan->conv;
-    return job->weights +
-           (group * plan->panels + panel) * conv->c_group * plan->panel * conv->taps +
+    return job->weights + (group * plan->panels + panel) * conv->c_group * PANEL * conv->taps +
            (conv->c_group * both->before + channel * both->taps) * panel_vectors(plan, panel) *
                VLEN;
 }
@@ -87,7 +88,7 @@ static void pack_panels(const struct job *job, const real *weights, const struct
     for (long item = part.begin; item < part.end; item++) {
         const long group = item / plan->panels, panel = item % plan->panels;
         const real *from = weights + group * conv->k_group * conv->c_group * conv->taps +
-                           panel * plan->panel * conv->weight_k;
+                           panel_channel(plan, panel) * conv->weight_k;
         for (long begin = 0; begin < conv->c_group; begin += plan->depth) {
             const long end = begin + plan->depth;
             pack_block(job, from, both, panel,

@@ -5,11 +5,17 @@
 #include "convolution.h"
 #include "direct_tile.h"
 
+/* Output channels of a panel, and of a vector. */
+struct panel_size {
+    long channels, lanes;
+};
+
 struct direct {
     struct convolution conv;
-    long panel, panels;     /* output channels of a panel of weights; panels of a group */
-    long depth;             /* input channels of a block */
-    bool in_place;          /* the tile reads the input, not a padded copy of a band of it */
+    struct panel_size panel; /* of weights, the widest; */
+    long panels;             /* of a group */
+    long depth;              /* input channels of a block */
+    bool in_place;           /* the tile reads the input, not a padded copy of a band of it */
     bool skips;             /* runs at the sides leave out the taps that are outside of the image */
     long pixel, row, image; /* elements between columns, rows and images of what the tile reads */
     long rows, images;      /* grid rows of a band; its images, which are whole where several */
@@ -22,7 +28,8 @@ struct direct {
  * as tiles at the end of one have fewer products for what they take beside them; but not so long
  * that L2 would not hold some, and so many that each member has its part, of panels of so many
  * channels. */
-static inline struct convolution with_long_rows(struct convolution conv, long panel, int members)
+static inline struct convolution with_long_rows(struct convolution conv, struct panel_size panel,
+                                                int members)
 {
     enum { PIXELS_MANY = 32 * RUN_PIXELS_LEAST, PARTS_LEAST = 8 };
     struct axis *const rows = &conv.rows, *const columns = &conv.columns;
@@ -30,7 +37,7 @@ static inline struct convolution with_long_rows(struct convolution conv, long pa
         rows->in != rows->out || columns->in != columns->out || conv.pixels == 0 ||
         conv.layout == LAYOUT_NCHW || conv.source == LAYOUT_NCHW)
         return conv;
-    const long panels = conv.n * conv.groups * ceil_divide(conv.k_group, panel);
+    const long panels = conv.n * conv.groups * ceil_divide(conv.k_group, panel.channels);
     const long least = greater(ceil_divide(PARTS_LEAST * members, panels), 1);
     for (long fewer = rows->out - 1; fewer >= least && columns->out < PIXELS_MANY; fewer--)
         if (conv.pixels % fewer == 0 && conv.pixels / fewer <= 2 * PIXELS_MANY) {
@@ -93,18 +100,30 @@ static inline double axis_share(const struct axis *axis)
     return axis->reach + 1 < axis->step ? (double)(axis->reach + 1) / (double)axis->step : 1;
 }
 
-static inline struct direct plan_of(const struct convolution *convolution, long panel,
+/* The first output channel of a panel of a group, or of what is behind the last one. A single
+ * vector that is left takes one from the panel before: its tiles would have a load for each
+ * product. */
+static inline long panel_channel(const struct direct *plan, long panel)
+{
+    const struct panel_size *size = &plan->panel;
+    if (panel == plan->panels)
+        return plan->conv.k_group;
+    const bool single = plan->conv.k_group - panel * size->channels <= size->lanes;
+    return panel * size->channels - (single && panel > 0 ? size->lanes : 0);
+}
+
+static inline struct direct plan_of(const struct convolution *convolution, struct panel_size panel,
                                     int element_bytes, const struct cache_sizes *caches)
 {
     const long line = 64 / element_bytes;
     struct direct plan = {.conv = *convolution, .panel = panel};
     const struct convolution *conv = &plan.conv;
     const struct axis *rows = &conv->rows;
-    plan.panels = ceil_divide(conv->k_group, plan.panel);
+    plan.panels = ceil_divide(conv->k_group, plan.panel.channels);
     /* A block of a panel and phase stays in L2 while the tiles of a band pass, beside the next one,
      * which is fetched meanwhile. */
     const long taps = convolution_depth(conv) / conv->c_group;
-    const double channel_bytes = (double)(taps * plan.panel * element_bytes);
+    const double channel_bytes = (double)(taps * plan.panel.channels * element_bytes);
     plan.depth =
         smaller(conv->c_group,
                 equal_block(conv->c_group, caches->l2_bytes / 6 / channel_bytes, LAYOUT_BLOCK));
@@ -112,7 +131,7 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
     /* The input of a band, of which a stride may leave out rows and pixels, and the sheet, stay in
      * half of L2 while the panels pass. */
     const long row_sheet =
-        conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel : 0;
+        conv->layout == LAYOUT_NCHW ? rows->phases * conv->columns.out * plan.panel.channels : 0;
     const double read_row = (double)plan.row * axis_share(&conv->columns);
     const long blocks =
         plan.in_place && conv->source == LAYOUT_NCHWC ? conv->c_group / LAYOUT_BLOCK : 1;
@@ -132,7 +151,7 @@ static inline struct direct plan_of(const struct convolution *convolution, long 
                (double)conv->n * (double)(conv->k_stored * conv->pixels * element_bytes) >
                    caches->l2_bytes / 2;
     plan.taps = ceil_divide(conv->taps, 8) * 8;
-    plan.weights = conv->groups * plan.panels * plan.panel * conv->c_group * conv->taps;
+    plan.weights = conv->groups * plan.panels * plan.panel.channels * conv->c_group * conv->taps;
     plan.weights = ceil_divide(plan.weights, line) * line;
     if (!plan.in_place)
         plan.copy = ceil_divide(plan.images * lines_under(rows, plan.rows) * plan.row, line) * line;

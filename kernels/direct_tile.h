@@ -5,13 +5,20 @@
 
 /* The pixels of a tile are two runs of neighbours in rows, as images are as narrow as 7 pixels and
  * the run of a narrow one goes with that of the next row. 6 pixels x 4 vectors of sums, the vectors
- * of weights and an input element take 29 of 32 registers, 6 x 2 take 15 of 16; few loads per FMA
- * matter more than more sums: 14 x 2 was 7 % slower. Tiles of fewer vectors, at the edge or of few
+ * of weights and an input element take 29 of 32 registers; few loads per FMA matter more than more
+ * sums: 14 x 2 was 7 % slower. With 16 registers 4 x 3, whose third vector of weights each product
+ * has within itself, take 15: a tenth fewer instructions than 6 x 2, 2 to 3 % of the time, more
+ * where another thread has half of the core's. Tiles of fewer vectors, at the edge or of few
  * channels, have longer runs, so that the sums are as many: else what a tile takes beside its
  * products is as much, and cores with two pipes of FMA wait for loads, one per vector of weights
  * and pixel. */
-enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3 };
-#define PANEL_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 2)
+enum { TILE_RUNS = 2 };
+/* Runs of up to so many pixels are there for panels of every width but three of 16 registers. */
+enum { RUN_PIXELS_LEAST = 3 };
+#define PANEL_VECTORS_OF(registers) ((registers) >= 32 ? 4 : 3)
+
+/* Vectors of sums of a run. */
+#define RUN_SUMS_OF(registers) ((registers) >= 32 ? 12 : 6)
 
 #ifdef ISA
 
@@ -23,8 +30,9 @@ enum { TILE_RUNS = 2, RUN_PIXELS_LEAST = 3 };
 
 enum {
     TILE_VECTORS = PANEL_VECTORS_OF(VEC_REGISTERS),
-    RUN_PIXELS_MOST = RUN_PIXELS_LEAST * TILE_VECTORS,
+    RUN_PIXELS_MOST = RUN_SUMS_OF(VEC_REGISTERS),
     PANEL = TILE_VECTORS * VLEN,
+    WEIGHTS_KEPT = VEC_REGISTERS >= 32 ? 4 : 2, /* each product reads what is behind them */
     /* Steps that are unrolled, and between two times that something of what comes next is asked
      * for: of steps of few FMAs it would take 6 % of the time in every fourth. */
     AHEAD_STEPS = VEC_REGISTERS >= 32 ? 4 : 8,
@@ -161,7 +169,7 @@ ALWAYS_INLINE void read_on(const struct selection of, const int elements, struct
         PIN_WORD(reads->group[run][i]);
     }
     PIN_WORD(reads->pitch_bytes);
-    if (HOLDS_TWICE)
+    if (HOLDS_TWICE && of.pixel_end - of.pixel > 2)
         PIN_WORD(reads->twice_bytes);
 }
 
@@ -170,8 +178,9 @@ ALWAYS_INLINE void sum_step(const struct selection of, const struct reads *reads
                             const real *weights, vec sum[TILE_RUNS][RUN_PIXELS_MOST][TILE_VECTORS])
 {
     vec weight[TILE_VECTORS];
+    const int kept = of.vectors < WEIGHTS_KEPT ? of.vectors : WEIGHTS_KEPT;
     UNROLL(TILE_VECTORS)
-    for (int j = 0; j < of.vectors; j++) {
+    for (int j = 0; j < kept; j++) {
         weight[j] = vec_load(weights + j * VLEN);
         PIN(weight[j]); /* else GCC folds the load into every use */
     }
@@ -192,7 +201,9 @@ ALWAYS_INLINE void sum_step(const struct selection of, const struct reads *reads
             PIN(x);
         UNROLL(TILE_VECTORS)
         for (int j = 0; j < of.vectors; j++)
-            if (of.vectors > 1)
+            if (j >= kept)
+                vec_add_product_of(&sum[run][i][j], x, weights + j * VLEN);
+            else if (of.vectors > 1)
                 vec_add_product(&sum[run][i][j], x, weight[j]);
             else
                 sum[run][i][j] += x * weight[j];
@@ -415,7 +426,7 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 }
 
 /* With few registers: what steps need lasts no longer than they do, else it takes those of sums. */
-#if defined(__GNUC__) && !defined(__clang__) && PANEL_VECTORS_OF(VEC_REGISTERS) == 2
+#if defined(__GNUC__) && !defined(__clang__) && VEC_REGISTERS < 32
 #define NOT_HOISTED __attribute__((optimize("no-move-loop-invariants")))
 #else
 #define NOT_HOISTED
@@ -445,11 +456,12 @@ ALWAYS_INLINE void sum_tile(const int pixels, const int runs, const int vectors,
 #define UP_TO_6(X, taps, vectors) UP_TO_3(X, taps, vectors) TRIPLE(X, taps, 4, 5, 6, vectors)
 #define UP_TO_9(X, taps, vectors) UP_TO_6(X, taps, vectors) TRIPLE(X, taps, 7, 8, 9, vectors)
 #define UP_TO_12(X, taps, vectors) UP_TO_9(X, taps, vectors) TRIPLE(X, taps, 10, 11, 12, vectors)
-#if PANEL_VECTORS_OF(VEC_REGISTERS) == 4
+#if VEC_REGISTERS >= 32
 #define WIDE(X, taps) UP_TO_3(X, taps, 4) UP_TO_3(X, taps, 3) SINGLE(X, taps, 4, 3)
 #define EACH_TILE(X, taps) WIDE(X, taps) UP_TO_6(X, taps, 2) UP_TO_12(X, taps, 1)
 #else
-#define EACH_TILE(X, taps) UP_TO_3(X, taps, 2) UP_TO_6(X, taps, 1)
+#define WIDE(X, taps) SINGLE(X, taps, 1, 3) SINGLE(X, taps, 2, 3)
+#define EACH_TILE(X, taps) WIDE(X, taps) UP_TO_3(X, taps, 2) UP_TO_6(X, taps, 1)
 #endif
 EACH_TILE(TILE, one)
 EACH_TILE(TILE, several)
