@@ -298,7 +298,7 @@ static struct right take_image(const struct job *job, const real *image, long ch
     struct right right = right_in_place(from.at, plane, NULL);
     right.panels = job->patches + depth * TILE_COLUMNS;
     if (columns % VLEN != 0) {
-        const long last = in_place_last(columns);
+        const long last = in_place_last(columns, false);
         pack_columns(operand_from(from, last, 0), columns - last, depth, job->patches);
         right.last = job->patches;
     }

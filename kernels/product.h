@@ -16,7 +16,7 @@
 
 /* Panels of B that are few: for more of them A is packed. Tiles of A that are: for more of them
  * panels of B may be kept, or packed before. */
-enum { TILES_FEW = 16 };
+enum { PANELS_FEW = 48, TILES_FEW = 16 };
 
 /* Steps of depth per block, at most: reading and writing C once per block, and what a tile costs
  * beside its products, is little then. L1 need not hold a panel of B: of its lines a step takes
@@ -121,11 +121,12 @@ static inline void finish_steps(struct target target, struct finish finish)
 /* One step of depth; its elements of A are row[0][at], row[1][at] ... That of B goes into `packed`
  * where that is not NULL. */
 ALWAYS_INLINE void multiply_step(const int rows, const int vectors, const real *const *row, long at,
-                                 const real *b, real *packed, vec sum[TILE_ROWS][TILE_VECTORS])
+                                 const real *b, real *packed, vec sum[TILE_ROWS][WIDE_VECTORS])
 {
     vec column[TILE_VECTORS];
+    const int kept = vectors < TILE_VECTORS ? vectors : TILE_VECTORS;
     UNROLL(TILE_VECTORS)
-    for (int j = 0; j < vectors; j++) {
+    for (int j = 0; j < kept; j++) {
         column[j] = vec_load(b + j * VLEN);
         PIN(column[j]); /* else GCC folds the load into every use */
         if (packed)
@@ -134,9 +135,11 @@ ALWAYS_INLINE void multiply_step(const int rows, const int vectors, const real *
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++) {
         vec factor = vec_all(row[i][at]);
-        UNROLL(TILE_VECTORS)
+        UNROLL(WIDE_VECTORS)
         for (int j = 0; j < vectors; j++)
-            if (vectors > 1)
+            if (j >= kept)
+                vec_add_product_of(&sum[i][j], factor, b + j * VLEN);
+            else if (vectors > 1)
                 vec_add_product(&sum[i][j], factor, column[j]);
             else /* with the load in it */
                 sum[i][j] += factor * column[j];
@@ -149,11 +152,12 @@ static inline void finish_one(real *c, real sum, struct finish finish)
 }
 
 /* Where a tile is not whole: by way of a buffer. */
-static void finish_edge(const real *edge, const struct target *target, struct finish finish)
+static void finish_edge(const real *edge, long width, const struct target *target,
+                        struct finish finish)
 {
     const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
     for (long i = 0; i < target->rows; i++) {
-        const real *from = edge + i * TILE_COLUMNS;
+        const real *from = edge + i * width;
         real *c = target->c + i * target->pitch;
         long j = 0;
         for (; j + VLEN <= target->columns; j += VLEN) {
@@ -168,26 +172,26 @@ static void finish_edge(const real *edge, const struct target *target, struct fi
 }
 
 /* A tile that is not whole. */
-static void finish_part(const real *edge, struct target target, struct finish finish)
+static void finish_part(const real *edge, long width, struct target target, struct finish finish)
 {
-    finish_edge(edge, &target, finish);
+    finish_edge(edge, width, &target, finish);
     finish_steps(target, finish);
 }
 
 ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct target *target,
-                               struct finish finish, vec sum[TILE_ROWS][TILE_VECTORS])
+                               struct finish finish, vec sum[TILE_ROWS][WIDE_VECTORS])
 {
     if (target->rows < rows || target->columns < vectors * VLEN) {
-        real edge[TILE_ROWS * TILE_COLUMNS];
+        real edge[TILE_ROWS * WIDE_VECTORS * VLEN];
         UNROLL(TILE_ROWS)
         for (int i = 0; i < rows; i++)
-            UNROLL(TILE_VECTORS)
+            UNROLL(WIDE_VECTORS)
         for (int j = 0; j < vectors; j++)
-            vec_store(edge + i * TILE_COLUMNS + j * VLEN, sum[i][j]);
+            vec_store(edge + (i * vectors + j) * VLEN, sum[i][j]);
         struct target part = *target;
         part.rows = smaller(part.rows, rows);
         part.columns = smaller(part.columns, vectors * VLEN);
-        finish_part(edge, part, finish);
+        finish_part(edge, vectors * VLEN, part, finish);
         return;
     }
     const vec alpha = vec_all(finish.alpha), beta = vec_all(finish.beta);
@@ -195,23 +199,23 @@ ALWAYS_INLINE void finish_tile(const int rows, const int vectors, const struct t
     if (finish.alpha != 1)
         UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++)
-        UNROLL(TILE_VECTORS)
+        UNROLL(WIDE_VECTORS)
     for (int j = 0; j < vectors; j++)
         sum[i][j] *= alpha;
     real *c = target->c;
     if (finish.beta != 0)
         UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++, c += pitch)
-        UNROLL(TILE_VECTORS)
+        UNROLL(WIDE_VECTORS)
     for (int j = 0; j < vectors; j++)
         sum[i][j] += beta * vec_load(c + j * VLEN);
     if (finish.steps)
-        finish.steps = steps_apply_tile(finish.steps, sum[0], rows, vectors, TILE_VECTORS,
+        finish.steps = steps_apply_tile(finish.steps, sum[0], rows, vectors, WIDE_VECTORS,
                                         target->place, pitch, VLEN);
     c = target->c;
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++, c += pitch)
-        UNROLL(TILE_VECTORS)
+        UNROLL(WIDE_VECTORS)
     for (int j = 0; j < vectors; j++)
         vec_store(c + j * VLEN, sum[i][j]);
     if (!finish.steps || finish.steps->kind == STEP_END)
@@ -307,7 +311,7 @@ ALWAYS_INLINE const char *ask_for_rows(const struct asking *ask, const char *at,
     for (long row = 0; row < ask->rows; row++, at += ask->row_bytes) {
         __builtin_prefetch(at, 0, 2);
         if (ask->all_lines)
-            UNROLL(TILE_VECTORS)
+            UNROLL(WIDE_VECTORS)
         for (long j = LINE; j < columns; j += LINE)
             __builtin_prefetch(at + j * REAL_BYTES, 0, 2);
     }
@@ -331,13 +335,13 @@ ALWAYS_INLINE void multiply_tile(const int rows, const int vectors, const struct
     const long width = reading.b_packed ? vectors * VLEN : b->step;
     const real *const column = b->at;
     real *const packed = reading.packs ? b->packed : NULL;
-    vec sum[TILE_ROWS][TILE_VECTORS];
+    vec sum[TILE_ROWS][WIDE_VECTORS];
     const real *row[TILE_ROWS];
     UNROLL(TILE_ROWS)
     for (int i = 0; i < rows; i++) {
         /* A row that is missing is read as the last one. */
         row[i] = reading.a_packed ? a.at + i : a.at + smaller(i, target->rows - 1) * a.pitch;
-        UNROLL(TILE_VECTORS)
+        UNROLL(WIDE_VECTORS)
         for (int j = 0; j < vectors; j++)
             sum[i][j] = vec_all(0);
     }
@@ -445,22 +449,48 @@ MULTIPLY_PANELS(3)
     }
 #endif
 
-/* Columns of the panel of a B in place that begins before `columns` more. Four vectors make two
- * panels of two rather than one of three and one of one, which would wait for the loads of A. */
-static inline long in_place_width(long columns)
+/* All tiles of an A in place against a wide last panel of B, which lies packed or in place. */
+#if TILE_VECTORS_OF(VEC_REGISTERS) < 3
+#define MULTIPLY_WIDE(name, packed_b)                                                              \
+    __attribute__((noinline)) static void name(long depth, struct left a, struct panel *b,         \
+                                               struct target target, struct finish finish,         \
+                                               struct ahead *ahead)                                \
+    {                                                                                              \
+        const struct reading reading = {.b_packed = packed_b};                                     \
+        for (; target.rows > WIDE_ROWS / 2; target = target_from(target, WIDE_ROWS, 0)) {          \
+            multiply_tile(WIDE_ROWS, WIDE_VECTORS, reading, depth, a, b, &target, finish, ahead);  \
+            a.at += WIDE_ROWS * a.pitch;                                                           \
+        }                                                                                          \
+        if (target.rows > 0)                                                                       \
+            multiply_tile(WIDE_ROWS / 2, WIDE_VECTORS, reading, depth, a, b, &target, finish,      \
+                          ahead);                                                                  \
+    }
+MULTIPLY_WIDE(multiply_wide_in_place, false)
+MULTIPLY_WIDE(multiply_wide, true)
+static panel_function *const wide_panel[2] = {multiply_wide_in_place, multiply_wide};
+#else
+static panel_function *const wide_panel[2];
+#endif
+
+/* Columns of the panel of a B in place that begins before `columns` more. Of a vector more than a
+ * panel has the tiles would wait for the loads of A: where A is in place, too, two and one make one
+ * panel of three; three and one make two of two. */
+static inline long in_place_width(long columns, bool a_in_place)
 {
     const long vectors = (columns + VLEN - 1) / VLEN;
     if (vectors == TILE_VECTORS + 1 && TILE_VECTORS > 2)
         return (TILE_VECTORS - 1) * VLEN;
+    if (vectors == WIDE_VECTORS && WIDE_VECTORS > (int)TILE_VECTORS && a_in_place)
+        return WIDE_VECTORS * VLEN;
     return smaller(vectors, TILE_VECTORS) * VLEN;
 }
 
 /* Where the last panel of a B in place begins. */
-static inline long in_place_last(long columns)
+static inline long in_place_last(long columns, bool a_in_place)
 {
     long last = 0;
-    while (columns - last > in_place_width(columns - last))
-        last += in_place_width(columns - last);
+    while (columns - last > in_place_width(columns - last, a_in_place))
+        last += in_place_width(columns - last, a_in_place);
     return last;
 }
 
@@ -478,6 +508,10 @@ static void multiply_panel(long depth, struct left a, struct panel b, long vecto
         {EACH_WIDTH(pack_in_place), EACH_WIDTH(pack_in_place_lower)},
         {EACH_WIDTH(pack_b_in_place), EACH_WIDTH(pack_b_in_place_lower)}};
     const bool a_packed = a.pitch == 0;
+    if (vectors > TILE_VECTORS) {
+        wide_panel[b.step == vectors * VLEN](depth, a, &b, target, finish, ahead);
+        return;
+    }
     if (b.packed) {
         const bool is_lower = a.lower > 0;
         first[a_packed][is_lower][vectors - 1](depth, a, &b, target, finish, ahead);
@@ -501,8 +535,8 @@ static void multiply_panel(long depth, struct left a, struct panel b, long vecto
 enum { TILES_TO_PACK = 4 };
 
 /* The panel of `width` columns from `column` on, which so many tiles will read. */
-static struct panel panel_of(struct right b, long depth, long columns, long column, long width,
-                             long tiles)
+static struct panel panel_of(struct right b, bool a_in_place, long depth, long columns, long column,
+                             long width, long tiles)
 {
     const long rest = columns - column - width; /* behind it */
     const bool is_last = b.last && rest < 0;
@@ -513,11 +547,11 @@ static struct panel panel_of(struct right b, long depth, long columns, long colu
     else if (b.step) {
         panel.at = b.at + column;
         panel.step = b.step;
-        if (b.panels && (b.keep || b.step != width))
+        if (b.panels && (b.keep || (b.step != width && width <= TILE_COLUMNS)))
             panel.packed = b.panels + (b.keep ? column * depth : 0);
         if (rest == 0)
             next = b.then;
-        else if (b.asks && !(b.last && rest < in_place_width(rest)))
+        else if (b.asks && !(b.last && rest < in_place_width(rest, a_in_place)))
             next = b.at + column + width;
     }
     panel.ask = asking_for(next, width, b.step, depth, tiles);
@@ -533,11 +567,13 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
     const long tiles = a.lower + tiles_of(target.rows - a.lower * (TILE_ROWS - 1), 1);
     if (!b.keep && tiles < TILES_TO_PACK)
         b.panels = NULL;
+    const bool a_in_place = a.pitch > 0;
     finish.addend = steps_addend(finish.steps);
     for (long j = 0, width; j < columns; j += width) {
-        width = b.step && !b.keep ? in_place_width(columns - j) : panel_width(columns, j);
-        multiply_panel(depth, a, panel_of(b, depth, columns, j, width, tiles), width / VLEN,
-                       target_from(target, 0, j), finish, ahead);
+        width =
+            b.step && !b.keep ? in_place_width(columns - j, a_in_place) : panel_width(columns, j);
+        multiply_panel(depth, a, panel_of(b, a_in_place, depth, columns, j, width, tiles),
+                       width / VLEN, target_from(target, 0, j), finish, ahead);
     }
 }
 

@@ -131,6 +131,15 @@ static inline void pack_columns_in_order(const real *b, long pitch, long columns
     }
 }
 
+/* Depth x columns of a row-major B into one panel, which may be a wide one, filled up with 0. */
+static inline void pack_last(const real *b, long pitch, long columns, long depth, real *packed)
+{
+    for (long k = 0; k < depth; k++, b += pitch)
+        for (long j = 0; j < columns; j += VLEN, packed += VLEN)
+            vec_store(packed,
+                      columns - j >= VLEN ? vec_load(b + j) : vec_load_first(b + j, columns - j));
+}
+
 /* Depth x columns of B into panels; the last one has as many vectors as it needs, filled up with 0.
  */
 static inline void pack_columns(struct operand_at b, long columns, long depth, real *packed)

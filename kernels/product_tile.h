@@ -10,6 +10,10 @@
 #define TILE_ROWS_OF(registers) ((registers) >= 32 ? 8 : 6)
 #define TILE_VECTORS_OF(registers) ((registers) >= 32 ? 3 : 2)
 
+/* A last panel of B may have a vector more than others with 16 registers: of few rows, 4 x 3, whose
+ * third vector each product has within itself. */
+enum { WIDE_ROWS = 4, WIDE_VECTORS = 3 };
+
 /* Rows and columns of the register tile. */
 struct tile {
     long rows, columns;
