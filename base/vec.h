@@ -137,30 +137,43 @@ ALWAYS_INLINE vec vec_select(vec_bits mask, vec a, vec b)
 
 /* *sum += a * b, rounded once where the ISA can. GCC 12 chooses the form of an FMA, and so the
  * register of its result, anew in each loop: between two loops it copies all sums, two dozen of
- * them. Told the form it keeps them where they are. No load of a or b is folded into it then. */
+ * them. Told the form it keeps them where they are. No load of a or b is folded into it then.
+ * Without FMA it computes products ahead and has no registers for sums. */
 ALWAYS_INLINE void vec_add_product(vec *sum, vec a, vec b)
 {
 #if defined(__x86_64__) && !defined(__clang__) && VEC_HAS_FMA
     __asm__("vfmadd231p" VEC_SUFFIX " %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));
+#elif defined(__x86_64__) && !defined(__clang__) && VEC_BYTES == 32
+    vec product;
+    __asm__("vmulp" VEC_SUFFIX " %3, %2, %1\n\tvaddp" VEC_SUFFIX " %1, %0, %0"
+            : "+x"(*sum), "=&x"(product)
+            : "x"(a), "x"(b));
+#elif defined(__x86_64__) && !defined(__clang__) && VEC_BYTES == 16
+    vec product;
+    __asm__("movap" VEC_SUFFIX " %3, %1\n\tmulp" VEC_SUFFIX " %2, %1\n\taddp" VEC_SUFFIX " %1, %0"
+            : "+x"(*sum), "=&x"(product)
+            : "x"(a), "x"(b));
 #else
     *sum += a * b;
 #endif
 }
 
-/* The same with VLEN elements in memory as b, which the product reads itself: else GCC reads what
- * several products have once, into one more register. */
+/* The same with VLEN elements in memory as b, which the product reads itself: else compilers read
+ * what several products have once, into one more register. */
 ALWAYS_INLINE void vec_add_product_of(vec *sum, vec a, const real *b)
 {
 #if defined(__x86_64__) && VEC_HAS_FMA
     __asm__("vfmadd231p" VEC_SUFFIX " %2, %1, %0" : "+v"(*sum) : "v"(a), "m"(*(const uvec *)b));
 #elif defined(__x86_64__) && VEC_BYTES == 32
     vec product;
-    __asm__("vmulp" VEC_SUFFIX " %2, %1, %0" : "=x"(product) : "x"(a), "m"(*(const uvec *)b));
-    *sum += product;
+    __asm__("vmulp" VEC_SUFFIX " %3, %2, %1\n\tvaddp" VEC_SUFFIX " %1, %0, %0"
+            : "+x"(*sum), "=&x"(product)
+            : "x"(a), "m"(*(const uvec *)b));
 #elif defined(__x86_64__) && VEC_BYTES == 16
     vec product;
-    __asm__("movup" VEC_SUFFIX " %1, %0" : "=x"(product) : "m"(*(const uvec *)b));
-    *sum += a * product;
+    __asm__("movup" VEC_SUFFIX " %3, %1\n\tmulp" VEC_SUFFIX " %2, %1\n\taddp" VEC_SUFFIX " %1, %0"
+            : "+x"(*sum), "=&x"(product)
+            : "x"(a), "m"(*(const uvec *)b));
 #else
     *sum += a * vec_load(b);
 #endif

@@ -108,34 +108,48 @@ done
 # column of A and a row of B are read once per step, from panels or in place; up to three lines of B
 # in place are asked for. Tiles of packed panels may ask for the next one in place: something of
 # that may be in memory. Where A is in place as well two steps may read the address of each row once
-# more: general registers are few.
+# more: general registers are few. Of direct convolution up to three lines of what comes next are
+# asked for, how far apart, and where the output is, may be in memory, and GCC puts one sum there and
+# back in each turn of some loops.
 tile_holds() {
-    local isa=$1 kernel=$2 function=$3 rows=$4 vectors=$5 f memory stack times asked=3
+    local isa=$1 kernel=$2 function=$3 rows=$4 vectors=$5 f products memory stack times asked=3 lost=0
     [ "$function" != multiply_packed ] || asked=1
-    read -r _ f _ _ memory stack _ < <(grep -E "^${function}_$vectors(\.[a-z.0-9]+)? " \
+    if [ "$kernel" == convolution_direct ]; then asked=5 lost=2; fi
+    read -r _ f products _ memory stack _ < <(grep -E "^${function}_$vectors(\.[a-z.0-9]+)? " \
         "$scratch/loops")
+    [[ "$isa" == avx2-* || "$isa" == avx512-* ]] || f=$products
     times=$((${f:-0} / (rows * vectors)))
     local most=$((times * (rows + vectors + asked)))
     [ "$function" != multiply_in_place ] || [ "$times" -lt 2 ] || most=$((most + rows))
-    if [ "$times" -ge 1 ] && [ "$f" -eq $((times * rows * vectors)) ] && [ "$stack" -eq 0 ] &&
+    if [ "$times" -ge 1 ] && [ "$f" -eq $((times * rows * vectors)) ] && [ "$stack" -le $lost ] &&
         [ "$memory" -le "$most" ]; then
         pass "$isa $kernel: a tile of $rows x $vectors vectors stays in registers ($function)"
     else
-        fail "$isa $kernel $function: tile of $rows x $vectors: ${f:-no} FMAs, ${memory:-?} in \
+        fail "$isa $kernel $function: tile of $rows x $vectors: ${f:-no} products, ${memory:-?} in \
 memory, ${stack:-?} on the stack"
     fi
 }
 
 for kernel in gemm convolution_packed; do
-    for isa in avx2-f32 avx2-f64 avx512-f32 avx512-f64; do
+    for isa in {sse2,avx,avx2,avx512}-f{32,64}; do
         loops "$build/$isa/kernels/$kernel.o" >"$scratch/loops"
         for function in multiply_packed multiply_b_in_place multiply_in_place; do
             [[ "$kernel" == gemm || "$function" != multiply_in_place ]] || continue
             case $isa in
-            avx2-*) tile_holds "$isa" $kernel $function 6 2 ;;
             avx512-*) tile_holds "$isa" $kernel $function 8 3 ;;
+            *) tile_holds "$isa" $kernel $function 6 2 ;;
             esac
         done
+    done
+done
+
+for isa in {sse2,avx,avx2,avx512}-f{32,64}; do
+    loops "$build/$isa/kernels/convolution_direct.o" >"$scratch/loops"
+    for taps in one several; do
+        case $isa in
+        avx512-*) tile_holds "$isa" convolution_direct tile_${taps}_3_2 6 4 ;;
+        *) tile_holds "$isa" convolution_direct tile_${taps}_2_2 4 3 ;;
+        esac
     done
 done
 
