@@ -14,7 +14,8 @@
 static const struct peer_group *const groups[] = {
     &ceilings_group,   &gemm_group,           &conv_nchw_group, &conv_nhwc_group,
     &conv_nchwc_group, &conv_depthwise_group, &epilogues_group, &elementwise_group,
-    &rows_group,       &images_group,         &memory_group,    &graph_group};
+    &rows_group,       &images_group,         &memory_group,    &fusion_group,
+    &graph_group};
 enum { GROUP_COUNT = sizeof groups / sizeof *groups };
 
 #define TEXT(name, capacity, meaning)                                                              \
@@ -211,7 +212,7 @@ static bool is_selected(const struct peer_group *group, const char *only)
 {
     return !only || strncmp(only, group->name, strlen(only)) == 0 ||
            (strcmp(only, "kernels") == 0 && group != &ceilings_group && group != &memory_group &&
-            group != &graph_group);
+            group != &fusion_group && group != &graph_group);
 }
 
 static int compare_groups(struct comparison *comparison, const char *only, struct error *error)

@@ -71,7 +71,7 @@ extern const struct peer_group ceilings_group, gemm_group;
 extern const struct peer_group conv_nchw_group, conv_nhwc_group, conv_nchwc_group,
     conv_depthwise_group;
 extern const struct peer_group epilogues_group, elementwise_group, rows_group, images_group,
-    memory_group, graph_group;
+    memory_group, fusion_group, graph_group;
 
 /* What the launcher's process does until `requests` ends: runs each line as a command, answers with
  * what likwid-bench printed. */
