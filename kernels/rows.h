@@ -313,28 +313,37 @@ ALWAYS_INLINE long misaligned_count(const real *p)
 }
 
 /* Cache lines of each lane from element i on; says where they end. All loads stand before the
- * stores, so that of rows that the lanes share each element is loaded once. */
+ * stores, so that of rows that the lanes share each element is loaded once; the stores of a line
+ * one after the other, as past the caches its parts would wait for each other. */
 ALWAYS_INLINE long map_lines(map_element *const element, const struct lane *lane, const int lanes,
                              long i, long count, const bool is_streamed, long ahead)
 {
-    enum { STEP = 64 / REAL_BYTES };
+    enum { STEP = 64 / REAL_BYTES, TOGETHER = STEP < 2 * VLEN ? STEP : 2 * VLEN };
     struct lane own[SWEEP_LANES]; /* never indexed by a variable, so in registers */
     UNROLL(SWEEP_LANES)
     for (int l = 0; l < lanes; l++)
         own[l] = lane[l];
     for (; i + STEP <= count; i += STEP) {
         UNROLL(STEP)
-        for (int j = 0; j < STEP; j += VLEN) {
-            vec y[SWEEP_LANES];
+        for (int j = 0; j < STEP; j += TOGETHER) {
+            vec y[TOGETHER / VLEN][SWEEP_LANES];
+            UNROLL(TOGETHER / VLEN)
+            for (int v = 0; v < TOGETHER / VLEN; v++)
+                UNROLL(SWEEP_LANES)
+            for (int l = 0; l < lanes; l++) {
+                const long at = i + j + v * VLEN;
+                y[v][l] = element(&own[l].map, vec_load(own[l].x + at), at);
+            }
             UNROLL(SWEEP_LANES)
             for (int l = 0; l < lanes; l++)
-                y[l] = element(&own[l].map, vec_load(own[l].x + i + j), i + j);
-            UNROLL(SWEEP_LANES)
-            for (int l = 0; l < lanes; l++)
+                UNROLL(TOGETHER / VLEN)
+            for (int v = 0; v < TOGETHER / VLEN; v++) {
+                real *out = own[l].out + i + j + v * VLEN;
                 if (is_streamed)
-                    vec_stream(own[l].out + i + j, y[l]);
+                    vec_stream(out, y[v][l]);
                 else
-                    vec_store(own[l].out + i + j, y[l]);
+                    vec_store(out, y[v][l]);
+            }
         }
         UNROLL(SWEEP_LANES)
         for (int l = 0; l < lanes; l++)
