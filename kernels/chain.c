@@ -248,11 +248,14 @@ const struct kernel chain_kernel = {
 #include "sweep.h"
 #include "vec.h"
 
-/* A block is a turn of one lane: at least four lines. */
+/* A block is a turn of one lane: at least four lines. So many vectors go through the steps at a
+ * time: more where these need few registers, as deciding which step it is takes as long as some
+ * additions. */
 enum {
     COUNT = VEC_REGISTERS / 4,
+    COUNT_SIMPLE = 8,
     LINES = 4 * SWEEP_LINE_BYTES / REAL_BYTES,
-    BLOCK = COUNT * VLEN > LINES ? COUNT *VLEN : LINES,
+    BLOCK = COUNT_SIMPLE * VLEN > LINES ? COUNT_SIMPLE *VLEN : LINES,
     FEW_ROWS = 4 /* per member: below, members share columns */
 };
 
@@ -263,7 +266,7 @@ struct pass {
     real *y;
     const real *x;
     long pitch, first, columns, channels, period;
-    bool stream;
+    bool stream, simple; /* `simple`: all steps are */
 };
 
 /* Which of the channels a row is. */
@@ -281,7 +284,7 @@ static inline struct step_place place_of(const struct pass *pass, long row, long
 
 ALWAYS_INLINE void pass_vectors(const struct pass *pass, struct step_place place, const int count)
 {
-    vec v[COUNT];
+    vec v[COUNT_SIMPLE];
     UNROLL(16)
     for (int j = 0; j < count; j++)
         v[j] = vec_load(pass->x + place.element + j * VLEN);
@@ -312,8 +315,12 @@ static void pass_block(const struct pass *pass, long row, long column)
     for (int j = 0; j < BLOCK; j += SWEEP_LINE_BYTES / REAL_BYTES)
         if (pass->stream)
             sweep_fetch_far(pass->x + element, j);
-    for (int j = 0; j < BLOCK; j += COUNT * VLEN)
-        pass_vectors(pass, place_of(pass, row, column + j), COUNT);
+    if (COUNT == COUNT_SIMPLE || pass->simple)
+        for (int j = 0; j < BLOCK; j += COUNT_SIMPLE * VLEN)
+            pass_vectors(pass, place_of(pass, row, column + j), COUNT_SIMPLE);
+    else
+        for (int j = 0; j < BLOCK; j += COUNT * VLEN)
+            pass_vectors(pass, place_of(pass, row, column + j), COUNT);
 }
 
 /* Up to the vector boundary that streams need; how many elements these were. */
@@ -418,6 +425,13 @@ static bool by_columns(const struct call *call)
     return call->shape->value[LETTER_rows] < FEW_ROWS * call->member.count;
 }
 
+static bool all_simple(const struct step *step)
+{
+    while (step_is_simple(step->kind))
+        step++;
+    return step->kind == STEP_END;
+}
+
 static struct pass pass_of(const struct call *call, const struct step *step)
 {
     const long columns = call->shape->value[LETTER_columns];
@@ -431,6 +445,7 @@ static struct pass pass_of(const struct call *call, const struct step *step)
         ((uintptr_t)call->operand[0] | (uintptr_t)columns * REAL_BYTES) % 64 == 0;
     double bytes = (double)call->outputs * arrays_of(call->shape) * REAL_BYTES;
     return (struct pass){.step = step,
+                         .simple = all_simple(step),
                          .y = call->operand[0],
                          .x = call->operand[1],
                          .pitch = columns,
