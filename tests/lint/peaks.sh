@@ -131,7 +131,7 @@ memory, ${stack:-?} on the stack"
 }
 
 for kernel in gemm convolution_packed; do
-    for isa in {sse2,avx,avx2,avx512}-f{32,64}; do
+    for isa in {avx,avx2,avx512}-f{32,64}; do
         loops "$build/$isa/kernels/$kernel.o" >"$scratch/loops"
         for function in multiply_packed multiply_b_in_place multiply_in_place; do
             [[ "$kernel" == gemm || "$function" != multiply_in_place ]] || continue
@@ -143,7 +143,7 @@ for kernel in gemm convolution_packed; do
     done
 done
 
-for isa in {sse2,avx,avx2,avx512}-f{32,64}; do
+for isa in {avx,avx2,avx512}-f{32,64}; do
     loops "$build/$isa/kernels/convolution_direct.o" >"$scratch/loops"
     for taps in one several; do
         case $isa in
