@@ -109,10 +109,11 @@ done
 # in place are asked for. Tiles of packed panels may ask for the next one in place: something of
 # that may be in memory. Where A is in place as well two steps may read the address of each row once
 # more: general registers are few. Of direct convolution up to three lines of what comes next are
-# asked for, how far apart, and where the output is, may be in memory, and GCC puts one sum there and
-# back in each turn of some loops.
+# asked for, how far apart, and where the output is, may be in memory, and GCC puts one sum there
+# and back in each turn of some loops.
 tile_holds() {
-    local isa=$1 kernel=$2 function=$3 rows=$4 vectors=$5 f products memory stack times asked=3 lost=0
+    local isa=$1 kernel=$2 function=$3 rows=$4 vectors=$5 f products memory stack times
+    local asked=3 lost=0
     [ "$function" != multiply_packed ] || asked=1
     if [ "$kernel" == convolution_direct ]; then asked=5 lost=2; fi
     read -r _ f products _ memory stack _ < <(grep -E "^${function}_$vectors(\.[a-z.0-9]+)? " \
