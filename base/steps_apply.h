@@ -4,7 +4,7 @@
 // steps_apply_tile(). An epilogue: load or keep `count` vectors of one output row in an array,
 // steps_apply(), store them; the last lanes of a row, fewer than a vector, by steps_apply_first().
 // What a step is gets decided once per call, for all its vectors, so count is best as large as the
-// registers allow: 4 with 16, 8 with 32.
+// registers allow: 4 with 16, 8 with 32 or where all steps are simple.
 #ifndef ROOFLINE_STEPS_APPLY_H
 #define ROOFLINE_STEPS_APPLY_H
 

@@ -85,8 +85,8 @@ static struct job job_of(const struct convolution *convolution, const struct cal
         return job;
     double bytes = (double)conv->n * (double)conv->c_stored * REAL_BYTES *
                    (double)(conv->rows.in * conv->columns.in + conv->pixels);
-    /* Phases of columns would stream parts of lines, as would vectors that are none: one of each
-     * pixel comes before the next one of the first, which takes six times as long as stores. */
+    /* Phases of columns would stream parts of lines, as would vectors shorter than a line: one of
+     * each pixel comes before the next one of the first, which took six times as long as stores. */
     job.streams = VEC_CAN_STREAM && VEC_BYTES == SWEEP_LINE_BYTES &&
                   bytes > call->caches.last_level_bytes && conv->columns.phases == 1 &&
                   conv->epilogue == EPILOGUE_none && job.lanes % VLEN == 0 &&

@@ -51,13 +51,16 @@ static long panel_vectors(const struct direct *plan, long panel)
     return ceil_divide(panel_channels(plan, panel), VLEN);
 }
 
-/* Where the weights of a panel and a pair of phases, of the block that begins at a channel, are. */
+/* Where the weights of a panel and a pair of phases, of the block that begins at a channel, are:
+ * those of the next panel follow without a gap, as they are asked for ahead. */
 static real *weights_at(const struct job *job, long group, long panel,
                         const struct phase_pair *both, long channel)
 {
     const struct direct *plan = &job->plan;
     const struct convolution *conv = &plan->conv;
-    return job->weights + (group * plan->panels + panel) * conv->c_group * PANEL * conv->taps +
+    return job->weights +
+           (group * plan->panels * PANEL + panel_channel(plan, panel)) * conv->c_group *
+               conv->taps +
            (conv->c_group * both->before + channel * both->taps) * panel_vectors(plan, panel) *
                VLEN;
 }

@@ -146,7 +146,7 @@ static inline struct direct plan_of(const struct convolution *convolution, struc
             (double)(rows->grid * row_sheet);
         plan.images = equal_block(conv->n, caches->l2_bytes / 2 / (image_bytes * element_bytes), 1);
     }
-    plan.sheet = plan.images * plan.rows * row_sheet;
+    plan.sheet = ceil_divide(plan.images * plan.rows * row_sheet, line) * line;
     plan.far = plan.sheet == 0 &&
                (double)conv->n * (double)(conv->k_stored * conv->pixels * element_bytes) >
                    caches->l2_bytes / 2;

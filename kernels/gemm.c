@@ -53,6 +53,9 @@ struct plan {
  * that change their owner, and what both pack. */
 enum { PRODUCTS_MIN = 1 << 17 };
 
+/* A last panel of B in place, which may be a wide one, has room for so many others. */
+enum { LAST_PANELS = 2 };
+
 /* Rows or columns of the largest part. */
 static inline long largest_part(long total, int parts, long multiple)
 {
@@ -132,7 +135,8 @@ static inline struct plan plan_of(const struct shape *shape, struct tile tile_si
     plan.fetch_b = rows > 2 * tile_size.rows &&
                    (double)(plan.block.columns - tile_size.columns) * line_bytes < fit;
     plan.near_b = b_bytes <= caches->l1_bytes;
-    plan.packed_b = plan.block.depth * (is_packed ? plan.block.columns : 3 * tile_size.columns);
+    plan.packed_b =
+        plan.block.depth * (is_packed ? plan.block.columns : (LAST_PANELS + 1) * tile_size.columns);
     plan.packed_a = plan.pack_a ? plan.block.depth * plan.block.rows : 0;
     return plan;
 }
@@ -347,7 +351,7 @@ static struct right take_b(const struct job *job, struct block_of_b block)
     b.keep = plan->keep_b;
     b.asks = !plan->near_b;
     if (b.keep || !plan->near_b)
-        b.panels = job->packed_b + (b.keep ? 0 : 2 * block.depth * TILE_COLUMNS);
+        b.panels = job->packed_b + (b.keep ? 0 : LAST_PANELS * block.depth * TILE_COLUMNS);
     if (columns % VLEN != 0) {
         const long last =
             b.keep ? columns / TILE_COLUMNS * TILE_COLUMNS : in_place_last(columns, !plan->pack_a);

@@ -366,9 +366,10 @@ int onednn_prepare(const struct problem *problem, const struct opened_library *o
                             problem->kernel->name, status_word(status));
     const char *name;
     if (result == OK && work->refuses_reference && is_by_reference(plan, &name))
-        result =
-            error_skip(error, "%s has only its reference ('%s') for '%s' of this shape and layout",
-                       opened->version, name, problem->kernel->name);
+        result = error_skip(error,
+                            "'%s' of this shape and layout: %s has only its reference ('%s'); "
+                            "remedy: another layout, or the variant 'onednn_any'",
+                            problem->kernel->name, opened->version, name);
     if (result == OK)
         *context = plan;
     else

@@ -534,6 +534,12 @@ static void multiply_panel(long depth, struct left a, struct panel b, long vecto
  * what these save, as the rows of a B in place may all want the same few lines of L1. */
 enum { TILES_TO_PACK = 4 };
 
+/* Columns of the panel of B that begins before `columns` more. */
+static inline long next_width(const struct right *b, bool a_in_place, long columns)
+{
+    return b->step && !b->keep ? in_place_width(columns, a_in_place) : panel_width(columns, 0);
+}
+
 /* The panel of `width` columns from `column` on, which so many tiles will read. */
 static struct panel panel_of(struct right b, bool a_in_place, long depth, long columns, long column,
                              long width, long tiles)
@@ -551,10 +557,11 @@ static struct panel panel_of(struct right b, bool a_in_place, long depth, long c
             panel.packed = b.panels + (b.keep ? column * depth : 0);
         if (rest == 0)
             next = b.then;
-        else if (b.asks && !(b.last && rest < in_place_width(rest, a_in_place)))
+        else if (b.asks && !(b.last && rest < next_width(&b, a_in_place, rest)))
             next = b.at + column + width;
     }
-    panel.ask = asking_for(next, width, b.step, depth, tiles);
+    const long asked = rest > 0 ? next_width(&b, a_in_place, rest) : width;
+    panel.ask = asking_for(next, asked, b.step, depth, tiles);
     return panel;
 }
 
@@ -570,8 +577,7 @@ static void multiply(long depth, struct left a, struct right b, struct target ta
     const bool a_in_place = a.pitch > 0;
     finish.addend = steps_addend(finish.steps);
     for (long j = 0, width; j < columns; j += width) {
-        width =
-            b.step && !b.keep ? in_place_width(columns - j, a_in_place) : panel_width(columns, j);
+        width = next_width(&b, a_in_place, columns - j);
         multiply_panel(depth, a, panel_of(b, a_in_place, depth, columns, j, width, tiles),
                        width / VLEN, target_from(target, 0, j), finish, ahead);
     }

@@ -109,6 +109,14 @@ static inline void pack_rows(struct operand_at a, long rows, long depth, real *p
     }
 }
 
+/* Some columns of a row of B, filled up to whole vectors with 0; returns what is behind them. */
+static inline real *pack_row(const real *b, long columns, real *to)
+{
+    for (long j = 0; j < columns; j += VLEN, to += VLEN)
+        vec_store(to, columns - j >= VLEN ? vec_load(b + j) : vec_load_first(b + j, columns - j));
+    return to;
+}
+
 /* Depth x columns of a row-major B into panels, row by row: memory is read in its order, the next
  * row ahead of time, for a prefetcher would begin anew in each. */
 static inline void pack_columns_in_order(const real *b, long pitch, long columns, long depth,
@@ -124,20 +132,15 @@ static inline void pack_columns_in_order(const real *b, long pitch, long columns
                 __builtin_prefetch(b + pitch + j + v);
             vec_store(to + v, vec_load(b + j + v));
         }
-        to = packed + whole * depth + k * width;
-        for (long j = whole; j < columns; j += VLEN, to += VLEN)
-            vec_store(to,
-                      columns - j >= VLEN ? vec_load(b + j) : vec_load_first(b + j, columns - j));
+        pack_row(b + whole, columns - whole, packed + whole * depth + k * width);
     }
 }
 
-/* Depth x columns of a row-major B into one panel, which may be a wide one, filled up with 0. */
+/* Depth x columns of a row-major B into one panel, which may be a wide one. */
 static inline void pack_last(const real *b, long pitch, long columns, long depth, real *packed)
 {
     for (long k = 0; k < depth; k++, b += pitch)
-        for (long j = 0; j < columns; j += VLEN, packed += VLEN)
-            vec_store(packed,
-                      columns - j >= VLEN ? vec_load(b + j) : vec_load_first(b + j, columns - j));
+        packed = pack_row(b, columns, packed);
 }
 
 /* Depth x columns of B into panels; the last one has as many vectors as it needs, filled up with 0.

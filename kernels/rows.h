@@ -313,8 +313,8 @@ ALWAYS_INLINE long misaligned_count(const real *p)
 }
 
 /* Cache lines of each lane from element i on; says where they end. All loads stand before the
- * stores, so that of rows that the lanes share each element is loaded once; the stores of a line
- * one after the other, as past the caches its parts would wait for each other. */
+ * stores, so that of rows that the lanes share each element is loaded once; those of two
+ * vectors one after the other, as past the caches parts of a line would wait for each other. */
 ALWAYS_INLINE long map_lines(map_element *const element, const struct lane *lane, const int lanes,
                              long i, long count, const bool is_streamed, long ahead)
 {

@@ -221,7 +221,7 @@ static int compare_work(struct comparison *comparison, const char *group, struct
     }
     if (result != OK)
         return FAILED;
-    if (comparison->peaks && result == OK)
+    if (comparison->peaks)
         match.gauge =
             probe_find_gauge(comparison->peaks, isa_fuses(comparison->isa) ? "fma" : "mul+add",
                              dtype_name(wanted->dtype), isa_name(comparison->isa), wanted->threads);
