@@ -192,21 +192,23 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
     return a < b ? a : b;
 }
 #elif defined(__x86_64__) && !defined(__clang__)
-#if VEC_BYTES == 16
-#define VEC_EXTREME(instruction, a, b) __asm__(instruction VEC_SUFFIX " %1, %0" : "+x"(a) : "x"(b))
+#if defined(__AVX__)
+#define VEC_EXTREME(instruction)                                                                   \
+    vec extreme;                                                                                   \
+    __asm__("v" instruction VEC_SUFFIX " %2, %1, %0" : "=v"(extreme) : "v"(a), "vm"(b));           \
+    return extreme
 #else
-#define VEC_EXTREME(instruction, a, b)                                                             \
-    __asm__("v" instruction VEC_SUFFIX " %1, %0, %0" : "+v"(a) : "v"(b))
+#define VEC_EXTREME(instruction)                                                                   \
+    __asm__(instruction VEC_SUFFIX " %1, %0" : "+x"(a) : "x"(b));                                  \
+    return a
 #endif
 ALWAYS_INLINE vec vec_max(vec a, vec b)
 {
-    VEC_EXTREME("maxp", a, b);
-    return a;
+    VEC_EXTREME("maxp");
 }
 ALWAYS_INLINE vec vec_min(vec a, vec b)
 {
-    VEC_EXTREME("minp", a, b);
-    return a;
+    VEC_EXTREME("minp");
 }
 #else
 ALWAYS_INLINE vec vec_max(vec a, vec b)

@@ -23,11 +23,13 @@ typedef uint32_t real_word;
 #define REAL_FRACTION_BITS 23
 #define REAL_BIAS 127
 #define REAL_MIN_NORMAL 0x1p-126f
+#define REAL_EPSILON 0x1p-23f
 #else
 typedef uint64_t real_word;
 #define REAL_FRACTION_BITS 52
 #define REAL_BIAS 1023
 #define REAL_MIN_NORMAL 0x1p-1022
+#define REAL_EPSILON 0x1p-52
 #endif
 #if VLEN == 1
 typedef real_word vec_word;
@@ -79,10 +81,10 @@ ALWAYS_INLINE vec vec_abs(vec v)
     return vec_from_word(vec_to_word(v) & ~REAL_SIGN);
 }
 
-/* |magnitude| with the sign of x. */
-ALWAYS_INLINE vec vec_copysign(vec magnitude, vec x)
+/* `magnitude`, which is not negative, with the sign of x. */
+ALWAYS_INLINE vec vec_signed(vec magnitude, vec x)
 {
-    return vec_from_word((vec_to_word(magnitude) & ~REAL_SIGN) | (vec_to_word(x) & REAL_SIGN));
+    return vec_from_word(vec_to_word(magnitude) | (vec_to_word(x) & REAL_SIGN));
 }
 
 /* 0.5 ulp; of a negative number NaN. */
@@ -121,6 +123,8 @@ ALWAYS_INLINE vec vec_polynomial(vec x, const real *c, const int count)
 
 #define VEC_POLYNOMIAL(x, ...)                                                                     \
     vec_polynomial(x, (const real[]){__VA_ARGS__}, sizeof(real[]){__VA_ARGS__} / sizeof(real))
+
+#define LN2 0.693147180559945309
 
 /* ln 2 in two parts; the first has so many zeros at its end that its product with an exponent is
  * exact without FMA, too (Cody and Waite). */
@@ -177,29 +181,46 @@ ALWAYS_INLINE vec vec_powered(vec p, vec_word power)
 #endif
 }
 
-/* 1 ulp. From `low` down n is -2 bias, both factors of 2^n are 0, and so is the product, exactly:
- * one that is too small for the format, as between there and -104 (f64: -746), takes x86 150 cycles
- * without vscalef, and masks are far below. */
-ALWAYS_INLINE vec vec_exp(vec x)
+/* 1 ulp, of x that does not overflow. From `low` down n is -2 bias, both factors of 2^n are 0, and
+ * so is the product, exactly: one that is too small for the format, as between there and -104 (f64:
+ * -746), takes x86 150 cycles without vscalef, and masks are far below. */
+ALWAYS_INLINE vec vec_exp_bounded(vec x)
 {
-#if VEC_IS_F32
-    const vec low = vec_all(-176), high = vec_all(89);
-#else
-    const vec low = vec_all(-1418), high = vec_all(710);
-#endif
+    const vec low = vec_all(VEC_IS_F32 ? -176 : -1418);
     vec_word power; /* n + 2 bias */
-    vec p = vec_exp_reduced(vec_min(high, vec_max(low, x)), 2 * REAL_BIAS, &power);
+    vec p = vec_exp_reduced(vec_max(low, x), 2 * REAL_BIAS, &power);
     return vec_powered(p, power);
 }
 
-/* exp(x) = scale * p + scale where scale and its inverse are normal: exp(x) - 1 is then
- * scale * p + (scale - 1) without cancellation. */
-ALWAYS_INLINE vec vec_exp_scaled(vec x, vec *scale)
+/* 1 ulp. */
+ALWAYS_INLINE vec vec_exp(vec x)
+{
+    return vec_exp_bounded(vec_min(vec_all(VEC_IS_F32 ? 89 : 710), x));
+}
+
+/* 2^more exp(x) = scale * p + scale where scale and its inverse are normal; with `more` of 0
+ * exp(x) - 1 is scale * p + (scale - 1) without cancellation. */
+ALWAYS_INLINE vec vec_exp_scaled(vec x, const int more, vec *scale)
 {
     vec_word power;
-    vec p = vec_exp_reduced(x, REAL_BIAS, &power);
+    vec p = vec_exp_reduced(x, REAL_BIAS + more, &power);
     *scale = vec_from_word(power << REAL_FRACTION_BITS);
     return p;
+}
+
+/* The logarithm of a quarter of the smallest subnormal: exponentials are 0 from there down. */
+#define EXP_LOW ((real)(-(REAL_BIAS + REAL_FRACTION_BITS + 1) * LN2))
+
+/* 1 ulp, of x up to 0. 2^n is in the format with a factor that the last multiplication takes back;
+ * from EXP_LOW down it is 0. */
+ALWAYS_INLINE vec vec_exp_nonpositive(vec x)
+{
+#if defined(__AVX512F__) && VEC_BYTES == 64
+    return vec_exp_bounded(x);
+#else
+    vec scale, p = vec_exp_scaled(vec_max(vec_all(EXP_LOW), x), REAL_FRACTION_BITS + 1, &scale);
+    return (scale * p + scale) * vec_all(REAL_EPSILON / 2);
+#endif
 }
 
 /* 1 ulp. x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)). */
@@ -234,19 +255,22 @@ ALWAYS_INLINE vec vec_log(vec x)
     return vec_select(vec_equal(x, vec_all(0)), vec_all(-REAL_INFINITY), y);
 }
 
-/* 2.5 ulp. With e = exp(-|x|), which cannot overflow: 1 / (1 + e), or e / (1 + e) where x < 0. */
+/* 2.5 ulp. c / (c + c exp(-x)), c so small that c exp(-x) is in the format wherever the result is
+ * not 0; from EXP_LOW down 2^n, and so the sum, is infinite. Beyond 40 the result is 1. */
 ALWAYS_INLINE vec vec_sigmoid(vec x)
 {
-    vec e = vec_exp(vec_from_word(vec_to_word(x) | REAL_SIGN));
-    return vec_select(vec_less(x, vec_all(0)), e, vec_all(1)) / (vec_all(1) + e);
+    const vec c = vec_all(REAL_EPSILON);
+    vec scale, p = vec_exp_scaled(-vec_min(vec_all(40), vec_max(vec_all(EXP_LOW), x)),
+                                  -REAL_FRACTION_BITS, &scale);
+    return c / (scale * (p + vec_all(1)) + c);
 }
 
 /* 3 ulp. With m = exp(2|x|) - 1: m / (m + 2). Beyond 20 it is 1. */
 ALWAYS_INLINE vec vec_tanh(vec x)
 {
-    vec scale, p = vec_exp_scaled(vec_min(vec_all(40), vec_abs(x + x)), &scale);
+    vec scale, p = vec_exp_scaled(vec_min(vec_all(40), vec_abs(x + x)), 0, &scale);
     vec m = scale * p + (scale - vec_all(1));
-    return vec_copysign(m / (scale * p + (scale + vec_all(1))), x);
+    return vec_signed(m / (m + vec_all(2)), x);
 }
 
 /* 2.5 ulp. 1 - exp(-t S(t)), t = |x|, S(t) = -log(erfc(t)) / t: S is smooth and positive, so that
@@ -274,16 +298,28 @@ ALWAYS_INLINE vec vec_erf(vec x)
                            -1.2611093937582685e-11, 8.8456630939018168e-13, -3.8505782578002453e-14,
                            7.8343256698450328e-16);
 #endif
-    vec p = vec_exp_scaled(-(t * vec_all(first) + t * s), &scale);
-    return vec_copysign(scale * p + (scale - vec_all(1)), x);
+    vec p = vec_exp_scaled(-(t * vec_all(first) + t * s), 0, &scale);
+    return vec_signed((vec_all(1) - scale) - scale * p, x);
 }
 
-/* x Phi(x) = x (1 + erf(x / sqrt(2))) / 2: 2 ulp of x, not of the result, because the sum cancels
- * where x is negative. */
+/* x Phi(x), Phi the normal distribution: 4 ulp of x (f64: 2), not of the result, because a sum
+ * cancels where x is negative. f32: Phi = 1/2 + x P(x^2) / Q(x^2), minimax for the error of Phi and
+ * exactly 1/2 + 1/2 at the bound; no less than 0, though the quotient rounds. f64, where P and Q
+ * would be long: Phi = (1 + erf(x / sqrt(2))) / 2. */
 ALWAYS_INLINE vec vec_gelu(vec x)
 {
     const vec half = vec_all((real)0.5);
+#if VEC_IS_F32
+    const vec most = vec_all(5.4375f);
+    vec t = vec_min(most, vec_max(-most, x)), square = t * t;
+    vec p = VEC_POLYNOMIAL(square, 327918.469f, 27769.2363f, 3846.17188f, 138.719696f, 5.27338791f,
+                           0.0191133898f);
+    vec q = VEC_POLYNOMIAL(square, 821969.812f, 206601.438f, 23526.5059f, 1549.05371f, 60.7747002f,
+                           1.0f);
+    return x * vec_max(vec_all(0), half + t * p / q);
+#else
     return x * (half + half * vec_erf(x * vec_all((real)0.70710678118654752)));
+#endif
 }
 
 /* x (1 + tanh(u)) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): 2.5 ulp of x, as
@@ -314,7 +350,7 @@ ALWAYS_INLINE vec vec_mish(vec x)
  * exponential does not count. */
 ALWAYS_INLINE vec vec_elu(vec x, vec slope)
 {
-    vec scale, p = vec_exp_scaled(vec_max(vec_all(-40), vec_min(vec_all(0), x)), &scale);
+    vec scale, p = vec_exp_scaled(vec_max(vec_all(-40), vec_min(vec_all(0), x)), 0, &scale);
     return vec_select(vec_less(x, vec_all(0)), slope * (scale * p + (scale - vec_all(1))), x);
 }
 

@@ -21,7 +21,7 @@ ALWAYS_INLINE vec take_larger(vec largest, vec x, vec about)
 
 ALWAYS_INLINE vec add_exp(vec sum, vec x, vec about)
 {
-    return sum + vec_exp(x - about);
+    return sum + vec_exp_nonpositive(x - about);
 }
 
 ALWAYS_INLINE vec row_max(const real *x, long count)
@@ -51,12 +51,12 @@ static struct moments chunk_exps(const real *x, long count)
     return (struct moments){(double)count, vec_first(largest), vec_first(sum)};
 }
 
-/* With `asks` half of the row that follows is asked for in front of the exponentials, which take
- * longer than memory does. */
-static inline struct moments row_exps(const real *x, long count, const bool asks)
+/* Half of what lies `ahead` is asked for in front of the exponentials, which take longer than
+ * memory does. */
+static inline struct moments row_exps(const real *x, long count, long ahead)
 {
-    if (asks)
-        row_ask(x + count, 0, count / 2);
+    if (ahead > 0)
+        row_ask(x + ahead, 0, count / 2);
     struct moments all = {0, 0, 0};
     for (; count > 0; count -= ROW_CHUNK, x += ROW_CHUNK)
         all = exps_together(all, chunk_exps(x, count < ROW_CHUNK ? count : ROW_CHUNK));

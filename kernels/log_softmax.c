@@ -151,7 +151,7 @@ ALWAYS_INLINE void logs_in_registers(const struct call *call, vec *x, const int 
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++) {
         x[j] -= largest;
-        exps[j] = vec_exp(x[j]);
+        exps[j] = vec_exp_nonpositive(x[j]);
     }
     exps[vectors - 1] = row_filled(exps[vectors - 1], last, vec_all(0));
     const double sum = vec_first(short_fold(fold_add, exps, vectors));
@@ -165,7 +165,7 @@ SHORT_ROWS(logs_in_registers)
 ALWAYS_INLINE vec logs_in_lanes(vec x, const int length)
 {
     x -= lanes_max(x, length);
-    return x - vec_log(fold_groups(fold_add, vec_exp(x), length));
+    return x - vec_log(fold_groups(fold_add, vec_exp_nonpositive(x), length));
 }
 
 static bool log_softmax_in_lanes(const struct rows *rows)

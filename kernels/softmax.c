@@ -125,54 +125,74 @@ ALWAYS_INLINE struct map map_of(const struct call *call, double mean, double sca
 ALWAYS_INLINE vec element(const struct map *map, vec x, long i)
 {
     (void)i;
-    return vec_exp(x - map->center) * map->scale;
+    return vec_exp_nonpositive(x - map->center) * map->scale;
+}
+
+/* A row whose exponentials wait for their scale. */
+struct kept {
+    const real *exps;
+    real *out;
+    vec scale;
+};
+
+/* `count` elements of it from i on, past the caches. */
+ALWAYS_INLINE void stream_kept(const struct kept *kept, long i, const int count)
+{
+    UNROLL(SWEEP_LINE_BYTES)
+    for (int j = 0; j < count; j += VLEN)
+        vec_stream(kept->out + i + j, vec_load(kept->exps + i + j) * kept->scale);
 }
 
 /* The exponentials about the largest, which are kept in out, and what row_exps() finds. What lies
- * `ahead` elements further is asked for meanwhile, unless that is 0. */
-ALWAYS_INLINE struct moments keep_exps(real *out, const real *x, long count, const long ahead)
+ * `ahead` elements further is asked for meanwhile, unless that is 0, and the row before is written,
+ * so that stores past the caches and arithmetic seldom wait for each other. */
+ALWAYS_INLINE struct moments keep_exps(real *out, const real *x, long count, const long ahead,
+                                       const struct kept *before)
 {
     const vec largest = row_max(x, count);
     vec sum[2] = {vec_all(0), vec_all(0)};
     long i = 0;
-    for (; i + 2 * VLEN <= count; i += 2 * VLEN)
+    for (; i + 2 * VLEN <= count; i += 2 * VLEN) {
         UNROLL(2)
-    for (int j = 0; j < 2; j++) {
-        vec y = vec_exp(vec_load(x + i + j * VLEN) - largest);
-        if (ahead > 0 && j * VLEN * REAL_BYTES % SWEEP_LINE_BYTES == 0)
-            __builtin_prefetch(x + i + j * VLEN + ahead);
-        vec_store(out + i + j * VLEN, y);
-        sum[j] += y;
+        for (int j = 0; j < 2; j++) {
+            vec y = vec_exp_nonpositive(vec_load(x + i + j * VLEN) - largest);
+            if (ahead > 0 && j * VLEN * REAL_BYTES % SWEEP_LINE_BYTES == 0)
+                __builtin_prefetch(x + i + j * VLEN + ahead);
+            vec_store(out + i + j * VLEN, y);
+            sum[j] += y;
+        }
+        if (before)
+            stream_kept(before, i, 2 * VLEN);
     }
     for (long left; (left = count - i) > 0; i += VLEN) {
-        vec_store_first(out + i,
-                        vec_exp(vec_load_first(x + i, left < VLEN ? left : VLEN) - largest),
-                        left < VLEN ? left : VLEN);
+        vec_store_first(
+            out + i,
+            vec_exp_nonpositive(vec_load_first(x + i, left < VLEN ? left : VLEN) - largest),
+            left < VLEN ? left : VLEN);
         sum[0] += vec_load_first(out + i, left < VLEN ? left : VLEN);
+        if (before)
+            stream_kept(before, i, VLEN);
     }
     return (struct moments){(double)count, vec_first(largest),
                             vec_first(fold_lanes(fold_add, sum[0] + sum[1]))};
 }
 
-/* Whole lines past the caches, of a row kept in L1. */
-static void stream_row(real *out, const real *kept, vec scale, long count)
-{
-    for (long i = 0; i < count; i += SWEEP_LINE_BYTES / REAL_BYTES)
-        UNROLL(SWEEP_LINE_BYTES / REAL_BYTES)
-    for (long j = i; j < i + SWEEP_LINE_BYTES / REAL_BYTES; j += VLEN)
-        vec_stream(out + j, vec_load(kept + j) * scale);
-}
-
 /* Rows of whole lines that L1 holds: read once and written once, and each exponential is computed
- * once; the next row is asked for meanwhile. */
+ * once; one that follows is asked for meanwhile. */
 static void softmax_past_caches(const struct rows *rows, struct part part)
 {
-    real kept[ROW_CHUNK] __attribute__((aligned(64)));
+    real exps[2][ROW_CHUNK] __attribute__((aligned(64)));
+    const long length = rows->length, ahead = row_ahead(length);
+    struct kept kept = {0};
     for (long row = part.begin; row < part.end; row++) {
-        const long at = row * rows->length;
-        const struct moments exps = keep_exps(kept, rows->x + at, rows->length, rows->length);
-        stream_row(rows->out + at, kept, vec_all((real)(1 / exps.squares)), rows->length);
+        real *const own = exps[row % 2];
+        const real *const x = rows->x + row * length;
+        const struct moments found = kept.out ? keep_exps(own, x, length, ahead, &kept)
+                                              : keep_exps(own, x, length, ahead, NULL);
+        kept = (struct kept){own, rows->out + row * length, vec_all((real)(1 / found.squares))};
     }
+    for (long i = 0; kept.out && i < length; i += VLEN)
+        stream_kept(&kept, i, VLEN);
 }
 
 static void scale_row(real *out, vec scale, long count)
@@ -194,7 +214,7 @@ static void softmax_in_cache(const struct rows *rows)
     const long begin = share.columns.begin, count = share.columns.end - begin;
     for (long row = share.rows.begin; row < share.rows.end; row++) {
         real *out = rows->out + row * rows->length + begin;
-        struct moments own = keep_exps(out, rows->x + row * rows->length + begin, count, 0),
+        struct moments own = keep_exps(out, rows->x + row * rows->length + begin, count, 0, NULL),
                        all = own;
         if (share.is_split)
             all = moments_exchange(rows->call, exps_together, row, own);
@@ -209,7 +229,7 @@ ALWAYS_INLINE void exps_in_registers(const struct call *call, vec *x, const int 
     const vec largest = short_max(x, vectors, last);
     UNROLL(SHORT_VECTORS)
     for (int j = 0; j < vectors; j++)
-        x[j] = vec_exp(x[j] - largest);
+        x[j] = vec_exp_nonpositive(x[j] - largest);
     x[vectors - 1] = row_filled(x[vectors - 1], last, vec_all(0));
     const vec scale = 1 / short_fold(fold_add, x, vectors);
     UNROLL(SHORT_VECTORS)
@@ -220,7 +240,7 @@ SHORT_ROWS(exps_in_registers)
 
 ALWAYS_INLINE vec exps_in_lanes(vec x, const int length)
 {
-    x = vec_exp(x - lanes_max(x, length));
+    x = vec_exp_nonpositive(x - lanes_max(x, length));
     return x * (1 / fold_groups(fold_add, x, length));
 }
 
