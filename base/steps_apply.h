@@ -1,10 +1,11 @@
 // steps_apply.h - lists of steps applied to vectors in registers. For ISA bodies.
 //
 // A register tile takes the simple steps that its list begins with before it is stored:
-// steps_apply_tile(). An epilogue: load or keep `count` vectors of one output row in an array,
-// steps_apply(), store them; the last lanes of a row, fewer than a vector, by steps_apply_first().
-// What a step is gets decided once per call, for all its vectors, so count is best as large as the
-// registers allow: 4 with 16, 8 with 32 or where all steps are simple.
+// steps_apply_tile(). What is left goes over blocks that L1 holds, step by step,
+// steps_apply_block(). What only passes by: load `count` vectors of a row, steps_apply(), store
+// them; the last lanes of a row, fewer than a vector, by steps_apply_first(). What a step is gets
+// decided once per call, for all its vectors, so count is best as large as the registers allow: 4
+// with 16, 8 with 32 or where all steps are simple.
 #ifndef ROOFLINE_STEPS_APPLY_H
 #define ROOFLINE_STEPS_APPLY_H
 
@@ -108,6 +109,84 @@ ALWAYS_INLINE vec steps_apply_first(const struct step *step, vec v, struct step_
             steps_apply_unary(step, &v, 1);
     return v;
 }
+
+/* Rows of whole vectors, in place, `pitch` apart as are those of operands by element. The first
+ * element stands at `place`. */
+struct steps_block {
+    real *at;
+    long pitch, rows, columns;
+    struct step_place place;
+};
+
+/* Elements of a block: a step finds in L1 what the one before left there. */
+enum { STEPS_BLOCK = 8192 / REAL_BYTES };
+
+/* x, and y of the operand, if any, are vector `column` of `row`. */
+#define STEPS_VECTOR(row, column, operand, ...)                                                    \
+    {                                                                                              \
+        const long r = (row), c = (column);                                                        \
+        const vec x = vec_load(at + r * pitch + c), y = operand;                                   \
+        (void)y;                                                                                   \
+        vec_store(at + r * pitch + c, __VA_ARGS__);                                                \
+    }
+/* Each vector of a block, four at a time along the rows or, of rows that have fewer, across. */
+#define STEPS_EACH(operand, ...)                                                                   \
+    if (columns < 4 * VLEN) {                                                                      \
+        for (long j = 0; j < columns; j += VLEN) {                                                 \
+            long i = 0;                                                                            \
+            for (; i + 4 <= rows; i += 4)                                                          \
+                UNROLL(4)                                                                          \
+            for (int k = 0; k < 4; k++)                                                            \
+                STEPS_VECTOR(i + k, j, operand, __VA_ARGS__)                                       \
+            for (; i < rows; i++)                                                                  \
+                STEPS_VECTOR(i, j, operand, __VA_ARGS__)                                           \
+        }                                                                                          \
+    } else {                                                                                       \
+        for (long i = 0; i < rows; i++) {                                                          \
+            long j = 0;                                                                            \
+            for (; j + 4 * VLEN <= columns; j += 4 * VLEN)                                         \
+                UNROLL(4)                                                                          \
+            for (int k = 0; k < 4; k++)                                                            \
+                STEPS_VECTOR(i, j + k * VLEN, operand, __VA_ARGS__)                                \
+            for (; j < columns; j += VLEN)                                                         \
+                STEPS_VECTOR(i, j, operand, __VA_ARGS__)                                           \
+        }                                                                                          \
+    }
+
+/* One step. */
+static inline void steps_apply_block(const struct step *step, const struct steps_block *block)
+{
+    const vec a = vec_all((real)step->a), b = vec_all((real)step->b);
+    const bool by_row = step->span == SPAN_row, by_column = step->span == SPAN_column;
+    const long pitch = block->pitch, rows = block->rows, columns = block->columns;
+    const long next = by_column ? 0 : pitch;
+    real *const at = block->at;
+    const real *from = step->operand;
+    if (step_is_binary(step->kind))
+        from += by_row ? block->place.row : by_column ? block->place.column : block->place.element;
+    switch (step->kind) {
+#define X(name, ...)                                                                               \
+    case STEP_##name:                                                                              \
+        if (by_row) {                                                                              \
+            STEPS_EACH(vec_all(from[r]), __VA_ARGS__)                                              \
+        } else {                                                                                   \
+            STEPS_EACH(vec_load(from + r * next + c), __VA_ARGS__)                                 \
+        }                                                                                          \
+        break;
+        STEP_BINARY_LIST(X)
+#undef X
+#define X(name, ...)                                                                               \
+    case STEP_##name:                                                                              \
+        STEPS_EACH(a, __VA_ARGS__)                                                                 \
+        break;
+        STEP_UNARY_LIST(X)
+#undef X
+    default:
+        break;
+    }
+}
+#undef STEPS_VECTOR
+#undef STEPS_EACH
 
 /* A simple step of a register tile, rows x vectors of them, constants; vector j of row i is
  * v[i * pitch + j]. The first stands at `place`; in the output rows are `distance` elements apart,

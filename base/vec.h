@@ -192,15 +192,20 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
     return a < b ? a : b;
 }
 #elif defined(__x86_64__) && !defined(__clang__)
-#if defined(__AVX__)
-#define VEC_EXTREME(instruction)                                                                   \
-    vec extreme;                                                                                   \
-    __asm__("v" instruction VEC_SUFFIX " %2, %1, %0" : "=v"(extreme) : "v"(a), "vm"(b));           \
-    return extreme
-#else
+/* The result takes the place of b where it may, as a is often a constant; with AVX alone tiles of
+ * convolution_direct.c would then keep sums in memory. */
+#if VEC_BYTES == 16
 #define VEC_EXTREME(instruction)                                                                   \
     __asm__(instruction VEC_SUFFIX " %1, %0" : "+x"(a) : "x"(b));                                  \
     return a
+#elif !VEC_HAS_FMA
+#define VEC_EXTREME(instruction)                                                                   \
+    __asm__("v" instruction VEC_SUFFIX " %1, %0, %0" : "+x"(a) : "x"(b));                          \
+    return a
+#else
+#define VEC_EXTREME(instruction)                                                                   \
+    __asm__("v" instruction VEC_SUFFIX " %0, %1, %0" : "+v"(b) : "v"(a));                          \
+    return b
 #endif
 ALWAYS_INLINE vec vec_max(vec a, vec b)
 {

@@ -120,50 +120,9 @@ int epilogue_none(long epilogue, struct error *error)
 }
 
 #else
+#include "lengths.h"
 #include "steps_apply.h"
 #include "vec.h"
-#include "vec_math.h"
-
-enum { TOGETHER = 4 };
-
-/* `rows` x `vectors`, constants where this is inlined and at most TOGETHER, from (row, column) of
- * the block on: what a step is gets decided once for all of them. */
-ALWAYS_INLINE void apply_together(const int rows, const int vectors, const struct step *step,
-                                  const struct epilogue_block *block, long row, long column)
-{
-    const long pitch = block->pitch, first = row * pitch + column;
-    real *at = (real *)block->out + first;
-    vec v[TOGETHER], y[TOGETHER];
-    UNROLL(TOGETHER)
-    for (int i = 0; i < rows; i++)
-        UNROLL(TOGETHER)
-    for (int j = 0; j < vectors; j++)
-        v[i * vectors + j] = vec_load(at + i * pitch + j * VLEN);
-    for (; step->kind != STEP_END; step++) {
-        if (!step_is_binary(step->kind)) {
-            steps_apply_unary(step, v, rows * vectors);
-            continue;
-        }
-        /* Rows of the operand are as far apart as those of the block, or the same one. */
-        const struct step_place place = block->place;
-        const bool element = step->span == SPAN_element, by_row = step->span == SPAN_row;
-        const real *operand = (const real *)step->operand + (element  ? place.element + first
-                                                             : by_row ? place.row + row
-                                                                      : place.column + column);
-        UNROLL(TOGETHER)
-        for (int i = 0; i < rows; i++)
-            UNROLL(TOGETHER)
-        for (int j = 0; j < vectors; j++)
-            y[i * vectors + j] = by_row ? vec_all(operand[i])
-                                        : vec_load(operand + (element ? i * pitch : 0) + j * VLEN);
-        steps_combine(step, v, y, rows * vectors);
-    }
-    UNROLL(TOGETHER)
-    for (int i = 0; i < rows; i++)
-        UNROLL(TOGETHER)
-    for (int j = 0; j < vectors; j++)
-        vec_store(at + i * pitch + j * VLEN, v[i * vectors + j]);
-}
 
 /* The last columns of a row, fewer than a vector. */
 static void apply_last(const struct step *step, const struct epilogue_block *block, long row,
@@ -176,21 +135,31 @@ static void apply_last(const struct step *step, const struct epilogue_block *blo
     vec_store_first(at, steps_apply_first(step, vec_load_first(at, lanes), place, lanes), lanes);
 }
 
+/* Whole vectors of rows that L1 holds, in place. */
+static void apply_whole(const struct step *step, const struct epilogue_block *block, long row,
+                        long rows, long column, long columns)
+{
+    const long first = row * block->pitch + column;
+    const struct steps_block whole = {.at = (real *)block->out + first,
+                                      .pitch = block->pitch,
+                                      .rows = rows,
+                                      .columns = columns,
+                                      .place = {block->place.row + row,
+                                                block->place.column + column,
+                                                block->place.element + first}};
+    for (; step->kind != STEP_END; step++)
+        steps_apply_block(step, &whole);
+}
+
 void NAME(epilogue_apply)(const struct step *step, struct epilogue_block block)
 {
     const long whole = block.columns / VLEN * VLEN;
-    long row = 0;
-    for (; row + TOGETHER <= block.rows; row += TOGETHER)
-        for (long column = 0; column < whole; column += VLEN)
-            apply_together(TOGETHER, 1, step, &block, row, column);
-    for (; row < block.rows; row++) {
-        long column = 0;
-        for (; column + TOGETHER * VLEN <= whole; column += TOGETHER * VLEN)
-            apply_together(1, TOGETHER, step, &block, row, column);
-        for (; column < whole; column += VLEN)
-            apply_together(1, 1, step, &block, row, column);
-    }
-    for (row = 0; row < block.rows && whole < block.columns; row++)
+    const long wide = smaller(whole, STEPS_BLOCK), high = wide > 0 ? STEPS_BLOCK / wide : 0;
+    for (long row = 0; high > 0 && row < block.rows; row += high)
+        for (long column = 0; column < whole; column += wide)
+            apply_whole(step, &block, row, smaller(high, block.rows - row), column,
+                        smaller(wide, whole - column));
+    for (long row = 0; row < block.rows && whole < block.columns; row++)
         apply_last(step, &block, row, whole);
 }
 

@@ -62,7 +62,7 @@ static long double long_elu(long double x)
 /* The unit of an error: the last place of the result; where the result is x times what may
  * underflow no less than x times the distance of subnormals; or the last place of the larger of
  * result and x, where the result is x times what cancels. */
-enum unit { OF_RESULT, OF_PRODUCT, OF_X };
+enum unit { OF_RESULT, OF_PRODUCT, OF_X, OF_PAIR };
 
 struct function {
     const char *name; /* of the kernel */
@@ -84,6 +84,7 @@ static const struct function functions[] = {
     {"mish", plain_mish, long_mish, 2.5, OF_PRODUCT},
     {"gelu", plain_gelu, long_gelu, 4, OF_X},
     {"gelu_tanh", plain_gelu_tanh, long_gelu_tanh, 2.5, OF_X},
+    {"softmax", plain_sigmoid, long_sigmoid, 3.5, OF_PAIR},
 };
 
 /* Largest error of one ISA, and where. */
@@ -122,14 +123,20 @@ static double error_ulp(long double x, double out, long double expected, enum un
     return (double)(fabsl(bounded(out, dtype) - reference) / ulp);
 }
 
+/* Elements that an input has in the arrays. */
+static long width_of(const struct function *function)
+{
+    return function->unit == OF_PAIR ? 2 : 1;
+}
+
 /* The body of `isa` on CHUNK inputs. */
 static void compute(const struct function *function, enum isa isa, enum dtype dtype, void *out,
                     void *in)
 {
-    struct shape shape = {.value = {CHUNK}};
-    struct call call = {.shape = &shape,
+    static const struct shape vector = {.value = {CHUNK}}, pairs = {.value = {CHUNK, 2}};
+    struct call call = {.shape = function->unit == OF_PAIR ? &pairs : &vector,
                         .operand = {out, in},
-                        .outputs = CHUNK,
+                        .outputs = CHUNK * width_of(function),
                         .caches = {32768, 1 << 20, 1 << 24, 1 << 24},
                         .member = {.index = 0, .count = 1}};
     kernel_find(function->name)->variants->bodies[isa][dtype](&call);
@@ -157,11 +164,14 @@ static double input(enum dtype dtype, uint64_t i)
 static void try_chunk(const struct function *function, enum dtype dtype, uint64_t first,
                       struct worst worst[ISA_COUNT])
 {
-    _Alignas(64) double in[CHUNK], out[CHUNK];
+    _Alignas(64) double in[2 * CHUNK] = {0}, out[2 * CHUNK];
     long double expected[CHUNK];
+    const long width = width_of(function);
     for (int i = 0; i < CHUNK; i++) {
         double x = input(dtype, first + (uint64_t)i);
-        real_put(in, dtype, i, x);
+        if (function->unit == OF_PAIR && isinf(x))
+            x = 0;
+        real_put(in, dtype, i * width, x);
         expected[i] = dtype == DTYPE_f32 ? function->in_double(x) : function->in_long_double(x);
     }
     for (int isa = 0; isa < ISA_COUNT; isa++) {
@@ -169,7 +179,7 @@ static void try_chunk(const struct function *function, enum dtype dtype, uint64_
             continue;
         compute(function, (enum isa)isa, dtype, out, in);
         for (int i = 0; i < CHUNK; i++) {
-            double x = real_at(in, dtype, i), y = real_at(out, dtype, i);
+            double x = real_at(in, dtype, i * width), y = real_at(out, dtype, i * width);
             bool rounded = y == (dtype == DTYPE_f32 ? (float)expected[i] : (double)expected[i]);
             if (rounded && worst[isa].ulp >= 0.5) /* saves most of the time */
                 continue;
