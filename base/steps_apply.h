@@ -1,4 +1,5 @@
-// steps_apply.h - lists of steps applied to vectors in registers. For ISA bodies.
+// steps_apply.h - lists of steps applied to vectors in registers and to blocks in L1. For ISA
+// bodies.
 //
 // A register tile takes the simple steps that its list begins with before it is stored:
 // steps_apply_tile(). What is left goes over blocks that L1 holds, step by step,
@@ -23,27 +24,20 @@ static inline const real *steps_addend(const struct step *step)
     return NULL;
 }
 
-/* The operand's elements that meet `count` vectors at `place`; of the last lanes only `lanes`. */
-ALWAYS_INLINE void steps_load(const struct step *step, vec *y, const int count,
-                              struct step_place place, const long lanes)
+/* A binary step of `count` vectors at `place`; of the last lanes only `lanes`. */
+ALWAYS_INLINE void steps_apply_binary(const struct step *step, vec *v, const int count,
+                                      struct step_place place, const long lanes)
 {
-    const real *operand = step->operand;
-    if (step->span == SPAN_row) {
-        UNROLL(16)
-        for (int j = 0; j < count; j++)
-            y[j] = vec_all(operand[place.row]);
-        return;
-    }
-    operand += step->span == SPAN_column ? place.column : place.element;
+    const bool by_row = step->span == SPAN_row, by_column = step->span == SPAN_column;
+    const real *from = (const real *)step->operand + (by_row      ? place.row
+                                                      : by_column ? place.column
+                                                                  : place.element);
+    vec operand[16];
     UNROLL(16)
     for (int j = 0; j < count; j++)
-        y[j] = lanes == VLEN ? vec_load(operand + j * VLEN) : vec_load_first(operand, lanes);
-}
-
-/* A binary step, whose operand's elements are in `operand`. */
-ALWAYS_INLINE void steps_combine(const struct step *step, vec *v, const vec *operand,
-                                 const int count)
-{
+        operand[j] = by_row          ? vec_all(*from)
+                     : lanes == VLEN ? vec_load(from + j * VLEN)
+                                     : vec_load_first(from, lanes);
     switch (step->kind) {
 #define X(name, ...)                                                                               \
     case STEP_##name:                                                                              \
@@ -58,14 +52,6 @@ ALWAYS_INLINE void steps_combine(const struct step *step, vec *v, const vec *ope
     default:
         break;
     }
-}
-
-ALWAYS_INLINE void steps_apply_binary(const struct step *step, vec *v, const int count,
-                                      struct step_place place, const long lanes)
-{
-    vec operand[16];
-    steps_load(step, operand, count, place, lanes);
-    steps_combine(step, v, operand, count);
 }
 
 ALWAYS_INLINE void steps_apply_unary(const struct step *step, vec *v, const int count)

@@ -196,24 +196,25 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
  * convolution_direct.c would then keep sums in memory. */
 #if VEC_BYTES == 16
 #define VEC_EXTREME(instruction)                                                                   \
-    __asm__(instruction VEC_SUFFIX " %1, %0" : "+x"(a) : "x"(b));                                  \
-    return a
+    __asm__(instruction VEC_SUFFIX " %2, %0" : "=x"(extreme) : "0"(a), "x"(b))
 #elif !VEC_HAS_FMA
 #define VEC_EXTREME(instruction)                                                                   \
-    __asm__("v" instruction VEC_SUFFIX " %1, %0, %0" : "+x"(a) : "x"(b));                          \
-    return a
+    __asm__("v" instruction VEC_SUFFIX " %2, %0, %0" : "=x"(extreme) : "0"(a), "x"(b))
 #else
 #define VEC_EXTREME(instruction)                                                                   \
-    __asm__("v" instruction VEC_SUFFIX " %0, %1, %0" : "+v"(b) : "v"(a));                          \
-    return b
+    __asm__("v" instruction VEC_SUFFIX " %0, %2, %0" : "=v"(extreme) : "0"(b), "v"(a))
 #endif
 ALWAYS_INLINE vec vec_max(vec a, vec b)
 {
+    vec extreme;
     VEC_EXTREME("maxp");
+    return extreme;
 }
 ALWAYS_INLINE vec vec_min(vec a, vec b)
 {
+    vec extreme;
     VEC_EXTREME("minp");
+    return extreme;
 }
 #else
 ALWAYS_INLINE vec vec_max(vec a, vec b)

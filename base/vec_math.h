@@ -7,8 +7,9 @@
 // 754 says: silu(-inf) = -inf * 0 is NaN, as by the formula.
 //
 // No tables and few selects, so that one source is fast on every ISA. The polynomials are minimax
-// for the relative error of the function (Remez exchange in 200 bits, coefficients then rounded);
-// reductions as in Muller, Elementary Functions, 3rd ed., doi:10.1007/978-1-4899-7983-4, ch. 11.
+// for the relative error of the function, but gelu's (Remez exchange in 200 bits, coefficients then
+// rounded); reductions as in Muller, Elementary Functions, 3rd ed., doi:10.1007/978-1-4899-7983-4,
+// ch. 11.
 #ifndef ROOFLINE_VEC_MATH_H
 #define ROOFLINE_VEC_MATH_H
 
@@ -198,8 +199,8 @@ ALWAYS_INLINE vec vec_exp(vec x)
     return vec_exp_bounded(vec_min(vec_all(VEC_IS_F32 ? 89 : 710), x));
 }
 
-/* 2^more exp(x) = scale * p + scale where scale and its inverse are normal; with `more` of 0
- * exp(x) - 1 is scale * p + (scale - 1) without cancellation. */
+/* 2^more exp(x) = scale * p + scale where scale, a power of 2, is normal; one step beyond it is 0
+ * or infinite. With `more` of 0 exp(x) - 1 is scale * p + (scale - 1) without cancellation. */
 ALWAYS_INLINE vec vec_exp_scaled(vec x, const int more, vec *scale)
 {
     vec_word power;
@@ -256,7 +257,7 @@ ALWAYS_INLINE vec vec_log(vec x)
 }
 
 /* 2.5 ulp. c / (c + c exp(-x)), c so small that c exp(-x) is in the format wherever the result is
- * not 0; from EXP_LOW down 2^n, and so the sum, is infinite. Beyond 40 the result is 1. */
+ * not 0; from EXP_LOW down c 2^n, and so the sum, is infinite. Beyond 40 the result is 1. */
 ALWAYS_INLINE vec vec_sigmoid(vec x)
 {
     const vec c = vec_all(REAL_EPSILON);
@@ -331,7 +332,7 @@ ALWAYS_INLINE vec vec_gelu_tanh(vec x)
     return x * vec_sigmoid(x * factor);
 }
 
-/* 2 ulp; or 2 |x| steps of the subnormals, where exp(x) is one. */
+/* 2.5 ulp; or 2.5 |x| steps of the subnormals, where exp(x) is one. */
 ALWAYS_INLINE vec vec_silu(vec x)
 {
     return x * vec_sigmoid(x);
@@ -341,7 +342,7 @@ ALWAYS_INLINE vec vec_silu(vec x)
  * 1 = e (e + 2) it is x w / (w + 2), which is x beyond 20. */
 ALWAYS_INLINE vec vec_mish(vec x)
 {
-    vec e = vec_exp(vec_min(vec_all(20), x));
+    vec e = vec_exp_bounded(vec_min(vec_all(20), x));
     vec w = e * (e + vec_all(2));
     return x * (w / (w + vec_all(2)));
 }

@@ -154,7 +154,9 @@ static void apply_whole(const struct step *step, const struct epilogue_block *bl
 void NAME(epilogue_apply)(const struct step *step, struct epilogue_block block)
 {
     const long whole = block.columns / VLEN * VLEN;
-    const long wide = smaller(whole, STEPS_BLOCK), high = wide > 0 ? STEPS_BLOCK / wide : 0;
+    /* Rows that are apart may fall into the same sets of L1, which has eight ways at least. */
+    const long wide = smaller(whole, STEPS_BLOCK), most = wide > 0 ? STEPS_BLOCK / wide : 0;
+    const long high = block.pitch > block.columns ? smaller(most, 8) : most;
     for (long row = 0; high > 0 && row < block.rows; row += high)
         for (long column = 0; column < whole; column += wide)
             apply_whole(step, &block, row, smaller(high, block.rows - row), column,

@@ -138,7 +138,7 @@ struct kept {
 /* `count` elements of it from i on, past the caches. */
 ALWAYS_INLINE void stream_kept(const struct kept *kept, long i, const int count)
 {
-    UNROLL(SWEEP_LINE_BYTES)
+    UNROLL(2)
     for (int j = 0; j < count; j += VLEN)
         vec_stream(kept->out + i + j, vec_load(kept->exps + i + j) * kept->scale);
 }
@@ -181,7 +181,8 @@ ALWAYS_INLINE struct moments keep_exps(real *out, const real *x, long count, con
  * once; one that follows is asked for meanwhile. */
 static void softmax_past_caches(const struct rows *rows, struct part part)
 {
-    real exps[2][ROW_CHUNK] __attribute__((aligned(64)));
+    /* Half a page apart, as loads wait for stores to the same place of another page. */
+    real exps[2][ROW_CHUNK + 2048 / REAL_BYTES] __attribute__((aligned(64)));
     const long length = rows->length, ahead = row_ahead(length);
     struct kept kept = {0};
     for (long row = part.begin; row < part.end; row++) {
