@@ -278,15 +278,17 @@ check-format: ## fail where clang-format would change something
 BIN := $(DESTDIR)$(PREFIX)/bin
 DOC := $(DESTDIR)$(PREFIX)/share/doc/roofline
 COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+MAN := $(DESTDIR)$(PREFIX)/share/man/man1
 .PHONY: install uninstall clean
-install: $(PROGRAM) ## install the program, its docs and its bash completion (PREFIX, DESTDIR)
+install: $(PROGRAM) ## install program, docs, manual pages, completion (PREFIX, DESTDIR)
 	install -d $(BIN) $(DOC) $(COMPLETION)
 	install -m 755 $(PROGRAM) $(BIN)/roofline
 	install -m 644 $(wildcard README.md CHANGELOG.md LICENSE docs/*.md) $(DOC)
 	install -m 644 scripts/completion.bash $(COMPLETION)/roofline
+	scripts/man.sh $(PROGRAM) $(MAN)
 
 uninstall: ## remove what install put there
-	rm -f $(BIN)/roofline $(COMPLETION)/roofline
+	rm -f $(BIN)/roofline $(COMPLETION)/roofline $(MAN)/roofline.1 $(MAN)/roofline-*.1
 	rm -rf $(DOC)
 
 clean: ## remove build/
