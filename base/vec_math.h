@@ -306,7 +306,8 @@ ALWAYS_INLINE vec vec_erf(vec x)
 /* x Phi(x), Phi the normal distribution: 4 ulp of x (f64: 2), not of the result, because a sum
  * cancels where x is negative. f32: Phi = 1/2 + x P(x^2) / Q(x^2), minimax for the error of Phi
  * (least squares, reweighted after Lawson) and exactly 1/2 + 1/2 at the bound; no less than 0,
- * though the quotient rounds. f64, where P and Q would be long: Phi = (1 + erf(x / sqrt(2))) / 2. */
+ * though the quotient rounds. f64, where P and Q would be long: Phi = (1 + erf(x / sqrt(2))) / 2.
+ */
 ALWAYS_INLINE vec vec_gelu(vec x)
 {
     const vec half = vec_all((real)0.5);
